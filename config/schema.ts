@@ -1,0 +1,155 @@
+/**
+ * The one schema of `bramble.yaml`. Every key has a default, a description and, where it matters, what a change costs;
+ * `example.yaml` and the README are tested against it. Keys that belong to services to come are not here yet: an unknown
+ * key is an error, never silently ignored.
+ */
+import { z } from 'zod';
+import type { Problem, Result } from './result.ts';
+import {
+  type AddressRange,
+  type Hostname,
+  type Ipv4,
+  type Mac,
+  parseAddressRange,
+  parseHostname,
+  parseIpv4,
+  parseMac,
+  parseSerial,
+  type Serial,
+} from './values.ts';
+
+/** A string in the file, a branded value in the program; the parser's own words are the error. */
+const parsedBy = <T>(parse: (text: string) => Result<T, Problem<'INVALID_VALUE'>>) =>
+  z.string().transform((text, context): T => {
+    const result = parse(text);
+    if (result.ok) return result.value;
+    context.addIssue({ code: 'custom', message: result.error.detail });
+    return z.NEVER;
+  });
+
+const ipv4 = parsedBy<Ipv4>(parseIpv4);
+const range = parsedBy<AddressRange>(parseAddressRange);
+
+/** The host name of the first board, to see that a pattern makes legal names. */
+export const nameFromPattern = (pattern: string, number: number): Result<Hostname, Problem<'INVALID_VALUE'>> =>
+  parseHostname(pattern.replace('{n}', String(number)));
+
+const namePattern = z
+  .string()
+  .refine((pattern) => pattern.split('{n}').length === 2, 'must hold {n} once, the place of the number: worker-kube{n}')
+  .refine((pattern) => nameFromPattern(pattern, 9999).ok, 'does not make host names (a-z, 0-9 and "-", 63 at most)');
+
+const baseName = z.string().regex(/^[A-Za-z0-9._-]+$/, 'the name or id of an imported base image');
+
+const allowed = z.strictObject({
+  serial: parsedBy<Serial>(parseSerial).describe('Serial number as `bramble describe` shows it.'),
+  mac: parsedBy<Mac>(parseMac).describe('Hardware address of the Ethernet port.'),
+});
+
+export const configSchema = z.strictObject({
+  interface: z
+    .string()
+    .regex(/^(auto|[A-Za-z0-9._-]{1,15})$/, '`auto` or the name of a network interface, such as eth0')
+    .default('auto')
+    .describe('The wired interface the Pis are on. `auto`: the only wired one with a carrier.'),
+  topology: z
+    .enum(['beside-router', 'behind-master'])
+    .default('beside-router')
+    .describe(
+      '`behind-master`: the Pis are on a switch of their own and the master is their gateway. `beside-router`: they share the home network.',
+    ),
+  addresses: range
+    .optional()
+    .describe('Range of the permanent addresses of boards, such as 192.168.1.200-239. Inside the interface’s subnet.'),
+  dhcp: z
+    .strictObject({
+      mode: z
+        .enum(['full', 'proxy', 'off'])
+        .default('off')
+        .describe(
+          '`full`: bramble is the only DHCP server here. `proxy`: the router gives addresses, bramble adds the boot information. `off`: nothing is answered.',
+        ),
+      gateway: ipv4.optional().describe('Default gateway for the boards. Behind the master: the master.'),
+      dns: z.array(ipv4).optional().describe('Resolvers for the boards. Default: the gateway.'),
+      ntp: z.array(ipv4).optional().describe('Time servers for the boards. Default: the gateway.'),
+    })
+    .prefault({}),
+  names: z
+    .strictObject({
+      pattern: namePattern.default('worker-kube{n}').describe('Names of new boards; {n} counts from 1.'),
+    })
+    .prefault({}),
+  admission: z
+    .strictObject({
+      mode: z
+        .enum(['auto', 'approve', 'allow-list'])
+        .default('auto')
+        .describe(
+          '`auto`: a board with nothing to lose is accepted by itself where the network is ours or it proves the join card’s key. `approve`: each one waits for `bramble accept`. `allow-list`: only the pairs below.',
+        ),
+      limit: z
+        .int()
+        .min(0)
+        .max(1000)
+        .default(32)
+        .describe('At most this many boards an hour are accepted by themselves.'),
+      allow: z.array(allowed).default([]).describe('Pairs of serial and hardware address, for `allow-list`.'),
+    })
+    .prefault({}),
+  pending: z
+    .strictObject({
+      max: z.int().min(1).max(1000).default(64).describe('Addresses held for boards that nobody has accepted yet.'),
+    })
+    .prefault({}),
+  images: z
+    .strictObject({
+      default: baseName.optional().describe('Base image for boards. Needed only if more than one is imported.'),
+      models: z
+        .partialRecord(z.enum(['pi2', 'pi3', 'pi3b+', 'pi4', 'pi400', 'cm4', 'pi5', 'pi500', 'cm5']), baseName)
+        .default({})
+        .describe('Another base image for a model: `pi3: hypriotos`.'),
+      kit: baseName
+        .optional()
+        .describe('Base image whose firmware and kernel netboot every board. Default: as `default`.'),
+      timezone: z
+        .string()
+        .regex(/^[A-Za-z0-9/_+-]+$/, 'a time zone such as Europe/Amsterdam')
+        .default('Etc/UTC'),
+    })
+    .prefault({}),
+  cluster: z
+    .strictObject({
+      driver: z.enum(['kubeadm']).default('kubeadm').describe('How boards join: `kubeadm` is the plain TLS bootstrap.'),
+      kubeconfig: z
+        .string()
+        .startsWith('/', 'an absolute path')
+        .default('/etc/bramble/kubeconfig')
+        .describe('Credentials of the daemon’s own account in the cluster.'),
+      server: z
+        .url({ protocol: /^https$/, error: 'an address such as https://192.168.1.10:6443' })
+        .optional()
+        .describe('API server as the boards reach it. Default: the server of the kubeconfig.'),
+    })
+    .prefault({}),
+  join: z
+    .strictObject({ parallel: z.int().min(1).max(64).default(8).describe('Boards that are joined at the same time.') })
+    .prefault({}),
+  http: z
+    .strictObject({ port: z.int().min(1).max(65535).default(8067).describe('Installer, images and status page.') })
+    .prefault({}),
+  data: z
+    .string()
+    .startsWith('/', 'an absolute path')
+    .default('/var/lib/bramble')
+    .describe('Database, images and keys.'),
+  socket: z
+    .string()
+    .startsWith('/', 'an absolute path')
+    .max(107, 'at most 107 characters, the limit of a Unix socket’s path')
+    .default('/run/bramble/brambled.sock')
+    .describe('Where `bramble` talks to the daemon.'),
+  log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
+});
+
+/** Frozen: a change makes a new one. */
+export type Config = z.output<typeof configSchema>;

@@ -1,0 +1,47 @@
+/** Whether a board is offered a boot over the network. Pure. "Installed, so no boot" is a state on the server (peers 4.C). */
+import type { Device } from '../lifecycle/device.ts';
+
+export function mayNetboot({ state }: Device): boolean {
+  switch (state.name) {
+    case 'seen':
+    case 'booting':
+    case 'reported':
+    case 'accepted':
+    case 'installing':
+      return true;
+    case 'pending':
+      // It goes on asking from the installer it is in; if its power is cycled, the system on its disk is to start.
+      return state.report.disk.content !== 'foreign';
+    case 'failed':
+      return state.resume.at === 'install';
+    case 'starting':
+    case 'joining':
+    case 'ready':
+    case 'unreachable':
+    case 'held':
+    case 'rejected':
+      return false;
+  }
+}
+
+/** Its system is on its disk, so its lease is a long one (30 days); a netbooting board asks again in any case (5 minutes). */
+export function isInstalled({ state }: Device): boolean {
+  switch (state.name) {
+    case 'starting':
+    case 'joining':
+    case 'ready':
+    case 'unreachable':
+      return true;
+    case 'failed':
+      return state.resume.at !== 'install';
+    case 'seen':
+    case 'booting':
+    case 'reported':
+    case 'pending':
+    case 'accepted':
+    case 'installing':
+    case 'held':
+    case 'rejected':
+      return false;
+  }
+}

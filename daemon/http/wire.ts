@@ -1,0 +1,84 @@
+/** The HTTP API's types: all that `cli/` and the status page see of the daemon. `/v1`; fields are only ever added. */
+
+/** `GET /v1/status`: one consistent snapshot. */
+export type StatusView = {
+  /** Grows with every commit; the same number means the same state. */
+  readonly revision: number;
+  /** RFC 3339, UTC, as are all times here. */
+  readonly generatedAt: string;
+  readonly version: string;
+  readonly master: MasterView;
+  readonly devices: readonly DeviceView[];
+};
+
+export type MasterView = {
+  readonly hostname: string;
+  readonly interface: string | null;
+  readonly address: string | null;
+  readonly dhcpMode: 'full' | 'proxy' | 'off';
+  readonly admission: string;
+  readonly cluster: { readonly driver: string; readonly reachable: boolean; readonly detail: string };
+  /** What the owner should do next, most important first; empty when all is well. */
+  readonly advice: readonly string[];
+};
+
+/** `GET /v1/devices/NAME`, and each row of the status. */
+export type DeviceView = {
+  readonly id: string;
+  readonly name: string;
+  readonly address: string;
+  readonly macs: readonly string[];
+  readonly serials: readonly string[];
+  readonly model: string | null;
+  readonly state: string;
+  /** In plain words: why it is in this state, or what it waits for. */
+  readonly why: string;
+  readonly since: string;
+  readonly deadline: string | null;
+  /** 0 to 1 while it installs. */
+  readonly progress: number | null;
+};
+
+/** `GET /v1/devices/NAME/describe`. */
+export type DeviceDescription = DeviceView & {
+  readonly firstSeen: string;
+  /** Oldest first. */
+  readonly timeline: readonly TimelineEntry[];
+  readonly events: readonly EventView[];
+};
+
+/** One step of the board's way from power-on to Ready. `seconds` counts from its first packet of this boot. */
+export type TimelineEntry = { readonly at: string; readonly seconds: number; readonly what: string };
+
+/** `GET /v1/events?after=ID&device=NAME&follow=1` (with `follow`: one JSON object a line, for ever). */
+export type EventView = {
+  readonly id: number;
+  readonly at: string;
+  readonly device: string;
+  readonly event: string;
+  readonly from: string;
+  readonly to: string;
+  readonly reason: string;
+};
+
+/** `GET /v1/events` without `follow`: oldest first. */
+export type EventList = { readonly events: readonly EventView[] };
+
+/** `POST /v1/devices/NAME/accept|reject|retry`. */
+export type ActionResult = { readonly device: DeviceView };
+
+/** Every answer that is not 2xx. `code` is stable, `message` is for people and says what to do. */
+export type ErrorBody = {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+};
+export type ErrorCode =
+  | 'NOT_FOUND'
+  | 'BAD_REQUEST'
+  | 'FORBIDDEN'
+  | 'CONFLICT'
+  | 'NOT_READY'
+  | 'TOO_LARGE'
+  | 'METHOD_NOT_ALLOWED'
+  | 'INTERNAL';

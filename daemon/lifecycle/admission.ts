@@ -1,0 +1,54 @@
+/**
+ * Whether a reported board becomes ours. Serial, MAC and vendor prefix are claims, not proof; what protects the owner is
+ * that nothing can be lost and that a wrong board gets nothing of value (SECURITY.md). Pure.
+ */
+import { type Hostname, type Mac, type Serial, sameSerial } from '../../config/values.ts';
+import type { BoardReport, Device } from './device.ts';
+import type { Verdict } from './event.ts';
+
+export type AdmissionRules = {
+  readonly mode: 'auto' | 'approve' | 'allow-list';
+  /** Boards accepted by themselves within the last hour, and how many may be. */
+  readonly acceptedLastHour: number;
+  readonly limit: number;
+  /** The Pis are on a switch of their own behind the master. */
+  readonly lanIsOurs: boolean;
+  readonly allow: readonly { readonly serial: Serial; readonly mac: Mac }[];
+};
+
+export function admit(device: Device, report: BoardReport, others: readonly Device[], rules: AdmissionRules): Verdict {
+  const rival = others.find((other) => other.id !== device.id && claimsTheSame(other, report));
+  if (rival !== undefined) return { verdict: 'hold', reason: rivalText(rival.name) };
+  if (report.disk.content === 'none') return wait('it has no disk that can be written');
+  switch (rules.mode) {
+    case 'approve':
+      return wait('every board waits to be accepted here (admission: approve)');
+    case 'allow-list':
+      return rules.allow.some(({ serial, mac }) => mac === report.mac && isSerialOf(device, report, serial))
+        ? { verdict: 'accept', by: 'allow-list' }
+        : wait('it is not on the allow-list');
+    case 'auto':
+      return automatic(report, rules);
+  }
+}
+
+function automatic(report: BoardReport, rules: AdmissionRules): Verdict {
+  if (report.disk.content === 'foreign')
+    return wait('its disk holds data that is not ours; accepting it overwrites the disk');
+  if (!rules.lanIsOurs && !report.proof)
+    return wait('this network is shared, and it did not start from a join card of this cluster');
+  if (rules.acceptedLastHour >= rules.limit)
+    return wait(`${rules.limit} boards were accepted within the last hour already`);
+  return { verdict: 'accept', by: report.proof ? 'auto: it knows the cluster key' : 'auto: nothing on it can be lost' };
+}
+
+const wait = (reason: string): Verdict => ({ verdict: 'wait', reason });
+const rivalText = (name: Hostname): string =>
+  `${name} has the same serial number or hardware address: one of the two is not what it says`;
+
+const claimsTheSame = (other: Device, report: BoardReport): boolean =>
+  other.macs.includes(report.mac) || (report.serial !== undefined && hasSerial(other, report.serial));
+const hasSerial = (device: Device, serial: Serial): boolean =>
+  device.serials.some((known) => sameSerial(known, serial));
+const isSerialOf = (device: Device, report: BoardReport, serial: Serial): boolean =>
+  report.serial === undefined ? hasSerial(device, serial) : sameSerial(report.serial, serial);

@@ -1,0 +1,17 @@
+/**
+ * What the world has to be made to do for a board in its state. Data: committed together with the state, carried out
+ * after that, carried out again after a crash. So each one is idempotent, and ends by an event that replaces it.
+ */
+export type Effect =
+  /** Decide about a reported board, by the rules of `admission`. */
+  | 'decide-admission'
+  /** Host key, plan, changed sectors; ends with `image-made`. */
+  | 'make-image'
+  /** Wait until the board's sshd answers with the key we made. */
+  | 'await-ssh'
+  /** Token, join over SSH, certificate. Its success shows as `node-ready`, from the watch. */
+  | 'join'
+  /** Check that Node, address and host key agree, take our taint off, delete the token. */
+  | 'release-quarantine'
+  /** Take Node and token back. */
+  | 'leave';

@@ -1,0 +1,50 @@
+/** All boards, in memory, by everything they are looked up with. The disk is the truth; this is what it says. */
+import type { DeviceId, Hostname, Ipv4, Mac } from '../../config/values.ts';
+import type { Device } from './device.ts';
+
+export type Fleet = {
+  readonly all: () => readonly Device[];
+  readonly byId: (id: DeviceId) => Device | undefined;
+  readonly byMac: (mac: Mac) => Device | undefined;
+  readonly byAddress: (address: Ipv4) => Device | undefined;
+  readonly byName: (name: Hostname) => Device | undefined;
+  readonly byArming: (arming: string) => Device | undefined;
+  readonly put: (device: Device) => void;
+  readonly remove: (id: DeviceId) => void;
+};
+
+export function createFleet(devices: readonly Device[]): Fleet {
+  const byId = new Map<DeviceId, Device>();
+  const macs = new Map<Mac, DeviceId>();
+  const addresses = new Map<Ipv4, DeviceId>();
+  const names = new Map<Hostname, DeviceId>();
+  const find = (id: DeviceId | undefined) => (id === undefined ? undefined : byId.get(id));
+
+  function put(device: Device): void {
+    byId.set(device.id, device);
+    addresses.set(device.address, device.id);
+    names.set(device.name, device.id);
+    for (const mac of device.macs) macs.set(mac, device.id);
+  }
+
+  function remove(id: DeviceId): void {
+    const device = byId.get(id);
+    if (device === undefined) return;
+    byId.delete(id);
+    addresses.delete(device.address);
+    names.delete(device.name);
+    for (const mac of device.macs) macs.delete(mac);
+  }
+
+  for (const device of devices) put(device);
+  return {
+    all: () => [...byId.values()],
+    byId: find,
+    byMac: (mac) => find(macs.get(mac)),
+    byAddress: (address) => find(addresses.get(address)),
+    byName: (name) => find(names.get(name)),
+    byArming: (arming) => byId.values().find(({ state }) => state.name === 'installing' && state.arming === arming),
+    put,
+    remove,
+  };
+}

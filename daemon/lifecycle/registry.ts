@@ -1,0 +1,105 @@
+/** Who is who, and which name and address a new board gets. Pure: decides over the devices that are known. */
+
+import { ok, type Problem, problem, type Result } from '../../config/result.ts';
+import { nameFromPattern } from '../../config/schema.ts';
+import {
+  type AddressRange,
+  type DeviceId,
+  type Hostname,
+  type Instant,
+  type Ipv4,
+  ipv4FromNumber,
+  ipv4Number,
+  type Mac,
+  type Model,
+  type Serial,
+} from '../../config/values.ts';
+import type { Device } from './device.ts';
+
+/** A board's packet, before anybody knows whose it is. */
+export type Sighting = { readonly mac: Mac; readonly serial?: Serial | undefined; readonly model?: Model | undefined };
+
+export type Reservation = {
+  readonly device: Device;
+  /** The number in its name; the next new board counts on from it. */
+  readonly number: number;
+  /** A board that nobody accepted and that has to give way (`pending.max`). */
+  readonly dropped: Device | undefined;
+};
+
+export type ReservationRules = {
+  readonly range: AddressRange;
+  /** Addresses inside the range that are not for boards: the master's own, the gateway's. */
+  readonly taken: readonly Ipv4[];
+  readonly pattern: string;
+  /** The number after the last one used. Names are never used twice, so it is kept. */
+  readonly nextNumber: number;
+  readonly pendingMax: number;
+};
+
+/**
+ * A name and an address for a board that was never seen before, for ever.
+ * Fails with `ADDRESSES_EXHAUSTED` if the range is used up by boards that are ours.
+ */
+export function reserve(
+  sighting: Sighting,
+  id: DeviceId,
+  devices: readonly Device[],
+  rules: ReservationRules,
+  now: Instant,
+): Result<Reservation, Problem<'ADDRESSES_EXHAUSTED' | 'INVALID_VALUE'>> {
+  const undecided = devices.filter(isUndecided).toSorted((a, b) => a.firstSeen - b.firstSeen);
+  const dropped = undecided.length >= rules.pendingMax ? undecided[0] : undefined;
+  const staying = devices.filter((device) => device !== dropped);
+  const names = new Set<Hostname>(staying.map((device) => device.name));
+  const named = firstFreeName(rules.pattern, rules.nextNumber, names);
+  if (!named.ok) return named;
+  const address = firstFree(rules.range, new Set<Ipv4>([...rules.taken, ...staying.map((device) => device.address)]));
+  if (address === undefined) {
+    return problem(
+      'ADDRESSES_EXHAUSTED',
+      `no address is left in ${rules.range.first}-${rules.range.last}: widen \`addresses\` in bramble.yaml, or \`bramble forget\` boards that are gone`,
+    );
+  }
+  const device: Device = {
+    id,
+    name: named.value.name,
+    address,
+    macs: [sighting.mac],
+    serials: sighting.serial === undefined ? [] : [sighting.serial],
+    model: sighting.model === undefined ? undefined : { model: sighting.model, final: false },
+    firstSeen: now,
+    state: { name: 'seen' },
+    since: now,
+    deadline: undefined,
+  };
+  return ok({ device, number: named.value.number, dropped });
+}
+
+/** Nobody decided about it, and it has nothing of ours. */
+export const isUndecided = ({ state }: Device): boolean =>
+  state.name === 'seen' || state.name === 'booting' || state.name === 'reported' || state.name === 'pending';
+
+function firstFreeName(pattern: string, from: number, names: ReadonlySet<Hostname>) {
+  for (let number = from; ; number++) {
+    const name = nameFromPattern(pattern, number);
+    if (!name.ok) return name;
+    if (!names.has(name.value)) return ok({ name: name.value, number });
+  }
+}
+
+function firstFree(range: AddressRange, taken: ReadonlySet<Ipv4>): Ipv4 | undefined {
+  for (let number = ipv4Number(range.first); number <= ipv4Number(range.last); number++) {
+    const address = ipv4FromNumber(number);
+    if (!taken.has(address)) return address;
+  }
+  return undefined;
+}
+
+/** The permanent addresses if the owner named none: the upper half of the interface's own subnet, at most 100 of it. */
+export function defaultRange(network: Ipv4, prefix: number): AddressRange {
+  const size = 2 ** (32 - prefix);
+  const first = ipv4Number(network) + Math.floor(size / 2);
+  const last = Math.min(first + 99, ipv4Number(network) + size - 2);
+  return { first: ipv4FromNumber(Math.min(first, last)), last: ipv4FromNumber(last) };
+}

@@ -1,0 +1,89 @@
+/** Builders for lifecycle tests: a board in any state in one line. */
+import { must } from '../../config/result.ts';
+import {
+  type Instant,
+  instant,
+  parseDeviceId,
+  parseHostname,
+  parseIpv4,
+  parseMac,
+  parseSerial,
+} from '../../config/values.ts';
+import type { BoardReport, Device, DeviceState, StateName } from '../../daemon/lifecycle/device.ts';
+import type { EventName, LifecycleEvent } from '../../daemon/lifecycle/event.ts';
+import { lifetime } from '../../daemon/lifecycle/transition.ts';
+
+export const MAC = must(parseMac('dc:a6:32:01:02:03'));
+export const SERIAL = must(parseSerial('10000000abcdef01'));
+export const START: Instant = instant(1_700_000_000_000);
+
+export const aReport = (changes: Partial<BoardReport> = {}): BoardReport => ({
+  mac: MAC,
+  serial: SERIAL,
+  model: 'pi4',
+  disk: { bytes: 8_000_000_000, content: 'blank' },
+  memoryBytes: 4_000_000_000,
+  source: 'netboot',
+  proof: false,
+  ...changes,
+});
+
+const report = aReport();
+
+/** One board in each state. */
+export const states: { readonly [S in StateName]: Extract<DeviceState, { name: S }> } = {
+  seen: { name: 'seen' },
+  booting: { name: 'booting' },
+  reported: { name: 'reported', report },
+  pending: { name: 'pending', report, reason: 'its disk holds data' },
+  accepted: { name: 'accepted', report, by: 'auto' },
+  installing: { name: 'installing', report, arming: 'a1' },
+  starting: { name: 'starting' },
+  joining: { name: 'joining', attempt: 1 },
+  ready: { name: 'ready', quarantined: true },
+  unreachable: { name: 'unreachable' },
+  held: { name: 'held', reason: 'two boards claim one serial' },
+  rejected: { name: 'rejected', by: 'owner', left: false },
+  failed: { name: 'failed', code: 'READ_BACK', detail: 'differs', resume: { at: 'install', report } },
+};
+
+/** One event of each kind. */
+export const events: { readonly [E in EventName]: Extract<LifecycleEvent, { event: E }> } = {
+  'dhcp-seen': { event: 'dhcp-seen', mac: MAC },
+  'boot-file-served': { event: 'boot-file-served', file: 'start4.elf' },
+  'installer-reported': { event: 'installer-reported', report },
+  'admission-decided': { event: 'admission-decided', verdict: { verdict: 'accept', by: 'auto' } },
+  'accept-requested': { event: 'accept-requested', by: 'owner' },
+  'reject-requested': { event: 'reject-requested', by: 'owner' },
+  'retry-requested': { event: 'retry-requested', by: 'owner' },
+  'image-made': { event: 'image-made', arming: 'a1' },
+  'image-failed': { event: 'image-failed', code: 'NO_BASE', detail: 'no base image' },
+  installed: { event: 'installed' },
+  'install-failed': { event: 'install-failed', code: 'READ_BACK', detail: 'differs' },
+  'ssh-answered': { event: 'ssh-answered' },
+  'ssh-failed': { event: 'ssh-failed', code: 'SSH_AUTH', detail: 'refused' },
+  'join-failed': { event: 'join-failed', code: 'JOIN', detail: 'refused' },
+  'node-ready': { event: 'node-ready' },
+  'node-not-ready': { event: 'node-not-ready' },
+  'node-deleted': { event: 'node-deleted' },
+  'quarantine-released': { event: 'quarantine-released' },
+  left: { event: 'left' },
+  'deadline-passed': { event: 'deadline-passed' },
+};
+
+export function aDevice(state: DeviceState = states.seen, changes: Partial<Device> = {}): Device {
+  const span = lifetime(state);
+  return {
+    id: must(parseDeviceId('d-0123456789ab')),
+    name: must(parseHostname('worker-kube1')),
+    address: must(parseIpv4('10.77.0.100')),
+    macs: [MAC],
+    serials: [SERIAL],
+    model: undefined,
+    firstSeen: START,
+    state,
+    since: START,
+    deadline: span === undefined ? undefined : instant(START + span),
+    ...changes,
+  };
+}

@@ -1,0 +1,75 @@
+import { readFile } from 'node:fs/promises';
+import test from 'ava';
+import { formatProblem, parseConfig } from '../../../config/load.ts';
+
+const defaults = parseConfig('');
+
+test('no file is needed', (t) => {
+  t.true(defaults.ok);
+});
+
+test('the example says every default', async (t) => {
+  const text = await readFile(new URL('../../../config/example.yaml', import.meta.url), 'utf8');
+  t.deepEqual(parseConfig(text), defaults);
+});
+
+test('each commented example in the file is legal too', async (t) => {
+  const text = await readFile(new URL('../../../config/example.yaml', import.meta.url), 'utf8');
+  const keys = text.matchAll(/^( *)# ((?:addresses|gateway|dns|ntp|allow|default|models|kit|server): .+)$/gm);
+  const lines = [...keys].map(([, indent = '', line = '']) => ({ indent, line }));
+  t.true(lines.length >= 8, `found ${lines.length}`);
+  for (const { indent, line } of lines) {
+    const key = line.slice(0, line.indexOf(':'));
+    // Takes the place of the default where one stands, and is added where none does.
+    const replaced = text
+      .split('\n')
+      .filter((other) => !other.startsWith(`${indent}${key}: `))
+      .join('\n');
+    const result = parseConfig(replaced.replace(`${indent}# ${line}`, `${indent}${line}`));
+    t.true(result.ok, `${line}: ${JSON.stringify(result)}`);
+  }
+});
+
+test('every problem at once, with its key path and line', (t) => {
+  const text = `interface: eth0
+dhcp:
+  mode: ful
+  foo: 1
+names: {pattern: Worker}
+addresses: 10.0.0.9-3
+bar: 2
+admission:
+  allow: [{mac: zz}]
+http: {port: 70000}
+`;
+  const result = parseConfig(text);
+  const found = result.ok ? [] : result.error.map(({ key, line }) => `${line} ${key}`).toSorted();
+  t.deepEqual(
+    [...new Set(found)],
+    [
+      '10 http.port',
+      '3 dhcp.mode',
+      '4 dhcp.foo',
+      '5 names.pattern',
+      '6 addresses',
+      '7 bar',
+      '9 admission.allow.0.mac',
+      '9 admission.allow.0.serial',
+    ],
+  );
+});
+
+test('no YAML, twice the same key, no mapping, an alias bomb: refused with a line where there is one', (t) => {
+  for (const text of ['a: [\n b', 'http: {port: 1}\nhttp: {port: 2}', '- 1', 'just words', 'a: &a [1]\nb: *a']) {
+    const result = parseConfig(text);
+    t.false(result.ok, text);
+    t.true(
+      !result.ok && result.error.every((problem) => formatProblem('bramble.yaml', problem).startsWith('bramble.yaml')),
+    );
+  }
+});
+
+test('what was loaded cannot be changed', (t) => {
+  t.true(defaults.ok);
+  if (defaults.ok) t.throws(() => Object.assign(defaults.value.dhcp, { mode: 'full' }), { instanceOf: TypeError });
+});

@@ -1,0 +1,50 @@
+import test from 'ava';
+import { must } from '../../../config/result.ts';
+import { parseDeviceId, parseHostname, parseMac, parseSerial } from '../../../config/values.ts';
+import { type AdmissionRules, admit } from '../../../daemon/lifecycle/admission.ts';
+import type { BoardReport } from '../../../daemon/lifecycle/device.ts';
+import { aDevice, aReport, MAC, SERIAL, states } from '../../support/boards.ts';
+
+const auto: AdmissionRules = { mode: 'auto', acceptedLastHour: 0, limit: 32, lanIsOurs: true, allow: [] };
+const foreign = { bytes: 1, content: 'foreign' } as const;
+const other = aDevice(states.ready, {
+  id: must(parseDeviceId('d-00000000000f')),
+  name: must(parseHostname('worker-kube9')),
+  macs: [must(parseMac('dc:a6:32:09:09:09'))],
+  serials: [must(parseSerial('abcdef01'))],
+});
+
+const cases: [string, Partial<BoardReport>, Partial<AdmissionRules>, 'accept' | 'wait' | 'hold'][] = [
+  ['blank disk on our own LAN', {}, {}, 'accept'],
+  ['disk written by us', { disk: { bytes: 1, content: 'ours' } }, {}, 'accept'],
+  ['factory-formatted and empty', { disk: { bytes: 1, content: 'empty' } }, {}, 'accept'],
+  ['data on its disk', { disk: foreign }, {}, 'wait'],
+  ['data on its disk, though it knows the key', { disk: foreign, proof: true }, {}, 'wait'],
+  ['no disk at all', { disk: { bytes: 0, content: 'none' } }, {}, 'wait'],
+  ['netboot beside the router', {}, { lanIsOurs: false }, 'wait'],
+  ['join card beside the router', { proof: true }, { lanIsOurs: false }, 'accept'],
+  ['the hour is full', {}, { acceptedLastHour: 32 }, 'wait'],
+  ['the last one of the hour', {}, { acceptedLastHour: 31 }, 'accept'],
+  ['approve: always waits', { proof: true }, { mode: 'approve' }, 'wait'],
+  ['allow-list: not on it', {}, { mode: 'allow-list' }, 'wait'],
+  ['allow-list: on it', {}, { mode: 'allow-list', allow: [{ mac: MAC, serial: SERIAL }] }, 'accept'],
+  [
+    'allow-list: the address of another',
+    {},
+    { mode: 'allow-list', allow: [{ mac: other.macs[0] ?? MAC, serial: SERIAL }] },
+    'wait',
+  ],
+];
+
+for (const [title, report, rules, verdict] of cases) {
+  test(title, (t) => {
+    t.is(admit(aDevice(states.reported), aReport(report), [aDevice()], { ...auto, ...rules }).verdict, verdict);
+  });
+}
+
+test('somebody else has the same serial or address: held, even on the allow-list and with the key', (t) => {
+  const rules: AdmissionRules = { ...auto, mode: 'allow-list', allow: [{ mac: MAC, serial: SERIAL }] };
+  const verdict = admit(aDevice(states.reported), aReport({ proof: true }), [other], rules);
+  t.is(verdict.verdict, 'hold');
+  t.true(verdict.verdict === 'hold' && verdict.reason.includes('worker-kube9'));
+});

@@ -1,0 +1,66 @@
+import test from 'ava';
+import { must } from '../../../config/result.ts';
+import {
+  instant,
+  parseAddressRange,
+  parseDeviceId,
+  parseHostname,
+  parseIpv4,
+  parseMac,
+} from '../../../config/values.ts';
+import { defaultRange, type ReservationRules, reserve } from '../../../daemon/lifecycle/registry.ts';
+import { aDevice, START, states } from '../../support/boards.ts';
+
+const ID = must(parseDeviceId('d-00000000000a'));
+const sighting = { mac: must(parseMac('dc:a6:32:00:00:0a')) };
+const rules: ReservationRules = {
+  range: must(parseAddressRange('10.0.0.10-12')),
+  taken: [must(parseIpv4('10.0.0.10'))],
+  pattern: 'worker-kube{n}',
+  nextNumber: 4,
+  pendingMax: 2,
+};
+const board = (number: number, state = states.ready as ReturnType<typeof aDevice>['state']) =>
+  aDevice(state, {
+    id: must(parseDeviceId(`d-00000000000${number}`)),
+    name: must(parseHostname(`worker-kube${number}`)),
+    address: must(parseIpv4(`10.0.0.1${number}`)),
+    firstSeen: instant(START + number),
+  });
+
+test('the next name, and the lowest address that nobody has', (t) => {
+  const { device, number, dropped } = must(reserve(sighting, ID, [board(1)], rules, START));
+  t.is(device.name, must(parseHostname('worker-kube4')));
+  t.is(device.address, must(parseIpv4('10.0.0.12')));
+  t.is(number, 4);
+  t.is(dropped, undefined);
+  t.is(device.state.name, 'seen');
+});
+
+test('a name that an own board has already is passed over', (t) => {
+  const taken = { ...board(1), name: must(parseHostname('worker-kube4')) };
+  t.is(must(reserve(sighting, ID, [taken], rules, START)).number, 5);
+});
+
+test('full of boards that are ours: says what to do', (t) => {
+  const result = reserve(sighting, ID, [board(1), board(2)], rules, START);
+  t.is(!result.ok && result.error.code, 'ADDRESSES_EXHAUSTED');
+  t.true(!result.ok && result.error.detail.includes('addresses'));
+});
+
+test('too many that nobody accepted: the oldest of them gives way, and its address with it', (t) => {
+  const devices = [board(1, states.seen), board(2, states.pending)];
+  const { device, dropped } = must(reserve(sighting, ID, devices, rules, START));
+  t.is(dropped?.name, must(parseHostname('worker-kube1')));
+  t.is(device.address, must(parseIpv4('10.0.0.11')));
+});
+
+test('the default range stays inside the subnet, without network and broadcast address', (t) => {
+  const range = (prefix: number) => {
+    const { first, last } = defaultRange(must(parseIpv4('10.77.0.0')), prefix);
+    return `${first}-${last}`;
+  };
+  t.is(range(24), '10.77.0.128-10.77.0.227');
+  t.is(range(29), '10.77.0.4-10.77.0.6');
+  t.is(range(30), '10.77.0.2-10.77.0.2');
+});

@@ -1,0 +1,186 @@
+import test from 'ava';
+import { must } from '../../../config/result.ts';
+import { type DeviceId, instant, parseAddressRange, parseMac } from '../../../config/values.ts';
+import type { Device } from '../../../daemon/lifecycle/device.ts';
+import type { Effect } from '../../../daemon/lifecycle/effect.ts';
+import type { LifecycleEvent } from '../../../daemon/lifecycle/event.ts';
+import { type Change, createRunner, type Runner, type Write } from '../../../daemon/lifecycle/runner.ts';
+import type { Log } from '../../../daemon/ports.ts';
+import { aReport, START } from '../../support/boards.ts';
+
+const silent: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
+
+/** What would be on disk: survives the runner. `crashAt` stands for the power cut right after the n-th commit. */
+class DiskDouble {
+  devices = new Map<DeviceId, Device>();
+  effects = new Map<DeviceId, readonly Effect[]>();
+  history: string[] = [];
+  nextNumber = 1;
+  commits = 0;
+  crashAt = Number.POSITIVE_INFINITY;
+  onCrash: () => void = () => undefined;
+
+  readonly commit = async (batch: readonly Write[]): Promise<void> => {
+    if (this.commits >= this.crashAt) return new Promise(() => undefined);
+    for (const write of batch) this.apply(write);
+    this.commits += 1;
+    if (this.commits >= this.crashAt) {
+      this.onCrash();
+      return new Promise(() => undefined);
+    }
+  };
+
+  private apply(write: Write): void {
+    if (write.write === 'put-device') this.devices.set(write.device.id, write.device);
+    if (write.write === 'set-effects') this.effects.set(write.device, write.effects);
+    if (write.write === 'append-event') this.history.push(write.to);
+    if (write.write === 'put-setting') this.nextNumber = Number(write.value);
+    if (write.write === 'delete-device') this.devices.delete(write.device);
+  }
+}
+
+const MAC = must(parseMac('dc:a6:32:01:02:03'));
+
+/** A world in which every effect works; `effects` counts how often each was carried out. */
+function start(disk: DiskDouble, effects: Effect[] = []) {
+  const abort = new AbortController();
+  const waiting = new Set<(change: Change) => void>();
+  let tick = START as number;
+  let id = 0;
+  const ends: Record<Effect, LifecycleEvent> = {
+    'decide-admission': { event: 'admission-decided', verdict: { verdict: 'accept', by: 'test' } },
+    'make-image': { event: 'image-made', arming: 'a1' },
+    'await-ssh': { event: 'ssh-answered' },
+    join: { event: 'node-ready' },
+    'release-quarantine': { event: 'quarantine-released' },
+    leave: { event: 'left' },
+  };
+  const end = (effect: Effect) => async () => {
+    effects.push(effect);
+    return ends[effect];
+  };
+  const runner = createRunner({
+    commit: disk.commit,
+    devices: [...disk.devices.values()],
+    pendingEffects: disk.effects,
+    nextNumber: disk.nextNumber,
+    reservation: {
+      range: must(parseAddressRange('10.0.0.10-30')),
+      taken: [],
+      pattern: 'worker-kube{n}',
+      pendingMax: 8,
+    },
+    clock: {
+      now: () => instant(tick++),
+      sleep: (_, signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    },
+    random: { bytes: (length) => Uint8Array.from({ length }, () => id++ % 256) },
+    log: silent,
+    signal: abort.signal,
+    execute: {
+      'decide-admission': end('decide-admission'),
+      'make-image': end('make-image'),
+      'await-ssh': end('await-ssh'),
+      join: end('join'),
+      'release-quarantine': end('release-quarantine'),
+      leave: end('leave'),
+    },
+    onChange: (change) => {
+      for (const look of [...waiting]) look(change);
+    },
+  });
+  const reached = (name: string): Promise<void> =>
+    new Promise((resolve) => {
+      const look = () => {
+        const there = runner.fleet
+          .all()
+          .some(({ state }) => state.name === name && (state.name !== 'ready' || !state.quarantined));
+        if (!there) return;
+        waiting.delete(look);
+        resolve();
+      };
+      waiting.add(look);
+      look();
+    });
+  void runner.run();
+  return { runner, reached, stop: () => abort.abort() };
+}
+
+/** What the board itself does; it does so again after every power cut of the master. */
+async function plugIn(runner: Runner, reached: (name: string) => Promise<void>): Promise<void> {
+  const device = must(await runner.sight({ mac: MAC }));
+  await runner.dispatch(device.id, { event: 'boot-file-served', file: 'start4.elf' });
+  await runner.dispatch(device.id, { event: 'installer-reported', report: aReport() });
+  if (runner.fleet.byMac(MAC)?.state.name === 'accepted') await reached('installing');
+  await runner.dispatch(device.id, { event: 'installed' });
+  await reached('ready');
+}
+
+test('from plugged in to ready, each effect once, each state in the history', async (t) => {
+  const disk = new DiskDouble();
+  const effects: Effect[] = [];
+  const { runner, reached, stop } = start(disk, effects);
+  const life = plugIn(runner, reached);
+  await reached('installing');
+  await runner.dispatch(must(await runner.sight({ mac: MAC })).id, { event: 'installed' });
+  await life;
+  stop();
+  t.deepEqual(effects, ['decide-admission', 'make-image', 'await-ssh', 'join', 'release-quarantine']);
+  t.deepEqual(disk.history, [
+    'seen',
+    'booting',
+    'reported',
+    'accepted',
+    'installing',
+    'starting',
+    'joining',
+    'ready',
+    'ready',
+  ]);
+});
+
+for (let crashAt = 1; crashAt <= 9; crashAt++) {
+  test(`power cut right after commit ${crashAt}: the next start ends the same way`, async (t) => {
+    const disk = new DiskDouble();
+    disk.crashAt = crashAt;
+    const before = start(disk);
+    const crashed = new Promise<void>((resolve) => {
+      disk.onCrash = resolve;
+    });
+    void plugIn(before.runner, before.reached);
+    // The installer of the first life: it reports as soon as it may.
+    void before.reached('installing').then(() => {
+      const device = before.runner.fleet.byMac(MAC);
+      return device && before.runner.dispatch(device.id, { event: 'installed' });
+    });
+    await crashed;
+    before.stop();
+
+    disk.crashAt = Number.POSITIVE_INFINITY;
+    const again = start(disk);
+    const life = plugIn(again.runner, again.reached);
+    void again.reached('installing').then(() => {
+      const device = again.runner.fleet.byMac(MAC);
+      return device && again.runner.dispatch(device.id, { event: 'installed' });
+    });
+    await life;
+    again.stop();
+    const [device, ...others] = disk.devices.values();
+    t.deepEqual(others, []);
+    t.is(device?.name as string, 'worker-kube1');
+    t.is(device?.address as string, '10.0.0.10');
+    t.deepEqual(device?.state, { name: 'ready', quarantined: false });
+    t.deepEqual(device && disk.effects.get(device.id), []);
+  });
+}
+
+test('a storm of first packets: no name and no address twice', async (t) => {
+  const disk = new DiskDouble();
+  const { runner, stop } = start(disk);
+  const macs = Array.from({ length: 8 }, (_, index) => must(parseMac(`dc:a6:32:00:00:0${index}`)));
+  const devices = await Promise.all([...macs, ...macs].map(async (mac) => must(await runner.sight({ mac }))));
+  stop();
+  t.is(new Set(devices.map(({ id }) => id)).size, 8);
+  t.is(new Set(devices.map(({ name }) => name)).size, 8);
+  t.is(new Set(devices.map(({ address }) => address)).size, 8);
+});

@@ -1,0 +1,188 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { after, instant, minutes } from '../../../config/values.ts';
+import type { DeviceState, StateName } from '../../../daemon/lifecycle/device.ts';
+import type { EventName, LifecycleEvent } from '../../../daemon/lifecycle/event.ts';
+import { JOIN_ATTEMPTS, transition, wants } from '../../../daemon/lifecycle/transition.ts';
+import { aDevice, aReport, events, START, states } from '../../support/boards.ts';
+
+const stateNames = Object.keys(states) as StateName[];
+const eventNames = Object.keys(events) as EventName[];
+/** Late enough for every deadline and pause. */
+const LATER = after(START, minutes(120));
+
+/** What each pair leads to; every pair that is not here stays, and `!` is a refusal to the owner. */
+const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
+  seen: {
+    'boot-file-served': 'booting',
+    'installer-reported': 'reported',
+    'accept-requested': '!',
+    'reject-requested': 'rejected',
+    'retry-requested': '!',
+  },
+  booting: {
+    'installer-reported': 'reported',
+    'accept-requested': '!',
+    'reject-requested': 'rejected',
+    'retry-requested': '!',
+    'deadline-passed': 'seen',
+  },
+  reported: {
+    'admission-decided': 'accepted',
+    'accept-requested': 'accepted',
+    'reject-requested': 'rejected',
+    'retry-requested': '!',
+  },
+  pending: { 'accept-requested': 'accepted', 'reject-requested': 'rejected', 'retry-requested': '!' },
+  accepted: {
+    'image-made': 'installing',
+    'image-failed': 'failed',
+    'accept-requested': '!',
+    'reject-requested': 'rejected',
+    'retry-requested': '!',
+  },
+  installing: {
+    installed: 'starting',
+    'install-failed': 'failed',
+    'accept-requested': '!',
+    'reject-requested': 'rejected',
+    'retry-requested': '!',
+    'deadline-passed': 'failed',
+  },
+  starting: {
+    'ssh-answered': 'joining',
+    'ssh-failed': 'failed',
+    'node-ready': 'ready',
+    'accept-requested': '!',
+    'reject-requested': 'rejected',
+    'retry-requested': '!',
+    'deadline-passed': 'failed',
+  },
+  joining: {
+    'join-failed': 'joining',
+    'node-ready': 'ready',
+    'accept-requested': '!',
+    'reject-requested': 'rejected',
+    'retry-requested': '!',
+    'deadline-passed': 'failed',
+  },
+  ready: {
+    'node-not-ready': 'unreachable',
+    'node-deleted': 'failed',
+    'quarantine-released': 'ready',
+    'accept-requested': '!',
+    'reject-requested': 'rejected',
+    'retry-requested': '!',
+  },
+  unreachable: {
+    'node-ready': 'ready',
+    'node-deleted': 'failed',
+    'accept-requested': '!',
+    'reject-requested': 'rejected',
+    'retry-requested': '!',
+  },
+  held: { 'accept-requested': '!', 'reject-requested': 'rejected', 'retry-requested': 'seen' },
+  rejected: { 'accept-requested': 'seen', 'retry-requested': '!', left: 'rejected' },
+  failed: {
+    'installer-reported': 'accepted',
+    'accept-requested': '!',
+    'reject-requested': 'rejected',
+    'retry-requested': 'accepted',
+  },
+};
+
+for (const state of stateNames) {
+  test(`${state}: every event leads where it should`, (t) => {
+    t.plan(eventNames.length * 2);
+    for (const event of eventNames) {
+      const want = moves[state][event];
+      const { device, outcome, effects } = transition(aDevice(states[state]), events[event], LATER);
+      const went = outcome === 'refused' ? '!' : outcome === 'moved' ? device.state.name : undefined;
+      t.is(went, want, `${state} × ${event}`);
+      t.deepEqual(effects, wants(device.state), `${state} × ${event}: effects are those of the state`);
+    }
+  });
+}
+
+const after_ = (state: DeviceState, event: LifecycleEvent, now = LATER) =>
+  transition(aDevice(state), event, now).device.state;
+
+test('the verdict decides where a reported board goes', (t) => {
+  const wait = { event: 'admission-decided', verdict: { verdict: 'wait', reason: 'foreign disk' } } as const;
+  const hold = { event: 'admission-decided', verdict: { verdict: 'hold', reason: 'rival' } } as const;
+  t.deepEqual(after_(states.reported, wait), { name: 'pending', report: aReport(), reason: 'foreign disk' });
+  t.deepEqual(after_(states.reported, hold), { name: 'held', reason: 'rival' });
+});
+
+test('a waiting board that reports something new is decided about again; a repetition is not even written', (t) => {
+  const proven = { event: 'installer-reported', report: aReport({ proof: true }) } as const;
+  t.is(after_(states.pending, proven).name, 'reported');
+  const known = aDevice(states.pending, { model: { model: 'pi4', final: true } });
+  t.is(transition(known, events['installer-reported'], LATER).outcome, 'nothing');
+});
+
+test('a failed join is tried again a bounded number of times', (t) => {
+  let device = aDevice(states.joining);
+  for (let attempt = 1; attempt < JOIN_ATTEMPTS; attempt++) {
+    device = transition(device, events['join-failed'], LATER).device;
+    t.deepEqual(device.state, { name: 'joining', attempt: attempt + 1 });
+  }
+  device = transition(device, events['join-failed'], LATER).device;
+  t.deepEqual(device.state, { name: 'failed', code: 'JOIN', detail: 'refused', resume: { at: 'join' } });
+  t.deepEqual(transition(device, events['retry-requested'], LATER).device.state, { name: 'joining', attempt: 1 });
+});
+
+test('a failed installation is tried again when the installer asks again, but not at once, and never on a small disk', (t) => {
+  t.is(after_(states.failed, events['installer-reported'], after(START, minutes(0.1))).name, 'failed');
+  t.is(after_(states.failed, events['installer-reported'], after(START, minutes(1))).name, 'accepted');
+  t.is(after_({ ...states.failed, code: 'DISK_TOO_SMALL' }, events['installer-reported']).name, 'failed');
+});
+
+test('a deadline that is not due any more changes nothing', (t) => {
+  t.is(transition(aDevice(states.starting), events['deadline-passed'], after(START, minutes(1))).outcome, 'nothing');
+  t.is(transition(aDevice(states.ready), events['deadline-passed'], LATER).outcome, 'nothing');
+});
+
+test('a board that is ours is never offered to be decided about again, whatever it sends', (t) => {
+  const ours: StateName[] = ['starting', 'joining', 'ready', 'unreachable'];
+  for (const state of ours) {
+    for (const event of ['dhcp-seen', 'boot-file-served', 'installer-reported'] as const) {
+      t.is(after_(states[state], events[event]).name, state);
+    }
+  }
+});
+
+test('evidence: a full serial replaces its half, the first claim of a model sticks, the device tree is final', (t) => {
+  const halfSeen = aDevice(states.seen, { serials: [], model: undefined });
+  const half = { event: 'boot-file-served', file: 'start4.elf', serial: 'abcdef01' } as unknown as LifecycleEvent;
+  const first = transition(halfSeen, half, LATER).device;
+  t.deepEqual(first.serials, ['abcdef01'] as unknown as typeof first.serials);
+  const claim = { ...events['dhcp-seen'], model: 'pi3b+' } as const;
+  const claimed = transition(first, claim, LATER).device;
+  t.deepEqual(claimed.model, { model: 'pi3b+', final: false });
+  t.is(transition(claimed, { ...claim, model: 'pi5' }, LATER).device.model?.model, 'pi3b+');
+  const reported = transition(claimed, events['installer-reported'], LATER).device;
+  t.deepEqual(reported.serials, ['10000000abcdef01'] as unknown as typeof reported.serials);
+  t.deepEqual(reported.model, { model: 'pi4', final: true });
+});
+
+test('any sequence of events: deterministic, name, address and id for ever, deadline in the future when moved', (t) => {
+  const anyEvents = fc.array(fc.constantFrom(...eventNames), { maxLength: 40 });
+  fc.assert(
+    fc.property(anyEvents, (names) => {
+      const born = aDevice();
+      let device = born;
+      let now = START;
+      for (const name of names) {
+        now = instant(now + 1000);
+        const one = transition(device, events[name], now);
+        const two = transition(device, events[name], now);
+        if (JSON.stringify(one) !== JSON.stringify(two)) return false;
+        if (one.outcome === 'moved' && one.device.deadline !== undefined && one.device.deadline <= now) return false;
+        device = one.device;
+      }
+      return device.id === born.id && device.name === born.name && device.address === born.address;
+    }),
+  );
+  t.pass();
+});
