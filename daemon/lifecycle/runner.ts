@@ -4,23 +4,13 @@
  */
 import type { Result } from '../../config/result.ts';
 import { ok, type Problem, problem } from '../../config/result.ts';
-import {
-  type AddressRange,
-  type DeviceId,
-  type Instant,
-  type Ipv4,
-  type Mac,
-  millis,
-  parseDeviceId,
-  seconds,
-  since,
-} from '../../config/values.ts';
+import { type DeviceId, type Instant, type Mac, millis, parseDeviceId, seconds, since } from '../../config/values.ts';
 import type { Clock, Log, Random } from '../ports.ts';
 import type { Device, StateName } from './device.ts';
 import type { Effect } from './effect.ts';
 import type { LifecycleEvent } from './event.ts';
 import { createFleet, type Fleet } from './fleet.ts';
-import { reserve, type Sighting } from './registry.ts';
+import { type ReservationRules, reserve, type Sighting } from './registry.ts';
 import { type Transition, transition } from './transition.ts';
 
 /** What the runner asks of the store; see `daemon/store/`. */
@@ -44,12 +34,8 @@ export type RunnerDeps = {
   readonly devices: readonly Device[];
   readonly pendingEffects: ReadonlyMap<DeviceId, readonly Effect[]>;
   readonly nextNumber: number;
-  readonly reservation: {
-    readonly range: AddressRange;
-    readonly taken: readonly Ipv4[];
-    readonly pattern: string;
-    readonly pendingMax: number;
-  };
+  /** Undefined until the network of the boards is known: then nobody can be given an address. */
+  readonly reservation: () => Omit<ReservationRules, 'nextNumber'> | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -154,9 +140,11 @@ export function createRunner(deps: RunnerDeps): Runner {
   }
 
   async function register(sighting: Sighting): Promise<Result<Device, Problem>> {
-    const rules = { ...deps.reservation, nextNumber };
+    const rules = deps.reservation();
+    if (rules === undefined) return problem('NO_NETWORK', 'the network of the boards is not known yet');
     const now = clock.now();
-    const reserved = reserve(sighting, newId(), [...fleet.all(), ...claimed.values()], rules, now);
+    const all = [...fleet.all(), ...claimed.values()];
+    const reserved = reserve(sighting, newId(), all, { ...rules, nextNumber }, now);
     if (!reserved.ok) return reserved;
     const { device, dropped, number } = reserved.value;
     nextNumber = number + 1;

@@ -233,7 +233,8 @@ const table: Table = {
     'installer-reported': stay,
     'ssh-answered': () => to({ name: 'joining', attempt: 1 }, 'its system answers with the host key we made'),
     'ssh-failed': (_, { code, detail }) => fail(code, detail, { at: 'start' }),
-    'node-ready': ready,
+    // A Node of its earlier life may still be Ready; this board has joined nothing yet.
+    'node-ready': stay,
     'node-not-ready': stay,
     'node-deleted': stay,
     'reject-requested': rejected,

@@ -39,6 +39,7 @@ class DiskDouble {
   }
 }
 
+const range = must(parseAddressRange('10.0.0.10-30'));
 const MAC = must(parseMac('dc:a6:32:01:02:03'));
 
 /** A world in which every effect works; `effects` counts how often each was carried out. */
@@ -64,12 +65,7 @@ function start(disk: DiskDouble, effects: Effect[] = []) {
     devices: [...disk.devices.values()],
     pendingEffects: disk.effects,
     nextNumber: disk.nextNumber,
-    reservation: {
-      range: must(parseAddressRange('10.0.0.10-30')),
-      taken: [],
-      pattern: 'worker-kube{n}',
-      pendingMax: 8,
-    },
+    reservation: () => ({ range, taken: [], pattern: 'worker-kube{n}', pendingMax: 8 }),
     clock: {
       now: () => instant(tick++),
       sleep: (_, signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),

@@ -52,7 +52,6 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
   starting: {
     'ssh-answered': 'joining',
     'ssh-failed': 'failed',
-    'node-ready': 'ready',
     'accept-requested': '!',
     'reject-requested': 'rejected',
     'retry-requested': '!',

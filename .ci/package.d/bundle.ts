@@ -1,0 +1,65 @@
+/** The bundles: one file each for the daemon, the command line and the store's writer thread. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build, type Plugin } from 'esbuild';
+
+const entries = {
+  brambled: 'daemon/main.ts',
+  bramble: 'cli/main.ts',
+  'writer-thread': 'daemon/store/writer-thread.ts',
+};
+
+const commonJsNames = `import { createRequire as bundleCreateRequire } from 'node:module';
+const require = bundleCreateRequire(import.meta.url);
+const bundleDirname = import.meta.dirname;
+const bundleFilename = import.meta.filename;`;
+
+/** ssh2 asks for these native parts within `try` and does without them. */
+const withoutOptionalNativeParts: Plugin = {
+  name: 'without-optional-native-parts',
+  setup: ({ onResolve }) => {
+    onResolve({ filter: /^cpu-features$|\.node$/ }, ({ path }) => ({ path, external: true }));
+  },
+};
+
+/** Returns the npm packages whose code went in. Throws if something cannot be resolved, or esbuild warns. */
+export async function bundle(root: string, outdir: string): Promise<readonly string[]> {
+  const { metafile, warnings } = await build({
+    absWorkingDir: root,
+    entryPoints: entries,
+    outdir,
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    external: ['better-sqlite3'],
+    plugins: [withoutOptionalNativeParts],
+    // What CommonJS packages expect and an ESM bundle does not have.
+    define: { __dirname: 'bundleDirname', __filename: 'bundleFilename' },
+    banner: { js: commonJsNames },
+    legalComments: 'none',
+    metafile: true,
+    logLevel: 'warning',
+  });
+  if (warnings.length > 0) throw new Error(`${warnings.length} warnings of esbuild`);
+  const names = Object.keys(metafile.inputs).flatMap((path) => /.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? []);
+  return [...new Set([...names, 'node_modules/better-sqlite3'])].sort();
+}
+
+/** Debian's machine-readable form has no place for so many; this is the plain text of each. */
+export function copyright(root: string, packages: readonly string[]): string {
+  const texts = packages.map((folder) => {
+    const { name, version, license } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
+    const file = readdirSync(join(root, folder)).find((one) => /^licen[cs]e/i.test(one));
+    const text = file === undefined ? `Licence: ${license}` : readFileSync(join(root, folder, file), 'utf8').trim();
+    return `${name} ${version}\n\n${text}`;
+  });
+  const nodeLicence = ['x64', 'arm64']
+    .map((cpu) => join(root, `node_modules/node-linux-${cpu}/LICENSE`))
+    .find(existsSync);
+  return [
+    `bramble\n\n${readFileSync(join(root, 'LICENSE'), 'utf8').trim()}`,
+    ...texts,
+    ...(nodeLicence === undefined ? [] : [`Node.js\n\n${readFileSync(nodeLicence, 'utf8').trim()}`]),
+  ].join(`\n\n${'-'.repeat(80)}\n\n`);
+}

@@ -1,0 +1,143 @@
+/** The daemon's HTTP API over its unix socket. */
+import { type IncomingMessage, request } from 'node:http';
+import { createInterface } from 'node:readline';
+import type {
+  ActionResult,
+  DeviceDescription,
+  ErrorBody,
+  EventList,
+  EventView,
+  StatusView,
+} from '../daemon/http/wire.ts';
+import { CommandFailed, exitCodes } from './exit-codes.ts';
+
+export const defaultSocket = '/run/bramble/brambled.sock';
+
+/** Every function rejects with `CommandFailed`, whose exit code says what it was. */
+export type Client = {
+  readonly status: () => Promise<StatusView>;
+  readonly describe: (name: string) => Promise<DeviceDescription>;
+  readonly events: (query: EventsQuery) => Promise<readonly EventView[]>;
+  /** Stored events, then each new one; ends when the daemon does or the client's signal is aborted. */
+  readonly follow: (query: EventsQuery) => AsyncIterable<EventView>;
+  readonly act: (name: string, action: 'accept' | 'reject' | 'retry', by: string) => Promise<ActionResult>;
+};
+export type EventsQuery = { readonly after?: number; readonly device?: string | undefined };
+
+export type ClientOptions = {
+  readonly socket: string;
+  readonly timeoutMs: number;
+  /** Aborted when the user wants to stop. */
+  readonly signal: AbortSignal;
+};
+
+export const openClient = (options: ClientOptions): Client => ({
+  status: () => json<StatusView>(options, 'GET', '/v1/status'),
+  describe: (name) => json<DeviceDescription>(options, 'GET', `/v1/devices/${encodeURIComponent(name)}/describe`),
+  events: async (query) => (await json<EventList>(options, 'GET', `/v1/events?${search(query)}`)).events,
+  follow: (query) => followEvents(options, query),
+  act: (name, action, by) =>
+    json<ActionResult>(options, 'POST', `/v1/devices/${encodeURIComponent(name)}/${action}`, { by }),
+});
+
+function search({ after, device }: EventsQuery): URLSearchParams {
+  const query = new URLSearchParams();
+  if (after !== undefined) query.set('after', String(after));
+  if (device !== undefined) query.set('device', device);
+  return query;
+}
+
+/** The daemon is ours and of the same version: its 2xx answers are taken at their word. */
+async function json<T>(options: ClientOptions, method: string, path: string, body?: unknown): Promise<T> {
+  const deadline = AbortSignal.timeout(options.timeoutMs);
+  const signal = AbortSignal.any([options.signal, deadline]);
+  try {
+    const response = await send(options.socket, method, path, body, signal);
+    const text = await textOf(response);
+    if (response.statusCode !== 200) throw refusal(response.statusCode ?? 0, text);
+    return JSON.parse(text);
+  } catch (error) {
+    throw failureOf(error, options, deadline);
+  }
+}
+
+async function* followEvents(options: ClientOptions, query: EventsQuery): AsyncIterable<EventView> {
+  const given = search(query);
+  given.set('follow', '1');
+  // Only the first answer has to come in time; after that the daemon's heartbeat is what counts.
+  const deadline = new AbortController();
+  const timer = setTimeout(() => deadline.abort(), options.timeoutMs);
+  try {
+    const signal = AbortSignal.any([options.signal, deadline.signal]);
+    const response = await send(options.socket, 'GET', `/v1/events?${given}`, undefined, signal);
+    clearTimeout(timer);
+    if (response.statusCode !== 200) throw refusal(response.statusCode ?? 0, await textOf(response));
+    for await (const line of createInterface({ input: response, signal: options.signal })) {
+      if (line !== '') yield JSON.parse(line);
+    }
+    if (!options.signal.aborted) throw new CommandFailed(exitCodes.notReachable, 'the daemon closed the connection');
+  } catch (error) {
+    if (!options.signal.aborted) throw failureOf(error, options, deadline.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const send = (
+  socketPath: string,
+  method: string,
+  path: string,
+  body: unknown,
+  signal: AbortSignal,
+): Promise<IncomingMessage> =>
+  new Promise((resolve, reject) => {
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const headers =
+      text === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
+    request({ socketPath, method, path, headers, signal, agent: false }, resolve).on('error', reject).end(text);
+  });
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function refusal(status: number, text: string): CommandFailed {
+  const { code, message } = errorBody(text) ?? { code: 'INTERNAL', message: `the daemon answered ${status}` };
+  return new CommandFailed(code === 'NOT_FOUND' ? exitCodes.notFound : exitCodes.failure, message);
+}
+
+function errorBody(text: string): (Pick<ErrorBody, 'message'> & { readonly code: string }) | undefined {
+  try {
+    const body: unknown = JSON.parse(text);
+    if (typeof body !== 'object' || body === null || !('code' in body) || !('message' in body)) return undefined;
+    return { code: String(body.code), message: String(body.message) };
+  } catch {
+    return undefined;
+  }
+}
+
+function failureOf(error: unknown, options: ClientOptions, deadline: AbortSignal): CommandFailed {
+  const { socket, timeoutMs } = options;
+  if (error instanceof CommandFailed) return error;
+  if (options.signal.aborted) return new CommandFailed(exitCodes.failure, 'interrupted');
+  if (deadline.aborted) {
+    return new CommandFailed(exitCodes.timedOut, `the daemon did not answer within ${timeoutMs / 1000} s`);
+  }
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'EACCES') {
+    const advice = 'run it with sudo, or add yourself to the group that owns the socket';
+    return new CommandFailed(exitCodes.notReachable, `no permission for ${socket}: ${advice}`);
+  }
+  if (code === 'ENOENT' || code === 'ECONNREFUSED') {
+    return new CommandFailed(
+      exitCodes.notReachable,
+      `the daemon does not answer on ${socket}; is it running? (systemctl status brambled)`,
+    );
+  }
+  if (code === 'ECONNRESET' || code === 'EPIPE') {
+    return new CommandFailed(exitCodes.notReachable, 'the daemon closed the connection');
+  }
+  return new CommandFailed(exitCodes.failure, error instanceof Error ? error.message : String(error));
+}

@@ -1,0 +1,65 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Command } from 'commander';
+import type { StatusView } from '../../daemon/http/wire.ts';
+import type { Client } from '../client.ts';
+import { type ExitCode, exitCodes } from '../exit-codes.ts';
+import { document, type Format, formatOption } from '../output/format.ts';
+import { inOrder, isDegraded, statusText } from '../output/status.ts';
+import { harmless, painter, type Terminal } from '../output/terminal.ts';
+
+type StatusFlags = { readonly output: Format; readonly watch?: true };
+
+/** `status [-w] [-o FORMAT]`: 0 well, 2 degraded; with `-w` until ctrl-C, then by what was last seen. */
+export function addStatus(parent: Command, deps: StatusDeps): void {
+  parent
+    .command('status', { isDefault: true })
+    .description('boards and master: what they are doing, why, and what to do next')
+    .option('-w, --watch', 'show it again every two seconds')
+    .addOption(formatOption(['table', 'wide', 'json', 'yaml', 'name']))
+    .addHelpText('after', '\nEnds with 2 when a board is failed, unreachable, held or pending, or the cluster is away.')
+    .allowExcessArguments()
+    .action(async (flags: StatusFlags, command: Command) => {
+      // It is what runs without a command's name, so a word that is left over was meant as one.
+      const [word] = command.args;
+      if (word !== undefined) command.error(`error: unknown command '${harmless(word)}'; "bramble --help" lists them`);
+      deps.done(await showStatus(deps, flags));
+    });
+}
+
+export type StatusDeps = {
+  readonly client: () => Client;
+  readonly terminal: Terminal;
+  readonly done: (code: ExitCode) => void;
+};
+
+async function showStatus({ client, terminal }: StatusDeps, flags: StatusFlags): Promise<ExitCode> {
+  const watch = flags.watch === true;
+  const { status } = client();
+  for (;;) {
+    const seen = await status();
+    const clear = watch && terminal.isTerminal && (flags.output === 'table' || flags.output === 'wide');
+    terminal.out((clear ? '\x1b[H\x1b[2J\x1b[3J' : '') + render(seen, flags.output, watch, terminal));
+    const code = isDegraded(seen) ? exitCodes.degraded : exitCodes.well;
+    if (!watch) return code;
+    try {
+      await delay(2000, undefined, { signal: terminal.signal });
+    } catch {
+      return code;
+    }
+  }
+}
+
+function render(status: StatusView, format: Format, repeated: boolean, terminal: Terminal): string {
+  switch (format) {
+    case 'json':
+    case 'yaml':
+      return document(status, format, repeated);
+    case 'name':
+      return inOrder(status.devices)
+        .map(({ name }) => `${name}\n`)
+        .join('');
+    case 'table':
+    case 'wide':
+      return statusText(status, { width: terminal.columns, paint: painter(terminal), wide: format === 'wide' });
+  }
+}

@@ -1,0 +1,26 @@
+/** What `bramble` ends with; scripts may rely on it. */
+export const exitCodes = {
+  well: 0,
+  failure: 1,
+  /** Only `status`: a board is failed, unreachable, held or pending, or the cluster cannot be reached. */
+  degraded: 2,
+  /** The daemon does not answer on its socket. */
+  notReachable: 3,
+  notFound: 4,
+  timedOut: 5,
+  /** sysexits.h EX_USAGE. */
+  usage: 64,
+} as const;
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/** Ends a command: `message` goes to stderr, `code` to the shell. */
+export class CommandFailed extends Error {
+  override readonly name = 'CommandFailed';
+  readonly exitCode: ExitCode;
+
+  constructor(exitCode: ExitCode, message: string) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}

@@ -1,0 +1,69 @@
+/** The command line as a function: `main.ts` runs it in a process, tests run it in theirs. */
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { type Client, defaultSocket, openClient } from './client.ts';
+import { addDecisions } from './commands/decide.ts';
+import { addDescribe } from './commands/describe.ts';
+import { addEvents } from './commands/events.ts';
+import { addStatus } from './commands/status.ts';
+import { addVersion } from './commands/version.ts';
+import { CommandFailed, type ExitCode, exitCodes } from './exit-codes.ts';
+import { harmless, type Terminal } from './output/terminal.ts';
+
+export type ProgramDeps = { readonly terminal: Terminal; readonly version: string };
+
+/** Runs `args` (without node and script); settles with the exit code, rejects only for our own mistakes. */
+export async function run(args: readonly string[], { terminal, version }: ProgramDeps): Promise<ExitCode> {
+  let code: ExitCode = exitCodes.well;
+  const program = new Command('bramble')
+    .description('Raspberry Pis that become Kubernetes nodes by being plugged in')
+    .option('--socket <path>', `the daemon's socket (or BRAMBLE_SOCKET; ${defaultSocket})`)
+    .option('--timeout <seconds>', 'how long to wait for an answer', wholeSeconds, 30)
+    .exitOverride()
+    .configureOutput({
+      writeOut: terminal.out,
+      writeErr: terminal.err,
+      getOutHelpWidth: () => terminal.columns,
+      getErrHelpWidth: () => terminal.columns,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 well, 1 failure, 2 degraded, 3 daemon not reachable, 4 not found, 5 timed out, 64 usage',
+    );
+  const client = (): Client => {
+    const flags = program.opts<{ readonly socket?: string; readonly timeout: number }>();
+    const socket = flags.socket ?? terminal.env['BRAMBLE_SOCKET'] ?? defaultSocket;
+    return openClient({ socket, timeoutMs: flags.timeout * 1000, signal: terminal.signal });
+  };
+  const done = (end: ExitCode): void => {
+    code = end;
+  };
+  addStatus(program, { client, terminal, done });
+  addDescribe(program, { client, terminal });
+  addEvents(program, { client, terminal });
+  addDecisions(program, { client, terminal });
+  addVersion(program, { client, terminal, version });
+  // Sub-commands made by `command()` inherit exitOverride and configureOutput.
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return code;
+  } catch (error) {
+    return failed(error, terminal);
+  }
+}
+
+function failed(error: unknown, terminal: Terminal): ExitCode {
+  if (error instanceof CommandFailed) {
+    for (const line of error.message.split('\n')) terminal.err(`bramble: ${harmless(line)}\n`);
+    return error.exitCode;
+  }
+  // Commander has said what is wrong; help and version that were asked for end with 0.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.well : exitCodes.usage;
+  throw error;
+}
+
+function wholeSeconds(text: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('a number of seconds, 1 or more');
+  return Number(text);
+}

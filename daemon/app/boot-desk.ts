@@ -1,0 +1,167 @@
+/** What the installer is told: the meeting of the boot endpoints, admission and images. */
+import { type DeviceId, type Ipv4, type Mac, type Millis, seconds } from '../../config/values.ts';
+import type { Timelines } from '../boot/timeline.ts';
+import type { BootClaim } from '../http/claim.ts';
+import type { BootDeps, BootInstruction, SectorsPayload } from '../http/endpoints/boot.ts';
+import { isBootProof } from '../http/proof.ts';
+import type { HttpClient } from '../http/router.ts';
+import type { BoardReport, Device } from '../lifecycle/device.ts';
+import { explain } from '../lifecycle/explain.ts';
+import type { Runner } from '../lifecycle/runner.ts';
+import type { ByteSource, Clock, Random } from '../ports.ts';
+
+export type BootDeskDeps = {
+  readonly runner: Runner;
+  readonly timelines: Timelines;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly clusterKey: Uint8Array;
+  /** Behind the master every board has the address that we gave it; beside a router it may have the router's. */
+  readonly addressesAreOurs: boolean;
+  /** Settles at the next change of the board, or after `limit`. */
+  readonly nextChange: (id: DeviceId, limit: Millis) => Promise<void>;
+  readonly images: {
+    readonly openBase: (sha256: string) => Promise<ByteSource | undefined>;
+    readonly baseOf: (device: Device) => Promise<{ readonly sha256: string; readonly bytes: number } | undefined>;
+    readonly sectorsOf: (device: Device) => Promise<SectorsPayload | undefined>;
+  };
+  readonly onProgress: (id: DeviceId, bytes: number) => void;
+};
+
+/** How long the installer sleeps between two questions (design: a later acceptance needs no power cycle). */
+const RETRY = seconds(2);
+/** A decision and an image take milliseconds: the answer waits for them rather than cost the board two seconds. */
+const PATIENCE = seconds(5);
+
+export function bootDesk(deps: BootDeskDeps): BootDeps {
+  const { runner, timelines, clock, images } = deps;
+  /** Asked for and not yet used; one a board, so there are never more than boards. */
+  const nonces = new Map<Mac, string>();
+  /** Boards that have shown since our start that they know the cluster key. */
+  const proven = new Set<DeviceId>();
+
+  async function report(claim: BootClaim, client: HttpClient): Promise<BootInstruction> {
+    const device = runner.fleet.byMac(claim.mac);
+    if (device === undefined) return wait('unknown', 'no DHCP message of this board was seen yet');
+    if (!isAt(device, client)) return wait('unknown', `this address is not ${device.address}, which is this board's`);
+    timelines.mark(device.id, clock.now(), 'installer reports');
+    const nonce = settleProof(device, claim);
+    if (nonce !== undefined) return { ...wait(device.state.name, 'prove the cluster key'), nonce };
+    const board: BoardReport = {
+      mac: claim.mac,
+      serial: claim.serial,
+      model: claim.model,
+      disk: claim.disk,
+      memoryBytes: claim.memoryBytes,
+      source: claim.source,
+      proof: proven.has(device.id),
+    };
+    await runner.dispatch(device.id, { event: 'installer-reported', report: board });
+    return instruction(await settled(device.id));
+  }
+
+  /** The nonce to answer with, if the board is to prove the key first. */
+  function settleProof(device: Device, claim: BootClaim): string | undefined {
+    const { mac, serial, proof, source } = claim;
+    if (source !== 'join-card' || proven.has(device.id)) return undefined;
+    const asked = nonces.get(mac);
+    if (proof === undefined || asked === undefined) {
+      const nonce = Buffer.from(deps.random.bytes(16)).toString('hex');
+      nonces.set(mac, nonce);
+      return nonce;
+    }
+    nonces.delete(mac);
+    // A wrong proof is no proof: it is then a board like any other.
+    if (isBootProof(deps.clusterKey, { nonce: asked, mac, serial }, proof)) proven.add(device.id);
+    return undefined;
+  }
+
+  async function settled(id: DeviceId): Promise<Device | undefined> {
+    const until = clock.now() + PATIENCE;
+    for (;;) {
+      const device = runner.fleet.byId(id);
+      const soon = device?.state.name === 'reported' || device?.state.name === 'accepted';
+      const left = until - clock.now();
+      if (!soon || left <= 0) return device;
+      await deps.nextChange(id, seconds(left / 1000));
+    }
+  }
+
+  async function instruction(device: Device | undefined): Promise<BootInstruction> {
+    if (device === undefined) return wait('unknown', 'this board was forgotten');
+    const { state } = device;
+    const message = explain(device);
+    switch (state.name) {
+      case 'installing': {
+        const base = await images.baseOf(device);
+        if (base === undefined) return wait(state.name, 'its base image is not there any more');
+        return { action: 'install', state: state.name, message, arming: state.arming, base };
+      }
+      case 'starting':
+      case 'joining':
+      case 'ready':
+      case 'unreachable':
+        return { action: 'boot', state: state.name, message };
+      case 'rejected':
+        return { action: 'stop', state: state.name, message };
+      case 'failed':
+        return state.resume.at === 'install'
+          ? wait(state.name, message)
+          : { action: 'boot', state: state.name, message };
+      case 'seen':
+      case 'booting':
+      case 'reported':
+      case 'pending':
+      case 'accepted':
+      case 'held':
+        return wait(state.name, message);
+    }
+  }
+
+  const isAt = (device: Device, client: HttpClient): boolean =>
+    !deps.addressesAreOurs || client.address === (device.address satisfies Ipv4);
+
+  function armed(arming: string, client: HttpClient): Device | undefined {
+    const device = runner.fleet.byArming(arming);
+    return device !== undefined && isAt(device, client) ? device : undefined;
+  }
+
+  async function sectors(arming: string, client: HttpClient): Promise<SectorsPayload | undefined> {
+    const device = armed(arming, client);
+    return device && images.sectorsOf(device);
+  }
+
+  async function progress(arming: string, bytes: number, client: HttpClient): Promise<boolean> {
+    const device = armed(arming, client);
+    if (device === undefined) return false;
+    timelines.mark(device.id, clock.now(), 'writes its image');
+    deps.onProgress(device.id, bytes);
+    return true;
+  }
+
+  async function installed(arming: string, sha256: string, client: HttpClient): Promise<boolean> {
+    const device = armed(arming, client);
+    if (device === undefined) {
+      // It says so again because our first answer was lost.
+      const told = runner.fleet.all().find((board) => board.state.name === 'starting' && isAt(board, client));
+      return told !== undefined && deps.addressesAreOurs;
+    }
+    const base = await images.baseOf(device);
+    const code = 'BASE_DIFFERS';
+    const detail = 'what was read back from the disk is not the base image that was served';
+    if (base?.sha256 !== sha256) await runner.dispatch(device.id, { event: 'install-failed', code, detail });
+    else await runner.dispatch(device.id, { event: 'installed' });
+    return base?.sha256 === sha256;
+  }
+
+  async function failed(arming: string, code: string, detail: string, client: HttpClient): Promise<boolean> {
+    const device = armed(arming, client);
+    if (device === undefined) return false;
+    await runner.dispatch(device.id, { event: 'install-failed', code, detail });
+    return true;
+  }
+
+  return { report, openBase: images.openBase, sectors, progress, installed, failed };
+}
+
+const wait = (state: string, message: string) => ({ action: 'wait', state, message, retry: RETRY }) as const;

@@ -1,0 +1,114 @@
+/** How each effect is carried out: the meeting of the life of boards with images, SSH and the cluster. */
+import type { Config } from '../../config/schema.ts';
+import { type Instant, minutes, seconds, since } from '../../config/values.ts';
+import type { Cluster } from '../cluster/index.ts';
+import type { JoinBoard, Joiner } from '../join/index.ts';
+import { admit } from '../lifecycle/admission.ts';
+import type { Device } from '../lifecycle/device.ts';
+import type { Effect } from '../lifecycle/effect.ts';
+import type { LifecycleEvent } from '../lifecycle/event.ts';
+import type { Clock } from '../ports.ts';
+import type { ImageDesk } from './images.ts';
+
+export type EffectDeps = {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly cluster: Cluster;
+  readonly joiner: Joiner;
+  readonly images: ImageDesk;
+  readonly boards: () => readonly Device[];
+  /** When boards were accepted by themselves; the last hour of it counts. */
+  readonly acceptances: Instant[];
+  readonly hostKeyOf: (device: Device) => string | undefined;
+};
+
+type Execute = Readonly<Record<Effect, (device: Device, signal: AbortSignal) => Promise<LifecycleEvent | undefined>>>;
+
+export function effectDesk(deps: EffectDeps): Execute {
+  const { config, clock, cluster, joiner } = deps;
+
+  const decideAdmission = async (device: Device): Promise<LifecycleEvent | undefined> => {
+    if (device.state.name !== 'reported') return undefined;
+    const now = clock.now();
+    const recent = deps.acceptances.filter((at) => since(at, now) < minutes(60));
+    deps.acceptances.splice(0, deps.acceptances.length, ...recent);
+    const verdict = admit(device, device.state.report, deps.boards(), {
+      mode: config.admission.mode,
+      acceptedLastHour: recent.length,
+      limit: config.admission.limit,
+      lanIsOurs: config.topology === 'behind-master',
+      allow: config.admission.allow,
+    });
+    if (verdict.verdict === 'accept') deps.acceptances.push(now);
+    return { event: 'admission-decided', verdict };
+  };
+
+  const awaitSsh = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
+    // The state's own deadline ends the waiting; this one only has to be later.
+    const answered = await joiner.awaitSsh(joinBoard(device), minutes(60), signal);
+    return answered.ok ? { event: 'ssh-answered' } : { event: 'ssh-failed', ...answered.error };
+  };
+
+  const join = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
+    const attempt = device.state.name === 'joining' ? device.state.attempt : 1;
+    if (attempt > 1) await clock.sleep(seconds(2 ** attempt), signal);
+    const joined = await joiner.join(joinBoard(device), signal);
+    if (!joined.ok) return { event: 'join-failed', code: joined.error.code, detail: joined.error.detail };
+    await nodeReady(device, signal);
+    return { event: 'node-ready' };
+  };
+
+  /** The state's deadline aborts the signal if this never comes. */
+  const nodeReady = ({ name, address }: Device, signal: AbortSignal): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        const node = cluster.node(name);
+        if (node?.ready !== true || node.internalIp !== address) return;
+        unsubscribe();
+        resolve();
+      };
+      const unsubscribe = cluster.onNodes(look);
+      signal.addEventListener('abort', () => {
+        unsubscribe();
+        reject(signal.reason);
+      });
+      look();
+    });
+
+  const release = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
+    const released = await joiner.release(joinBoard(device), signal);
+    if (!released.ok) throw new Error(`${released.error.code}: ${released.error.detail}`);
+    return { event: 'quarantine-released' };
+  };
+
+  const leave = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
+    // Without a key it never got an image, so there is nothing of it in the cluster.
+    if (deps.hostKeyOf(device) === undefined) return { event: 'left' };
+    const left = await joiner.leave(joinBoard(device), signal);
+    if (!left.ok) throw new Error(`${left.error.code}: ${left.error.detail}`);
+    return { event: 'left' };
+  };
+
+  const joinBoard = (device: Device): JoinBoard => {
+    const hostKeyPublic = deps.hostKeyOf(device);
+    if (hostKeyPublic === undefined) throw new Error(`${device.name} has no host key of ours`);
+    const model = device.model?.model;
+    return {
+      id: device.id,
+      name: device.name,
+      address: device.address,
+      hostKeyPublic,
+      // `+` is no character of a label's value.
+      labels: model === undefined ? {} : { 'bramble.dev/model': model.replace('+', '-plus') },
+    };
+  };
+
+  return {
+    'decide-admission': decideAdmission,
+    'make-image': (device, signal) => deps.images.make(device, signal),
+    'await-ssh': awaitSsh,
+    join,
+    'release-quarantine': release,
+    leave,
+  };
+}

@@ -1,0 +1,185 @@
+/** Bases, the boot kit, and each board's own sectors: the meeting of the life of boards with the image builder. */
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Config } from '../../config/schema.ts';
+import type { DeviceId } from '../../config/values.ts';
+import {
+  type Base,
+  type BaseRecord,
+  buildOverlay,
+  decodeOverlay,
+  encodeOverlay,
+  existingBootFiles,
+  heldBase,
+  listBases,
+  type Overlay,
+  openBase,
+  openBootFile,
+  planBoard,
+  type StaticAddress,
+} from '../../image-builder/index.ts';
+import type { SectorsPayload } from '../http/endpoints/boot.ts';
+import type { SshKeyPair } from '../join/keys.ts';
+import type { Device } from '../lifecycle/device.ts';
+import type { LifecycleEvent } from '../lifecycle/event.ts';
+import type { ByteSource, Log, Random } from '../ports.ts';
+import { writeAtomically } from '../system/files.ts';
+
+export type ImageDesk = {
+  /** The effect `make-image`: ends with `image-made` or `image-failed`. */
+  readonly make: (device: Device, signal: AbortSignal) => Promise<LifecycleEvent>;
+  /** The public stream, by the SHA-256 that boards are told. A view: closing it does nothing. */
+  readonly openBase: (heldSha256: string) => Promise<ByteSource | undefined>;
+  /** What the board's own sectors were made for. */
+  readonly baseOf: (device: Device) => Promise<{ readonly sha256: string; readonly bytes: number } | undefined>;
+  readonly sectorsOf: (device: Device) => Promise<SectorsPayload | undefined>;
+  readonly openKitFile: (path: string) => Promise<ByteSource | undefined>;
+  /** Bases there are. */
+  readonly count: () => Promise<number>;
+  /** Its sectors hold its host key: they go once they are on its disk. */
+  readonly discard: (id: DeviceId) => Promise<void>;
+  readonly close: () => Promise<void>;
+};
+
+export type ImageDeskDeps = {
+  readonly config: Config;
+  readonly clusterId: string;
+  /** The daemon's public key, authorised on every board. */
+  readonly authorizedKey: string;
+  /** Made at the first call, kept for good. */
+  readonly hostKeyFor: (device: Device) => Promise<SshKeyPair>;
+  /** What stands in the board's own network configuration; undefined leaves it to DHCP. */
+  readonly addressFor: (device: Device) => StaticAddress | undefined;
+  readonly random: Random;
+  readonly log: Log;
+};
+
+export function imageDesk(deps: ImageDeskDeps): ImageDesk {
+  const { config, log } = deps;
+  const basesFolder = join(config.data, 'bases');
+  const overlaysFolder = join(config.data, 'overlays');
+  const opened = new Map<string, Promise<Base | undefined>>();
+
+  const overlayFile = (id: DeviceId): string => join(overlaysFolder, `${id}.overlay`);
+
+  async function records(): Promise<readonly BaseRecord[]> {
+    const { bases, damaged } = await listBases(basesFolder);
+    for (const problem of damaged) log.warn('a base image cannot be used', { ...problem });
+    return bases;
+  }
+
+  /** Kept open: boards come in dozens, and a base never changes. */
+  function open({ id }: BaseRecord): Promise<Base | undefined> {
+    const known = opened.get(id);
+    if (known !== undefined) return known;
+    const opening = openBase(join(basesFolder, id)).then((base) => {
+      if (base.ok) return base.value;
+      log.warn('a base image cannot be opened', { id, ...base.error });
+      opened.delete(id);
+      return undefined;
+    });
+    opened.set(id, opening);
+    return opening;
+  }
+
+  async function byName(name: string | undefined): Promise<BaseRecord | string> {
+    const bases = await records();
+    if (bases.length === 0) return 'no base image is imported';
+    if (name !== undefined) {
+      const found = bases.find((base) => base.name === name || base.id === name);
+      return found ?? `there is no base image ${name}; there is ${bases.map((base) => base.name).join(', ')}`;
+    }
+    const [only, ...others] = bases;
+    if (only !== undefined && others.length === 0) return only;
+    return `several base images are imported: name one as images.default (${bases.map((base) => base.name).join(', ')})`;
+  }
+
+  async function make(device: Device, signal: AbortSignal): Promise<LifecycleEvent> {
+    const model = device.model?.model;
+    const named = (model && config.images.models[model]) ?? config.images.default;
+    const record = await byName(named);
+    if (typeof record === 'string') return { event: 'image-failed', code: 'NO_BASE', detail: record };
+    const base = await open(record);
+    if (base === undefined) return failed('BASE_DAMAGED', `the base image ${record.name} cannot be opened`);
+    const { state } = device;
+    if (state.name === 'accepted' && state.report.disk.bytes < base.bytes) {
+      const detail = `the image needs ${base.bytes} bytes and its disk has ${state.report.disk.bytes}: put in a larger one`;
+      return failed('DISK_TOO_SMALL', detail);
+    }
+    const arming = Buffer.from(deps.random.bytes(16)).toString('hex');
+    const existing = await existingBootFiles(base);
+    if (!existing.ok) return failed(existing.error.code, existing.error.detail);
+    const plan = planBoard(
+      {
+        hostname: device.name,
+        address: deps.addressFor(device),
+        sshHostKey: await deps.hostKeyFor(device),
+        authorizedKey: deps.authorizedKey,
+        timezone: config.images.timezone,
+        format: base.format,
+        mark: { deviceId: device.id, clusterId: deps.clusterId, arming },
+      },
+      existing.value,
+    );
+    if (!plan.ok) return failed(plan.error.code, plan.error.detail);
+    const overlay = await buildOverlay({ base, plan: plan.value, signal });
+    if (!overlay.ok) return failed(overlay.error.code, overlay.error.detail);
+    await mkdir(overlaysFolder, { recursive: true, mode: 0o700 });
+    await writeAtomically(overlayFile(device.id), encodeOverlay(overlay.value), { mode: 0o600 });
+    return { event: 'image-made', arming };
+  }
+
+  async function overlayOf({ id }: Device): Promise<Overlay | undefined> {
+    const file = await readFile(overlayFile(id)).catch(() => undefined);
+    const overlay = file && decodeOverlay(file);
+    if (overlay?.ok === false) log.error('the sectors of a board are damaged', { id, ...overlay.error });
+    return overlay?.ok === true ? overlay.value : undefined;
+  }
+
+  async function baseOf(device: Device): Promise<{ sha256: string; bytes: number } | undefined> {
+    const overlay = await overlayOf(device);
+    const record = overlay && (await records()).find(({ sha256 }) => sha256 === overlay.baseDigest);
+    return record && { sha256: record.heldSha256, bytes: record.bytes };
+  }
+
+  async function sectorsOf(device: Device): Promise<SectorsPayload | undefined> {
+    const overlay = await overlayOf(device);
+    if (overlay === undefined) return undefined;
+    let blobSector = 0;
+    const runs = overlay.runs.map(({ sector, count }) => {
+      const run = { sector, count, blobSector };
+      blobSector += count;
+      return run;
+    });
+    return { runs, blob: Buffer.concat(overlay.runs.map(({ bytes }) => bytes)) };
+  }
+
+  async function openHeld(heldSha256: string): Promise<ByteSource | undefined> {
+    const record = (await records()).find((known) => known.heldSha256 === heldSha256);
+    const base = record && (await open(record));
+    return base && heldBase(base);
+  }
+
+  async function openKitFile(path: string): Promise<ByteSource | undefined> {
+    const record = await byName(config.images.kit ?? config.images.default);
+    const base = typeof record === 'string' ? undefined : await open(record);
+    const file = base && (await openBootFile(base, path));
+    if (file?.ok === false) log.debug('a boot file cannot be read', { path, ...file.error });
+    return file?.ok === true ? file.value : undefined;
+  }
+
+  return {
+    make,
+    openBase: openHeld,
+    baseOf,
+    sectorsOf,
+    openKitFile,
+    count: async () => (await records()).length,
+    discard: (id) => rm(overlayFile(id), { force: true }),
+    close: async () => {
+      for (const base of opened.values()) await (await base)?.close();
+    },
+  };
+}
+
+const failed = (code: string, detail: string): LifecycleEvent => ({ event: 'image-failed', code, detail });

@@ -1,0 +1,46 @@
+/** What a DHCP client is granted: the meeting of the DHCP server and the life of boards. */
+import { minutes, seconds } from '../../config/values.ts';
+import { isInstalled, mayNetboot } from '../boot/offer.ts';
+import type { Timelines } from '../boot/timeline.ts';
+import type { DhcpRequest, Lease } from '../dhcp/server.ts';
+import type { Runner } from '../lifecycle/runner.ts';
+import type { Clock, Log } from '../ports.ts';
+
+/** What our installer calls itself (option 60); it may run on hardware whose address prefix nobody knows. */
+export const INSTALLER_VENDOR_CLASS = 'bramble-installer';
+
+/** Installed boards keep their address while the master is away; the others ask again at each boot. */
+const INSTALLED_LEASE = seconds(30 * 24 * 3600);
+const BOOT_LEASE = minutes(5);
+
+export function leaseDesk(deps: {
+  readonly runner: Runner;
+  readonly timelines: Timelines;
+  readonly clock: Clock;
+  readonly log: Log;
+}): (request: DhcpRequest) => Promise<Lease | undefined> {
+  const { runner, timelines, clock, log } = deps;
+  return async (request) => {
+    const { mac, serial, model, isPxe } = request;
+    const known = runner.fleet.byMac(mac);
+    // Until guests are served too, a laptop on the same switch hears nothing from us.
+    if (known === undefined && !isBoard(request)) return undefined;
+    const sighted = await runner.sight({ mac, serial, model });
+    if (!sighted.ok) {
+      log.warn('no address for this board', { mac, ...sighted.error });
+      return undefined;
+    }
+    const device = sighted.value;
+    const now = clock.now();
+    if (isPxe && request.kind === 'discover') timelines.bootRom(device.id, now);
+    timelines.mark(device.id, now, `${isPxe ? 'boot ROM' : 'system'} is given ${device.address}`);
+    return {
+      address: device.address,
+      hostname: device.name,
+      leaseTime: isInstalled(device) ? INSTALLED_LEASE : BOOT_LEASE,
+      boot: mayNetboot(device),
+    };
+  };
+}
+
+const isBoard = ({ isPi, vendorClass }: DhcpRequest): boolean => isPi || vendorClass === INSTALLER_VENDOR_CLASS;

@@ -1,0 +1,156 @@
+/** The services on the boards' network. They start once the site is known, and are kept up from then on. */
+
+import { must } from '../../config/result.ts';
+import type { Config } from '../../config/schema.ts';
+import { type Hostname, type Ipv4, parseIpv4 } from '../../config/values.ts';
+import { installerInitramfs } from '../../image-builder/index.ts';
+import type { Timelines } from '../boot/timeline.ts';
+import { dhcpServer } from '../dhcp/server.ts';
+import { type BootDeps, bootApi } from '../http/endpoints/boot.ts';
+import { lanApi } from '../http/endpoints/lan.ts';
+import type { ReadDeps } from '../http/endpoints/read.ts';
+import { pageRoutes } from '../http/page/assets.ts';
+import { serveHttp } from '../http/server.ts';
+import type { Runner } from '../lifecycle/runner.ts';
+import { masterRecords } from '../mdns/records.ts';
+import { mdnsServer } from '../mdns/server.ts';
+import type { Clock, Log, OpenUdp, Random } from '../ports.ts';
+import { tftpServer } from '../tftp/server.ts';
+import { bootFileDesk } from './boot-files.ts';
+import type { Changes } from './changes.ts';
+import type { ImageDesk } from './images.ts';
+import { leaseDesk } from './leases.ts';
+import type { Site } from './site.ts';
+import type { Supervisor } from './supervise.ts';
+
+export type NetworkDeps = {
+  readonly config: Config;
+  readonly site: Site;
+  readonly hostname: Hostname;
+  readonly version: string;
+  readonly runner: Runner;
+  readonly timelines: Timelines;
+  readonly changes: Changes;
+  readonly images: ImageDesk;
+  readonly boot: BootDeps;
+  readonly read: ReadDeps;
+  readonly openUdp: OpenUdp;
+  /** Sockets that the launcher bound to the interface, by port. */
+  readonly inherited: ReadonlyMap<number, number>;
+  readonly supervisor: Supervisor;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+};
+
+const anyAddress: Ipv4 = must(parseIpv4('0.0.0.0'));
+
+/** Settles when the signal is aborted and all is closed. */
+export async function networkServices(deps: NetworkDeps): Promise<void> {
+  const { supervisor, config } = deps;
+  await Promise.all([
+    ...(config.dhcp.mode === 'off' ? [] : [supervisor.keepUp('dhcp', () => dhcp(deps))]),
+    supervisor.keepUp('tftp', () => tftp(deps)),
+    supervisor.keepUp('http', () => http(deps)),
+    supervisor.keepUp('mdns', async () => mdns(deps)),
+  ]);
+}
+
+async function dhcp(deps: NetworkDeps) {
+  const { site, config, inherited, log } = deps;
+  const fd = inherited.get(67);
+  if (fd === undefined && site.shared) {
+    // A socket on 0.0.0.0 hears every interface and cannot tell them apart: it would answer the wrong network.
+    throw new Error(
+      'not started through the launcher, and this machine has more than one network: use bramble.service',
+    );
+  }
+  const started = Promise.withResolvers<void>();
+  const closed = dhcpServer({
+    openUdp: deps.openUdp,
+    ...(fd !== undefined && { fd }),
+    clock: deps.clock,
+    log: log.child({ service: 'dhcp' }),
+    signal: deps.signal,
+    mode: config.dhcp.mode,
+    self: {
+      address: site.address,
+      subnet: site.subnet,
+      ...(site.gateway !== undefined && { gateway: site.gateway }),
+      dns: site.dns,
+      ntp: site.ntp,
+    },
+    onSighting: leaseDesk({ ...deps, log: log.child({ service: 'dhcp' }) }),
+    onListening: started.resolve,
+  });
+  // Whichever comes first: it listens, or it could not.
+  await Promise.race([started.promise, closed]);
+  return { closed };
+}
+
+function tftp(deps: NetworkDeps) {
+  const { site, inherited, config } = deps;
+  const fd = inherited.get(69);
+  const desk = bootFileDesk({
+    ...deps,
+    server: { address: site.address, port: config.http.port },
+    openKitFile: deps.images.openKitFile,
+    installerInitramfs,
+  });
+  const bind = { address: fd === undefined ? site.address : anyAddress, port: 69 };
+  return tftpServer({
+    openUdp: deps.openUdp,
+    listen: { bind, ...(fd !== undefined && { fd }) },
+    transferAddress: site.address,
+    clock: deps.clock,
+    log: deps.log.child({ service: 'tftp' }),
+    signal: deps.signal,
+    limits: { perClient: 16, total: 512 },
+    ...desk,
+  });
+}
+
+async function http(deps: NetworkDeps) {
+  const { site, config, log, signal } = deps;
+  // In the bundle this file is brambled.js, and the page's files are in a folder beside it.
+  const pages = await (import.meta.url.endsWith('.ts')
+    ? pageRoutes()
+    : pageRoutes(new URL('./page/', import.meta.url)));
+  const server = await serveHttp({
+    listen: { address: site.address, port: config.http.port },
+    routes: [...lanApi(deps.read), ...pages, ...bootApi(deps.boot)],
+    log: log.child({ service: 'http' }),
+    signal,
+  });
+  if (!server.ok) throw new Error(`port ${config.http.port}: ${server.error.detail}`);
+  return server.value;
+}
+
+function mdns(deps: NetworkDeps) {
+  const { site, runner, changes, inherited, config } = deps;
+  const records = () =>
+    masterRecords({
+      name: deps.hostname,
+      address: site.address,
+      httpPort: config.http.port,
+      version: deps.version,
+      state: deps.supervisor.failing().size === 0 ? 'ready' : 'degraded',
+      boards: runner.fleet.all(),
+    });
+  const fd = inherited.get(5353);
+  const server = mdnsServer({
+    interfaceAddress: site.address,
+    subnet: site.subnet,
+    ...(fd !== undefined && { fd }),
+    clock: deps.clock,
+    random: deps.random,
+    log: deps.log.child({ service: 'mdns' }),
+    signal: deps.signal,
+    records: records(),
+  });
+  const unsubscribe = changes.subscribe(({ before, after }) => {
+    if (before?.name !== after?.name) server.update(records());
+  });
+  return { closed: server.closed.finally(unsubscribe) };
+}

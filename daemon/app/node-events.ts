@@ -1,0 +1,39 @@
+/** What the watch on Nodes means for boards. Level-based: it compares what is, so a missed change is made up for. */
+import { parseHostname, seconds } from '../../config/values.ts';
+import type { Cluster } from '../cluster/index.ts';
+import type { Device } from '../lifecycle/device.ts';
+import type { LifecycleEvent } from '../lifecycle/event.ts';
+import type { Runner } from '../lifecycle/runner.ts';
+import type { Clock } from '../ports.ts';
+
+type Nodes = Pick<Cluster, 'node' | 'synced' | 'onNodes'>;
+
+/** A board that is joining is told by its join, which knows its new Node from a left-over of the same name. */
+export function nodeEvent(device: Device, nodes: Nodes): LifecycleEvent | undefined {
+  const { state } = device;
+  const joined = state.name === 'ready' || state.name === 'unreachable';
+  const mayHaveJoined = state.name === 'failed' && state.resume.at === 'join';
+  if (!(joined || mayHaveJoined) || !nodes.synced()) return undefined;
+  const node = nodes.node(device.name);
+  if (node === undefined) return { event: 'node-deleted' };
+  const isReady = node.ready && node.internalIp === device.address;
+  return { event: isReady ? 'node-ready' : 'node-not-ready' };
+}
+
+/** Settles when the signal is aborted. */
+export async function followNodes(nodes: Nodes, runner: Runner, clock: Clock, signal: AbortSignal): Promise<void> {
+  const look = (device: Device): void => {
+    const event = nodeEvent(device, nodes);
+    if (event !== undefined) void runner.dispatch(device.id, event);
+  };
+  const unsubscribe = nodes.onNodes(({ item }) => {
+    const name = parseHostname(item.name);
+    const device = name.ok ? runner.fleet.byName(name.value) : undefined;
+    if (device !== undefined) look(device);
+  });
+  while (!signal.aborted) {
+    for (const device of runner.fleet.all()) look(device);
+    await clock.sleep(seconds(15), signal).catch(() => undefined);
+  }
+  unsubscribe();
+}

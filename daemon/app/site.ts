@@ -1,0 +1,68 @@
+/** Where the daemon stands: its interface, its address there, what boards are told about the network. */
+
+import { ok, type Problem, problem, type Result } from '../../config/result.ts';
+import type { Config } from '../../config/schema.ts';
+import { type AddressRange, type Ipv4, inSubnet, type Subnet, seconds, subnetOf } from '../../config/values.ts';
+import { defaultRange } from '../lifecycle/registry.ts';
+import type { Clock, Log } from '../ports.ts';
+import { readInterfaces } from '../system/interface.ts';
+import { chooseInterface } from '../system/interface-choice.ts';
+
+export type Site = {
+  readonly interface: string;
+  readonly address: Ipv4;
+  readonly subnet: Subnet;
+  /** The permanent addresses of boards. */
+  readonly range: AddressRange;
+  readonly gateway: Ipv4 | undefined;
+  readonly dns: readonly Ipv4[];
+  readonly ntp: readonly Ipv4[];
+  /** More than one interface could be heard by a socket that is not bound to one. */
+  readonly shared: boolean;
+};
+
+export async function findSite(config: Config): Promise<Result<Site, Problem>> {
+  const interfaces = await readInterfaces();
+  const chosen = chooseInterface(config.interface, interfaces);
+  if (!chosen.ok) {
+    const { code, detail, line } = chosen.error;
+    return problem(code, line === '' ? detail : `${detail}; write into bramble.yaml: ${line}`);
+  }
+  const { name, address } = chosen.value;
+  const subnet = subnetOf(address.address, address.prefix);
+  const range = config.addresses ?? defaultRange(subnet.network, subnet.prefix);
+  if (!inSubnet(subnet, range.first) || !inSubnet(subnet, range.last)) {
+    const own = `${subnet.network}/${subnet.prefix}`;
+    return problem('RANGE_OUTSIDE', `addresses ${range.first}-${range.last} are not in ${own}, the subnet of ${name}`);
+  }
+  // Behind the master it is gateway, resolver hand-out and clock; k3s stops without a default route (design, Networks).
+  const gateway = config.dhcp.gateway ?? (config.topology === 'behind-master' ? address.address : undefined);
+  const fallback = gateway === undefined ? [] : [gateway];
+  return ok({
+    interface: name,
+    address: address.address,
+    subnet,
+    range,
+    gateway,
+    dns: config.dhcp.dns ?? fallback,
+    ntp: config.dhcp.ntp ?? fallback,
+    shared: interfaces.some((other) => other.name !== name && other.kind !== 'loopback' && other.addresses.length > 0),
+  });
+}
+
+/** Looks until it is clear; a cable may come later. Throws the signal's reason. */
+export async function awaitSite(
+  config: Config,
+  deps: { clock: Clock; log: Log; signal: AbortSignal; onProblem: (detail: string) => void },
+): Promise<Site> {
+  let last = '';
+  for (;;) {
+    const found = await findSite(config);
+    if (found.ok) return found.value;
+    const { code, detail } = found.error;
+    if (detail !== last) deps.log.warn('network not clear, nothing is served', { code, detail });
+    last = detail;
+    deps.onProblem(detail);
+    await deps.clock.sleep(seconds(3), deps.signal);
+  }
+}

@@ -1,0 +1,59 @@
+/** `GET /v1/status`, from what is in memory at this moment. Pure. */
+import type { Config } from '../../config/schema.ts';
+import type { Instant } from '../../config/values.ts';
+import type { MasterView, StatusView } from '../http/wire.ts';
+import type { Device } from '../lifecycle/device.ts';
+import { nextDeed } from '../lifecycle/explain.ts';
+import type { Site } from './site.ts';
+import { deviceView } from './views.ts';
+
+export type StatusFacts = {
+  readonly config: Config;
+  readonly revision: number;
+  readonly now: Instant;
+  readonly version: string;
+  readonly hostname: string;
+  readonly site: Site | undefined;
+  readonly siteProblem: string;
+  readonly services: ReadonlyMap<string, string>;
+  readonly cluster: { readonly reachable: boolean; readonly detail: string };
+  readonly bases: number;
+  readonly devices: readonly Device[];
+  readonly progressOf: (device: Device) => number | undefined;
+};
+
+export function statusView(facts: StatusFacts): StatusView {
+  return {
+    revision: facts.revision,
+    generatedAt: new Date(facts.now).toISOString(),
+    version: facts.version,
+    master: masterView(facts),
+    devices: facts.devices.map((device) => deviceView(device, facts.progressOf(device))),
+  };
+}
+
+function masterView(facts: StatusFacts): MasterView {
+  const { config, site } = facts;
+  return {
+    hostname: facts.hostname,
+    interface: site?.interface ?? null,
+    address: site?.address ?? null,
+    dhcpMode: config.dhcp.mode,
+    admission: config.admission.mode,
+    cluster: { driver: config.cluster.driver, ...facts.cluster },
+    advice: advice(facts),
+  };
+}
+
+/** What keeps every board waiting comes before what one board waits for. */
+function advice(facts: StatusFacts): readonly string[] {
+  const { config, site, services, bases, cluster, devices } = facts;
+  return [
+    ...(site === undefined ? [facts.siteProblem] : []),
+    ...[...services].filter(([, reason]) => reason !== 'starting').map(([name, reason]) => `${name}: ${reason}`),
+    ...(config.dhcp.mode === 'off' ? ['nothing is served: set dhcp.mode in bramble.yaml to full or proxy'] : []),
+    ...(bases === 0 ? ['import a base image: boards cannot be installed without one'] : []),
+    ...(cluster.reachable ? [] : [`the cluster cannot be reached: ${cluster.detail}`]),
+    ...devices.map(nextDeed).filter((deed) => deed !== undefined),
+  ];
+}

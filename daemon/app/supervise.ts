@@ -1,0 +1,40 @@
+/** Keeps a service up that may not be able to start yet: a port in use, an interface without an address. */
+import { type Millis, seconds } from '../../config/values.ts';
+import type { Clock, Log } from '../ports.ts';
+
+export type Service = { readonly closed: Promise<unknown> };
+
+export type Supervisor = {
+  /** Starts it again after it failed or ended, for as long as the signal is not aborted. Never rejects. */
+  readonly keepUp: (name: string, start: () => Promise<Service>) => Promise<void>;
+  /** Names of the services that are not up, with the reason. */
+  readonly failing: () => ReadonlyMap<string, string>;
+};
+
+const PAUSE: Millis = seconds(5);
+
+export function createSupervisor(deps: { clock: Clock; log: Log; signal: AbortSignal }): Supervisor {
+  const { clock, log, signal } = deps;
+  const failing = new Map<string, string>();
+
+  async function keepUp(name: string, start: () => Promise<Service>): Promise<void> {
+    failing.set(name, 'starting');
+    while (!signal.aborted) {
+      try {
+        const service = await start();
+        failing.delete(name);
+        log.debug('service is up', { service: name });
+        await service.closed;
+        failing.set(name, 'ended');
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        // Once a reason, not once a try: this may go on for days.
+        if (failing.get(name) !== reason) log.error('service cannot run', { service: name, reason });
+        failing.set(name, reason);
+      }
+      await clock.sleep(PAUSE, signal).catch(() => undefined);
+    }
+  }
+
+  return { keepUp, failing: () => failing };
+}

@@ -1,0 +1,75 @@
+/** The cluster as the daemon sees it: one connection, one watch on Nodes for everybody, and the few things we change. */
+import type { Problem, Result } from '../../config/result.ts';
+import type { Instant } from '../../config/values.ts';
+import type { Clock, Log, Random } from '../ports.ts';
+import type { ApiProblem, CallOptions, RequestMethod } from './api.ts';
+import { type ApiEndpoint, connectCluster } from './connect.ts';
+import { type CsrFacts, watchCsrs } from './csrs.ts';
+import { fetchNode, type NodeFacts, watchNodes } from './nodes.ts';
+import { deleteNode, releaseQuarantine } from './taints.ts';
+import type { Change } from './watch.ts';
+
+export type ClusterOptions = {
+  /** A file that may not be there yet. */
+  readonly kubeconfig: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+};
+
+export type Cluster = {
+  readonly request: (method: RequestMethod, path: string, options: CallOptions) => Promise<Result<unknown, ApiProblem>>;
+  readonly endpoint: () => Promise<Result<ApiEndpoint, ApiProblem>>;
+  /** The server's version, if it answers. */
+  readonly reachable: (signal: AbortSignal) => Promise<Result<string, ApiProblem>>;
+  /** Asks the server. Not there is a value. */
+  readonly readNode: (name: string, signal: AbortSignal) => Promise<Result<NodeFacts | undefined, ApiProblem>>;
+  /** From the watch's copy. */
+  readonly node: (name: string) => NodeFacts | undefined;
+  readonly nodes: () => readonly NodeFacts[];
+  /** Whether Nodes have been listed at least once. */
+  readonly synced: () => boolean;
+  /** How old what we know of Nodes is. */
+  readonly lastHeard: () => Instant | undefined;
+  /** Every real change of a Node, until the returned function is called. */
+  readonly onNodes: (listener: (change: Change<NodeFacts>) => void) => () => void;
+  readonly watchCsrs: (options: { signal: AbortSignal; onRequest: (csr: CsrFacts) => void }) => Promise<void>;
+  readonly releaseQuarantine: (name: string, uid: string, signal: AbortSignal) => Promise<Result<void, Problem>>;
+  readonly deleteNode: (name: string, uid: string, signal: AbortSignal) => Promise<Result<void, Problem>>;
+  /** Settles once the signal is aborted and every connection is closed. */
+  readonly done: Promise<void>;
+};
+
+/** Returns at once; a cluster that cannot be reached yet is asked again for as long as it takes. */
+export function openCluster({ kubeconfig, clock, random, log, signal }: ClusterOptions): Cluster {
+  const connection = connectCluster({ kubeconfig });
+  const listeners = new Set<(change: Change<NodeFacts>) => void>();
+  const watching = { api: connection, clock, random, log };
+  const nodes = watchNodes({
+    ...watching,
+    signal,
+    onChange: (change) => {
+      for (const listener of [...listeners]) listener(change);
+    },
+  });
+  return {
+    request: connection.request,
+    endpoint: connection.endpoint,
+    reachable: connection.reachable,
+    readNode: (name, until) => fetchNode(connection, name, until),
+    node: (name) => nodes.items.get(name),
+    nodes: () => [...nodes.items.values()],
+    synced: nodes.synced,
+    lastHeard: nodes.lastHeard,
+    onNodes: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    watchCsrs: (options) =>
+      watchCsrs({ ...watching, ...options, signal: AbortSignal.any([signal, options.signal]) }).done,
+    releaseQuarantine: (name, uid, until) => releaseQuarantine(connection, name, uid, until),
+    deleteNode: (name, uid, until) => deleteNode(connection, name, uid, until),
+    done: nodes.done.finally(connection.close),
+  };
+}

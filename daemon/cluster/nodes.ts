@@ -1,0 +1,73 @@
+/** What we know of the cluster's Nodes: a slim copy, kept by a watch. */
+import { ok, type Result } from '../../config/result.ts';
+import type { Clock, Log, Random } from '../ports.ts';
+import type { Api, ApiProblem } from './api.ts';
+import { type Change, type ReflectLimits, type Reflector, reflect } from './watch.ts';
+import { field, isJson, list, text } from './watch-event.ts';
+
+export type Taint = { readonly key: string; readonly value: string; readonly effect: string };
+
+export type NodeFacts = {
+  readonly name: string;
+  readonly uid: string;
+  /** Its condition Ready is True; Unknown is not. */
+  readonly ready: boolean;
+  readonly internalIp: string | undefined;
+  /** The label `bramble.dev/device`. Its kubelet set it: it tells whom the Node belongs to, and proves nothing. */
+  readonly device: string | undefined;
+  readonly taints: readonly Taint[];
+  readonly unschedulable: boolean;
+  /** When `ready` last changed, as the Node says: RFC 3339. */
+  readonly lastTransition: string | undefined;
+};
+
+export const nodesPath = '/api/v1/nodes';
+
+export function readNode(object: unknown): NodeFacts | undefined {
+  const metadata = field(object, 'metadata');
+  const [name, uid] = [text(field(metadata, 'name')), text(field(metadata, 'uid'))];
+  if (name === undefined || uid === undefined) return undefined;
+  const [spec, status] = [field(object, 'spec'), field(object, 'status')];
+  const ready = list(field(status, 'conditions')).find((condition) => field(condition, 'type') === 'Ready');
+  const address = list(field(status, 'addresses')).find((entry) => field(entry, 'type') === 'InternalIP');
+  return {
+    ...{ name, uid },
+    ready: field(ready, 'status') === 'True',
+    internalIp: text(field(address, 'address')),
+    device: text(field(field(metadata, 'labels'), 'bramble.dev/device')),
+    taints: list(field(spec, 'taints')).filter(isJson).map(readTaint),
+    unschedulable: field(spec, 'unschedulable') === true,
+    lastTransition: text(field(ready, 'lastTransitionTime')),
+  };
+}
+
+/** One Node as it is now; undefined if there is none of that name. */
+export async function fetchNode(
+  api: Pick<Api, 'request'>,
+  name: string,
+  signal: AbortSignal,
+): Promise<Result<NodeFacts | undefined, ApiProblem>> {
+  const answer = await api.request('GET', `${nodesPath}/${encodeURIComponent(name)}`, { signal });
+  if (answer.ok) return ok(readNode(answer.value));
+  return answer.error.code === 'API_NOT_FOUND' ? ok(undefined) : answer;
+}
+
+export const readTaint = (taint: unknown): Taint => ({
+  key: text(field(taint, 'key')) ?? '',
+  value: text(field(taint, 'value')) ?? '',
+  effect: text(field(taint, 'effect')) ?? '',
+});
+
+export type WatchOptions = {
+  readonly api: Api;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  readonly limits?: Partial<ReflectLimits>;
+};
+
+/** `onChange` is called for real changes only: heartbeats change nothing in NodeFacts. */
+export const watchNodes = (
+  options: WatchOptions & { readonly onChange: (change: Change<NodeFacts>) => void },
+): Reflector<NodeFacts> => reflect({ ...options, path: nodesPath, project: readNode });

@@ -1,0 +1,201 @@
+/**
+ * Keeps a copy of one resource, as facts 5.3 asks for: list, watch with bookmarks, our own silence timer, list again
+ * after 410, jittered back-off, bounded lines, and a gauge of how old what we know is. client-node's informer stops for
+ * good after any other error (facts 5.2).
+ */
+import { ok, type Problem, type Result } from '../../config/result.ts';
+import { type Instant, type Millis, minutes, seconds, since } from '../../config/values.ts';
+import type { Clock, Log, Random } from '../ports.ts';
+import type { Api } from './api.ts';
+import { backoff, fractionOf } from './backoff.ts';
+import { LineTooLong, lineSplitter } from './lines.ts';
+import { readListPage, readWatchLine, type WatchEvent } from './watch-event.ts';
+
+export type Change<T> =
+  | { readonly type: 'added' | 'changed'; readonly item: T }
+  | { readonly type: 'removed'; readonly item: T };
+
+export type Reflector<T> = {
+  /** By name. Empty until the first list. */
+  readonly items: ReadonlyMap<string, T>;
+  /** Whether a list has ever been read. */
+  readonly synced: () => boolean;
+  /** When the server was last heard on this resource: nothing may be decided on a copy that is too old. */
+  readonly lastHeard: () => Instant | undefined;
+  /** Settles once the signal is aborted and everything is closed. */
+  readonly done: Promise<void>;
+};
+
+export type ReflectOptions<T> = {
+  readonly api: Api;
+  /** Of the collection: `/api/v1/nodes`. */
+  readonly path: string;
+  /** The slim copy of one object; undefined if it is not to be kept. Cheap: it runs for every event. */
+  readonly project: (object: unknown) => T | undefined;
+  /** What it throws is logged; the watch goes on. */
+  readonly onChange: (change: Change<T>) => void;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  readonly limits?: Partial<ReflectLimits>;
+};
+export type ReflectLimits = { readonly inactivity: Millis; readonly resync: Millis; readonly lineBytes: number };
+
+/** Bookmarks come about once a minute. A Node with fifty images is some 30 KB. */
+const usualLimits: ReflectLimits = { inactivity: seconds(75), resync: minutes(10), lineBytes: 4 * 1024 * 1024 };
+
+export function reflect<T extends { readonly name: string }>(options: ReflectOptions<T>): Reflector<T> {
+  const { clock, random, log, signal, path } = options;
+  const limits = { ...usualLimits, ...options.limits };
+  const items = new Map<string, T>();
+  let heard: Instant | undefined;
+  let listed: Instant | undefined;
+  let version = '';
+  /** Whether the next list may come from the server's cache, which can be as old as what has just expired. */
+  let fromCache = true;
+
+  const report = (change: Change<T>): void => {
+    try {
+      options.onChange(change);
+    } catch (error) {
+      log.error('a change could not be handled', { path, name: change.item.name, error: String(error) });
+    }
+  };
+  const upsert = (item: T): void => {
+    const before = items.get(item.name);
+    items.set(item.name, item);
+    // Heartbeats change an object ten times a minute and nothing in its slim copy.
+    if (before === undefined) report({ type: 'added', item });
+    else if (JSON.stringify(before) !== JSON.stringify(item)) report({ type: 'changed', item });
+  };
+  const remove = (name: string): void => {
+    const item = items.get(name);
+    if (item !== undefined && items.delete(name)) report({ type: 'removed', item });
+  };
+
+  const readList = async (): Promise<Result<void, Problem>> => {
+    const found = new Map<string, T>();
+    let next: string | undefined;
+    let listVersion: string;
+    do {
+      const where =
+        next === undefined ? (fromCache ? '&resourceVersion=0' : '') : `&continue=${encodeURIComponent(next)}`;
+      const answer = await options.api.request('GET', `${path}?limit=500${where}`, { signal, timeout: seconds(30) });
+      const page = answer.ok ? readListPage(answer.value) : answer;
+      if (!page.ok) return page;
+      for (const object of page.value.items) {
+        const item = options.project(object);
+        if (item !== undefined) found.set(item.name, item);
+      }
+      listVersion = page.value.version;
+      next = page.value.next;
+    } while (next !== undefined);
+    version = listVersion;
+    heard = clock.now();
+    listed = heard;
+    fromCache = true;
+    for (const name of [...items.keys()]) if (!found.has(name)) remove(name);
+    for (const item of found.values()) upsert(item);
+    return ok(undefined);
+  };
+
+  const apply = (event: WatchEvent): void => {
+    version = event.version;
+    if (event.type === 'bookmark') return;
+    const item = options.project(event.object);
+    if (item === undefined) return;
+    if (event.type === 'delete') remove(item.name);
+    else upsert(item);
+  };
+
+  const readWatch = async (): Promise<Result<void, Problem>> => {
+    const split = lineSplitter(limits.lineBytes);
+    const end = 290 + Math.floor(fractionOf(random.bytes(1)) * 20);
+    const query = `watch=1&allowWatchBookmarks=true&timeoutSeconds=${end}&resourceVersion=${encodeURIComponent(version)}`;
+    try {
+      return await options.api.stream(`${path}?${query}`, {
+        ...{ signal, inactivity: limits.inactivity },
+        onChunk: (chunk) => {
+          heard = clock.now();
+          for (const line of split(chunk)) {
+            const event = readWatchLine(line);
+            if (!event.ok) throw new WatchBroken(event.error);
+            apply(event.value);
+          }
+        },
+      });
+    } catch (error) {
+      if (error instanceof WatchBroken) return { ok: false, error: error.problem };
+      if (error instanceof LineTooLong) return { ok: false, error: { code: 'WATCH_GARBAGE', detail: error.message } };
+      throw error;
+    }
+  };
+
+  /**
+   * One list or one watch. `healthy` tells that the server is worth asking again at once, `worked` that it broke only
+   * after it had worked for a while: earlier failures do not count any more.
+   */
+  const step = async (): Promise<{ healthy: boolean; worked?: boolean; error?: Problem }> => {
+    if (listed === undefined) {
+      const end = await readList();
+      if (!end.ok && end.error.code === 'API_GONE') fromCache = false;
+      return end.ok ? { healthy: true } : { healthy: false, error: end.error };
+    }
+    const started = clock.now();
+    const end = await readWatch();
+    // Expired, or not to be understood: only a fresh list is certain. Otherwise go on where it stopped.
+    const lost = !end.ok && ['API_GONE', 'WATCH_EXPIRED', 'WATCH_GARBAGE', 'WATCH_FAILED'].includes(end.error.code);
+    if (lost && !end.ok) fromCache = end.error.code === 'WATCH_GARBAGE';
+    if (lost || since(listed, clock.now()) > limits.resync) listed = undefined;
+    // A server that ends every watch at once must not be asked tens of times a second (client-node issue 1933).
+    const lasted = since(started, clock.now()) >= 1000;
+    const worked = lasted && heard !== undefined && heard > started;
+    return end.ok ? { healthy: lasted } : { healthy: false, worked, error: end.error };
+  };
+
+  /** Nothing that the server sends may end the loop. */
+  const attempt = async (): ReturnType<typeof step> => {
+    try {
+      return await step();
+    } catch (error) {
+      signal.throwIfAborted();
+      log.error('watch broken', { path, error: String(error) });
+      listed = undefined;
+      return { healthy: false };
+    }
+  };
+
+  const run = async (): Promise<void> => {
+    let failures = 0;
+    while (!signal.aborted) {
+      try {
+        const { healthy, worked = false, error } = await attempt();
+        if (worked) failures = 0;
+        if (error !== undefined) log.debug('watch interrupted', { path, code: error.code, detail: error.detail });
+        if (error !== undefined && failures === 3)
+          log.warn('watch keeps failing', { path, code: error.code, detail: error.detail });
+        failures = healthy ? 0 : failures + 1;
+        if (failures > 0) await clock.sleep(backoff(failures - 1, fractionOf(random.bytes(1))), signal);
+      } catch {
+        // Only sleep is left to throw, when the signal is aborted; the loop's condition ends it.
+      }
+    }
+  };
+
+  return {
+    items,
+    synced: () => version !== '',
+    lastHeard: () => heard,
+    done: run(),
+  };
+}
+
+/** Takes a Problem out of a callback. */
+class WatchBroken extends Error {
+  readonly problem: Problem;
+  constructor(broken: Problem) {
+    super(broken.detail);
+    this.problem = broken;
+  }
+}

@@ -1,0 +1,84 @@
+/** Which message a request gets, if any. When in doubt: silence; another server may know better. */
+import { assertNever } from '../../config/result.ts';
+import { type Ipv4, inSubnet } from '../../config/values.ts';
+import type { DhcpPacket } from './packet.ts';
+import { informReply, type Lease, leaseReply, nakReply, proxyReply, type ReplyTo } from './reply.ts';
+import type { DhcpRequest } from './request.ts';
+
+/** `proxy`: beside a router that gives the addresses. `off`: not a word. */
+export type DhcpMode = 'full' | 'proxy' | 'off';
+
+export type Answer =
+  | { readonly answer: 'offer' | 'ack' | 'nak'; readonly packet: DhcpPacket }
+  | { readonly answer: 'silence'; readonly why: string };
+
+const silence = (why: string): Answer => ({ answer: 'silence', why });
+
+/** Whether a lease is needed to answer at all; if not, the board's sighting changes nothing. `undefined`: it is needed. */
+export function silenceWithoutLease(request: DhcpRequest, mode: DhcpMode, self: Ipv4): string | undefined {
+  if (mode === 'off') return 'mode off';
+  if (mode === 'proxy') {
+    if (request.kind !== 'discover') return 'the address is the router’s business';
+    return request.isPxe ? undefined : 'does not boot from the network';
+  }
+  switch (request.kind) {
+    case 'discover':
+    case 'inform':
+    case 'request-init-reboot':
+    case 'request-renewing':
+    case 'request-rebinding':
+      return undefined;
+    case 'request-selecting':
+      return request.serverIdentifier === self ? undefined : 'chose another server';
+    case 'release':
+    case 'decline':
+      // A reserved address stays reserved. Nothing is ever sent for these (RFC 2131 4.3.3, 4.3.4).
+      return `${request.kind} has no answer`;
+    default:
+      return assertNever(request.kind);
+  }
+}
+
+/** `lease` is what the lifecycle grants this board, if anything; the caller asked `silenceWithoutLease` first. */
+export function answerRequest(to: ReplyTo, lease: Lease | undefined, mode: DhcpMode): Answer {
+  const { request } = to;
+  if (lease === undefined) return silence('nothing is granted');
+  if (mode === 'off') return silence('mode off');
+  if (mode === 'proxy') {
+    return lease.boot ? { answer: 'offer', packet: proxyReply(to) } : silence('shall not boot from us');
+  }
+  switch (request.kind) {
+    case 'discover':
+      return { answer: 'offer', packet: leaseReply('offer', to, lease) };
+    case 'request-selecting':
+      return ackOrNak(to, lease, request.requestedAddress ?? request.ciaddr);
+    case 'request-init-reboot':
+      return initReboot(to, lease);
+    case 'request-renewing':
+    case 'request-rebinding':
+      return request.ciaddr === lease.address ? ack(to, lease) : silence('its address is not from us');
+    case 'inform':
+      return { answer: 'ack', packet: informReply(to, lease) };
+    case 'release':
+    case 'decline':
+      return silence(`${request.kind} has no answer`);
+    default:
+      return assertNever(request.kind);
+  }
+}
+
+const ack = (to: ReplyTo, lease: Lease): Answer => ({ answer: 'ack', packet: leaseReply('ack', to, lease) });
+
+const ackOrNak = (to: ReplyTo, lease: Lease, wanted: Ipv4 | undefined): Answer =>
+  wanted === lease.address
+    ? ack(to, lease)
+    : { answer: 'nak', packet: nakReply(to, `the address of this board is ${lease.address}`) };
+
+/** Only about our own network are we sure: the client may have been moved here and another server may speak for it. */
+function initReboot(to: ReplyTo, lease: Lease): Answer {
+  const wanted = to.request.requestedAddress;
+  if (wanted === undefined) return silence('asks for no address');
+  return inSubnet(to.self.subnet, wanted)
+    ? ackOrNak(to, lease, wanted)
+    : silence('asks for an address of another network');
+}

@@ -1,0 +1,180 @@
+/** The edge: sockets in, decisions from the pure files, sockets out. */
+import { ok, type Result } from '../../config/result.ts';
+import { type Mac, millis } from '../../config/values.ts';
+import type { Clock, Endpoint, Log, OpenUdp, Udp } from '../ports.ts';
+import { answerRequest, type DhcpMode, silenceWithoutLease } from './answer.ts';
+import { coalesce, type Job } from './coalesce.ts';
+import { limitedBroadcast, replyDestination, serverPort } from './destination.ts';
+import { type DhcpPacket, decodePacket, encodePacket, type PacketProblem, unspecified } from './packet.ts';
+import type { DhcpSelf, Lease } from './reply.ts';
+import { type DhcpRequest, type RequestProblem, readRequest } from './request.ts';
+
+export type { DhcpMode } from './answer.ts';
+export type { DhcpSelf, Lease } from './reply.ts';
+export type { DhcpRequest, RequestKind } from './request.ts';
+
+export type DhcpServerDeps = {
+  readonly openUdp: OpenUdp;
+  /** A socket on port 67 that is bound to the interface; without it every interface of the machine is heard. */
+  readonly fd?: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  readonly mode: DhcpMode;
+  readonly self: DhcpSelf;
+  /**
+   * What the board is granted; resolves only after that is on disk. `undefined`: it gets no answer. Called for one message of
+   * a board at a time and for several boards at once; a rejection is logged and means silence.
+   */
+  readonly onSighting: (request: DhcpRequest) => Promise<Lease | undefined>;
+  /** Called once, when the sockets are bound. */
+  readonly onListening?: () => void;
+  /** Prefixes of Raspberry Pi hardware addresses, if other ones are to be taken for a hint. */
+  readonly ouis?: readonly string[];
+};
+
+/** Boards whose sighting is being written. More at once can only be a flood, and the clients ask again. */
+const capacity = 1024;
+/** Quirk: a Pi 3B's ROM may hold the OFFER back until another packet comes in (facts 3.7). */
+const strayDelay = millis(300);
+const discardPort = 9;
+
+type Received = { readonly packet: DhcpPacket; readonly request: DhcpRequest };
+
+/** Serves until `signal` is aborted; settles when the messages in work are done and the sockets closed. */
+export async function dhcpServer(deps: DhcpServerDeps): Promise<void> {
+  const { log, signal, self } = deps;
+  let sender: Udp | undefined;
+  const strays = new Set<Promise<void>>();
+
+  const work = async (job: Job<Received>): Promise<void> => {
+    try {
+      await handle(job);
+    } catch (cause) {
+      log.error('dhcp message not answered', { ...fieldsOf(job.latest.request), cause });
+    }
+  };
+  const lanes = coalesce<Mac, Received>({ capacity, repeats: isRepetition, work });
+
+  const onMessage = (datagram: Uint8Array, from: Endpoint, unicast: boolean): void => {
+    if (signal.aborted) return;
+    const received = readDatagram(datagram, unicast, deps.ouis);
+    if (!received.ok) {
+      log.debug('dhcp datagram dropped', { from: from.address, ...received.error });
+      return;
+    }
+    const { request } = received.value;
+    const fields = fieldsOf(request);
+    if (request.kind === 'decline') {
+      log.warn('dhcp address declined: another host uses it', { ...fields, address: request.requestedAddress });
+    }
+    const why = silenceWithoutLease(request, deps.mode, self.address);
+    if (why !== undefined) log.debug('dhcp message not answered', { ...fields, why });
+    else if (!lanes.push(request.mac, received.value)) log.debug('dhcp message dropped: a flood', fields);
+  };
+
+  const handle = async (job: Job<Received>): Promise<void> => {
+    const lease = await deps.onSighting(job.latest.request);
+    const { packet, request } = job.latest;
+    if (signal.aborted) return;
+    const answer = answerRequest({ packet, request, self }, lease, deps.mode);
+    if (answer.answer === 'silence') {
+      log.debug('dhcp message not answered', { ...fieldsOf(request), why: answer.why });
+      return;
+    }
+    const to = replyDestination(answer.packet, self.subnet);
+    sender?.send(encodePacket(answer.packet), to);
+    log.debug(`dhcp ${answer.answer} sent`, { ...fieldsOf(request), to: to.address, address: answer.packet.yiaddr });
+    if (request.isMaskRom) {
+      const stray = sendStray().finally(() => strays.delete(stray));
+      strays.add(stray);
+    }
+  };
+
+  const sendStray = async (): Promise<void> => {
+    try {
+      await deps.clock.sleep(strayDelay, signal);
+      sender?.send(new Uint8Array(18), { address: limitedBroadcast, port: discardPort });
+    } catch (cause) {
+      if (!signal.aborted) log.error('dhcp stray datagram not sent', { cause });
+    }
+  };
+
+  const sockets = deps.mode === 'off' ? undefined : await openSockets(deps, onMessage);
+  sender = sockets?.sender;
+  try {
+    deps.onListening?.();
+    await aborted(signal);
+    await lanes.idle();
+    await Promise.all(strays);
+  } finally {
+    await sockets?.close();
+  }
+}
+
+/**
+ * One socket hears what is sent to everybody. The other one is bound to our own address: it hears what is sent to us alone,
+ * and what it sends leaves by the right interface with the right source, whatever the default route is.
+ */
+async function openSockets(
+  { openUdp, fd, self, log }: DhcpServerDeps,
+  onMessage: (datagram: Uint8Array, from: Endpoint, unicast: boolean) => void,
+): Promise<{ readonly sender: Udp; readonly close: () => Promise<void> }> {
+  const listener = await openUdp({
+    bind: { address: unspecified, port: serverPort },
+    broadcast: true,
+    ...(fd !== undefined && { fd }),
+    onMessage: (datagram, from) => onMessage(datagram, from, false),
+  });
+  try {
+    const own = await openUdp({
+      bind: { address: self.address, port: serverPort },
+      broadcast: true,
+      onMessage: (datagram, from) => onMessage(datagram, from, true),
+    });
+    return {
+      sender: own,
+      close: async () => {
+        await Promise.all([own.close(), listener.close()]);
+      },
+    };
+  } catch (cause) {
+    if (fd === undefined) {
+      await listener.close();
+      throw cause;
+    }
+    // Without the right to open port 67 the device-bound socket does both; the kernel then picks the source address.
+    log.debug('dhcp sends from the inherited socket', { cause });
+    return { sender: listener, close: listener.close };
+  }
+}
+
+function readDatagram(
+  datagram: Uint8Array,
+  unicast: boolean,
+  ouis: readonly string[] | undefined,
+): Result<Received, PacketProblem | RequestProblem> {
+  const packet = decodePacket(datagram);
+  if (!packet.ok) return packet;
+  const request = readRequest(packet.value, { unicast, ...(ouis && { ouis }) });
+  return request.ok ? ok({ packet: packet.value, request: request.value }) : request;
+}
+
+/** The same question again: a client that heard nothing yet. Then only the newest xid is of use to it. */
+const isRepetition = (a: Received, b: Received): boolean =>
+  a.request.kind === b.request.kind &&
+  a.request.isPxe === b.request.isPxe &&
+  a.request.serial === b.request.serial &&
+  a.request.model === b.request.model &&
+  a.request.requestedAddress === b.request.requestedAddress &&
+  a.request.serverIdentifier === b.request.serverIdentifier &&
+  a.request.ciaddr === b.request.ciaddr &&
+  a.request.giaddr === b.request.giaddr;
+
+const fieldsOf = ({ mac, xid, kind }: DhcpRequest) => ({ mac, xid: xid.toString(16).padStart(8, '0'), kind });
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });

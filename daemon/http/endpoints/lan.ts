@@ -1,0 +1,13 @@
+import type { Route } from '../router.ts';
+import { eventsRoute } from './events.ts';
+import { describeRoute, deviceRoute, devicesRoute, healthRoute, type ReadDeps, statusRoute } from './read.ts';
+
+/** What everybody on the LAN may see: reading only, no way to change anything. */
+export const lanApi = (deps: Omit<ReadDeps, 'ready'>): readonly Route[] => [
+  healthRoute,
+  statusRoute(deps),
+  devicesRoute(deps),
+  deviceRoute(deps),
+  describeRoute(deps),
+  eventsRoute(deps),
+];

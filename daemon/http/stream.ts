@@ -1,0 +1,42 @@
+import type { Writable } from 'node:stream';
+import type { ByteSource } from '../ports.ts';
+
+/** Two of these per stream: one on its way to the client while the other is read. */
+export const chunkBytes = 128 * 1024;
+
+/**
+ * Writes `source` from `offset` to its end. The next chunk is read while the one before is being sent, never further
+ * ahead, so a slow client costs two chunks of memory and many streams take turns. Rejects if the source ends early or
+ * `signal` is aborted (the client is gone). Closes nothing.
+ */
+export async function pump(source: ByteSource, offset: number, sink: Writable, signal: AbortSignal): Promise<void> {
+  const { promise: gone, reject } = Promise.withResolvers<never>();
+  gone.catch(() => undefined);
+  const onAbort = (): void => reject(signal.reason);
+  signal.throwIfAborted();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    let buffers: readonly [Uint8Array, Uint8Array] = [new Uint8Array(chunkBytes), new Uint8Array(chunkBytes)];
+    let sent: Promise<void> = Promise.resolve();
+    for (let at = offset; at < source.size; ) {
+      const want = Math.min(chunkBytes, source.size - at);
+      const chunk = buffers[0].subarray(0, want);
+      const got = await source.read(chunk, at);
+      if (got !== want) throw new Error(`the source ended at ${at + got} of ${source.size} bytes`);
+      await Promise.race([sent, gone]);
+      sent = write(sink, chunk);
+      sent.catch(() => undefined);
+      buffers = [buffers[1], buffers[0]];
+      at += got;
+    }
+    await Promise.race([sent, gone]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Settles once the bytes are with the kernel: then the buffer may be used again. */
+const write = (sink: Writable, chunk: Uint8Array): Promise<void> =>
+  new Promise((resolve, reject) => {
+    sink.write(chunk, (error) => (error ? reject(error) : resolve()));
+  });

@@ -1,0 +1,243 @@
+/**
+ * Joins boards to the cluster, several at a time. Each step is judged by its effect, so that a join that was cut off can
+ * simply be asked for again.
+ */
+import { ok, type Problem, problem, type Result } from '../../config/result.ts';
+import { type Hostname, type Millis, minutes, seconds } from '../../config/values.ts';
+import type { Clock, Log, Random } from '../ports.ts';
+import { startApprover } from './approver.ts';
+import { awaitNode } from './await-node.ts';
+import type { JoinCluster, JoinedNode } from './cluster-port.ts';
+import type { Driver, JoinBoard, SshProblem, SshSession } from './driver.ts';
+import { semaphore } from './semaphore.ts';
+import { awaitSsh, type SshTarget, withSsh } from './ssh.ts';
+import { mintToken, revokeTokens, sweepTokens } from './tokens.ts';
+
+export type { Driver, JoinBoard } from './driver.ts';
+export { generateSshKeyPair, type SshKeyPair } from './keys.ts';
+export { caCertHashes, kubeadmDriver } from './kubeadm.ts';
+
+export type JoinerOptions = {
+  readonly cluster: JoinCluster;
+  /** Asked for at each join: where the cluster is may be known only later. */
+  readonly driver: (signal: AbortSignal) => Promise<Result<Driver, Problem>>;
+  /** The daemon's own key, in OpenSSH format. */
+  readonly privateKey: string;
+  readonly ssh?: { readonly port?: number; readonly username?: string };
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** Joins at a time: 8 unless given. */
+  readonly parallel?: number;
+  /** Unless given: tokens live 10 minutes, a joined Node has 15 s to become Ready before its board is joined again. */
+  readonly tokenLifetime?: Millis;
+  readonly settle?: Millis;
+};
+
+export type Joiner = {
+  /** Waits until the board's sshd answers with the key we made for it. */
+  readonly awaitSsh: (board: JoinBoard, deadline: Millis, signal: AbortSignal) => Promise<Result<void, SshProblem>>;
+  /** The Node exists, under this board's name and address. It carries the quarantine taint; the token is still valid. */
+  readonly join: (board: JoinBoard, signal: AbortSignal) => Promise<Result<void, Problem>>;
+  /** Once Node, address and host key agree: takes the taint off and deletes the token. */
+  readonly release: (board: JoinBoard, signal: AbortSignal) => Promise<Result<void, Problem>>;
+  /** Takes token and Node back, and what is on the board if it can be reached. */
+  readonly leave: (board: JoinBoard, signal: AbortSignal) => Promise<Result<void, Problem>>;
+  /** Deletes the tokens that an earlier process left. Before the first join only. */
+  readonly sweep: (signal: AbortSignal) => Promise<Result<number, Problem>>;
+  /** Settles once the signal is aborted. */
+  readonly done: Promise<void>;
+};
+
+export function createJoiner(options: JoinerOptions): Joiner {
+  const { cluster, clock, random, log } = options;
+  const approver = startApprover({ cluster, clock, log, signal: options.signal });
+  const atATime = semaphore(options.parallel ?? 8);
+  /** Boards whose host key this process has verified. */
+  const verified = new Set<string>();
+
+  const target = (board: JoinBoard): SshTarget => ({
+    host: board.address,
+    port: options.ssh?.port ?? 22,
+    username: options.ssh?.username ?? 'root',
+    privateKey: options.privateKey,
+    hostKey: board.hostKeyPublic,
+  });
+  const onBoard = async (
+    board: JoinBoard,
+    signal: AbortSignal,
+    work: (session: SshSession) => Promise<Result<void, Problem>>,
+  ): Promise<Result<void, Problem>> => {
+    const end = await withSsh({ ...target(board), signal, timeout: seconds(20) }, (session) => {
+      verified.add(board.id);
+      return work(session);
+    });
+    return end.ok ? end.value : end;
+  };
+
+  /** Whether the board is in the cluster already, as far as Node and board agree. */
+  const works = async (
+    { driver, session, board, signal }: Work,
+    node: JoinedNode | undefined,
+  ): Promise<Result<boolean, Problem>> => {
+    const state = await driver.probe(session);
+    if (!state.ok) return state;
+    if (state.value !== 'joined' || node?.internalIp !== board.address) return ok(false);
+    const isReady = (now: JoinedNode | undefined): boolean => now?.ready === true;
+    const settled = await awaitNode(cluster, board.name, isReady, {
+      clock,
+      signal,
+      patience: options.settle ?? seconds(15),
+    });
+    return ok(isReady(settled));
+  };
+
+  const joinUnlessJoined = async (work: Work): Promise<Result<void, Problem>> => {
+    const { driver, session, board, signal } = work;
+    const old = await cluster.readNode(board.name, signal);
+    if (!old.ok) return old;
+    const working = await works(work, old.value);
+    if (!working.ok) return working;
+    if (working.value) return ok(undefined);
+    if (old.value !== undefined && old.value.device !== board.id) return foreignNode(board.name);
+    for (const step of [driver.leave, driver.install]) {
+      const end = await step(session, board);
+      if (!end.ok) return end;
+    }
+    // A kubelet does not put its taints on a Node that is there already, and an old Node would pass for the new one.
+    if (old.value !== undefined) {
+      const deleted = await cluster.deleteNode(board.name, old.value.uid, signal);
+      if (!deleted.ok) return deleted;
+    }
+    const joined = await joinWithToken(work);
+    return joined.ok ? awaitNewNode(work, old.value?.uid) : joined;
+  };
+
+  const joinWithToken = async ({ driver, session, board, signal }: Work): Promise<Result<void, Problem>> => {
+    const lifetime = options.tokenLifetime ?? minutes(10);
+    const wanted = { device: board.id, name: board.name, groups: driver.tokenGroups, lifetime };
+    const token = await mintToken({ request: cluster.request, random, clock }, wanted, signal);
+    if (!token.ok) return token;
+    const denied = new AbortController();
+    const forget = approver.expect({
+      tokenId: token.value.id,
+      name: board.name,
+      onDenied: (reason) => denied.abort(reason),
+    });
+    try {
+      const joining = driver.join(session, board, token.value);
+      const refused = once(denied.signal).then((reason) =>
+        problem('CSR_REFUSED', `its certificate request was wrong: ${reason}`),
+      );
+      const joined = await Promise.race([joining, refused]);
+      // A driver that waits for a certificate it will never get.
+      if (denied.signal.aborted) await driver.leave(session);
+      return joined.ok ? driver.verify(session, board) : joined;
+    } finally {
+      forget();
+    }
+  };
+
+  const awaitNewNode = async ({ board, signal }: Work, oldUid: string | undefined): Promise<Result<void, Problem>> => {
+    const isNew = (node: JoinedNode | undefined): boolean =>
+      node !== undefined && node.uid !== oldUid && node.internalIp !== undefined;
+    const node = await awaitNode(cluster, board.name, isNew, { clock, signal });
+    return node !== undefined && isNew(node)
+      ? sameAddress(node, board)
+      : problem('NODE_MISSING', `no Node ${board.name} appeared`);
+  };
+
+  const join: Joiner['join'] = (board, signal) =>
+    atATime(signal, async () => {
+      const driver = await options.driver(signal);
+      if (!driver.ok) return driver;
+      const revoked = await revokeTokens(cluster.request, board.id, signal);
+      if (!revoked.ok) return revoked;
+      const until = AbortSignal.any([signal, options.signal]);
+      let done = false;
+      try {
+        const end = await onBoard(board, until, (session) =>
+          joinUnlessJoined({ driver: driver.value, session, board, signal: until }),
+        );
+        done = end.ok;
+        return end;
+      } finally {
+        // The failed, the aborted and the thrown: none leaves a token. It would expire by itself, this is sooner.
+        if (!done) await takeTokenBack(board);
+      }
+    });
+
+  const takeTokenBack = async (board: JoinBoard): Promise<void> => {
+    const end = await revokeTokens(cluster.request, board.id, new AbortController().signal);
+    if (!end.ok) log.warn('join token not deleted, it will expire', { node: board.name, code: end.error.code });
+  };
+
+  const release: Joiner['release'] = async (board, signal) => {
+    const read = await cluster.readNode(board.name, signal);
+    if (!read.ok) return read;
+    const node = read.value;
+    if (node?.ready !== true) return problem('NODE_NOT_READY', `Node ${board.name} is not Ready`);
+    const agrees = sameAddress(node, board);
+    if (!agrees.ok) return agrees;
+    if (!verified.has(board.id)) {
+      const reached = await onBoard(board, signal, async () => ok(undefined));
+      if (!reached.ok) return reached;
+    }
+    const released = await cluster.releaseQuarantine(node.name, node.uid, signal);
+    if (!released.ok) return released;
+    const revoked = await revokeTokens(cluster.request, board.id, signal);
+    return revoked.ok ? ok(undefined) : revoked;
+  };
+
+  const leave: Joiner['leave'] = async (board, signal) => {
+    const revoked = await revokeTokens(cluster.request, board.id, signal);
+    if (!revoked.ok) return revoked;
+    const driver = await options.driver(signal);
+    const left = driver.ok ? await onBoard(board, signal, (session) => driver.value.leave(session)) : driver;
+    // A dead board cannot be asked. Its certificate stays valid until it is reached or expires.
+    if (!left.ok) log.warn('board not reset', { node: board.name, code: left.error.code, detail: left.error.detail });
+    verified.delete(board.id);
+    return removeNode(board, signal);
+  };
+
+  const removeNode = async (board: JoinBoard, signal: AbortSignal): Promise<Result<void, Problem>> => {
+    const node = await cluster.readNode(board.name, signal);
+    if (!node.ok) return node;
+    // A Node of that name may have been there before bramble, or be another board's by now.
+    if (node.value?.device !== board.id) return ok(undefined);
+    return cluster.deleteNode(board.name, node.value.uid, signal);
+  };
+
+  return {
+    awaitSsh: (board, deadline, signal) => awaitSsh({ ...target(board), clock, signal, deadline }),
+    join,
+    release,
+    leave,
+    sweep: (signal) => sweepTokens(cluster.request, signal),
+    done: approver.done,
+  };
+}
+
+type Work = {
+  readonly driver: Driver;
+  readonly session: SshSession;
+  readonly board: JoinBoard;
+  readonly signal: AbortSignal;
+};
+
+function sameAddress(node: JoinedNode, board: JoinBoard): Result<void, Problem> {
+  return node.internalIp === board.address
+    ? ok(undefined)
+    : problem('NODE_ADDRESS_MISMATCH', `Node ${node.name} has the address ${node.internalIp}, not ${board.address}`);
+}
+
+/** Never deleted: it is somebody's machine. */
+const foreignNode = (name: Hostname): Result<never, Problem> =>
+  problem('NODE_NAME_TAKEN', `there is a Node ${name} already, and it is not this board's: delete it first`);
+
+const once = (signal: AbortSignal): Promise<unknown> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve(signal.reason);
+    else signal.addEventListener('abort', () => resolve(signal.reason), { once: true });
+  });

@@ -1,0 +1,64 @@
+/** The log of what happened to each device: only ever appended to, capped per device. */
+import type { Database } from 'better-sqlite3';
+import { type DeviceId, instant, parseDeviceId } from '../../config/values.ts';
+import { readRow } from './devices.ts';
+import { asFields, count, Damage, type Fields, parsed, text } from './fields.ts';
+import { eventPayload, readEvent } from './payload.ts';
+import { type EventQuery, type EventRow, eventsPerDevice, type Write } from './store.ts';
+
+type AppendEvent = Extract<Write, { readonly write: 'append-event' }>;
+
+export function eventAppender(database: Database): (append: AppendEvent) => number {
+  const insert = database.prepare(`
+    INSERT INTO events (device, at, name, payload, from_state, to_state, reason)
+    VALUES (@device, @at, @name, @payload, @from, @to, @reason)`);
+  const drop = database.prepare(`
+    DELETE FROM events WHERE device = @device AND id <=
+      (SELECT id FROM events WHERE device = @device ORDER BY id DESC LIMIT 1 OFFSET ${eventsPerDevice})`);
+  return ({ device, at, event, from, to, reason }) => {
+    const row = { device, at, name: event.event, payload: eventPayload(event), from, to, reason };
+    return insert.run(row).changes + drop.run({ device }).changes;
+  };
+}
+
+export function eventReader(database: Database) {
+  const after = database.prepare(`
+    SELECT * FROM events WHERE id > @after AND (@device IS NULL OR device = @device) ORDER BY id LIMIT @limit`);
+  const newest = database.prepare(`
+    SELECT * FROM events WHERE @device IS NULL OR device = @device ORDER BY id DESC LIMIT @limit`);
+  const ofDevice = database.prepare('SELECT * FROM events WHERE device = ? ORDER BY id');
+  return {
+    events: (query: EventQuery): readonly EventRow[] => {
+      const device = query.device ?? null;
+      const limit = Math.max(0, Math.trunc(query.limit));
+      return query.after === undefined
+        ? newest.all({ device, limit }).map(readEventRow).reverse()
+        : after.all({ device, limit, after: query.after }).map(readEventRow);
+    },
+    deviceEvents: (device: DeviceId): readonly EventRow[] => ofDevice.all(device).map(readEventRow),
+  };
+}
+
+function readEventRow(row: unknown): EventRow {
+  const fields = asFields(row, 'row');
+  return readRow(`events row ${JSON.stringify(fields['id'])}`, () => ({
+    id: count(fields, 'id'),
+    device: parsed(fields, 'device', parseDeviceId),
+    at: instant(count(fields, 'at')),
+    name: text(fields, 'name'),
+    event: eventIfKnown(fields),
+    from: text(fields, 'from_state'),
+    to: text(fields, 'to_state'),
+    reason: text(fields, 'reason'),
+  }));
+}
+
+/** The past may have been written by any version, and nothing depends on it: what cannot be read is shown by its name. */
+function eventIfKnown(fields: Fields): EventRow['event'] {
+  try {
+    return readEvent(fields);
+  } catch (error) {
+    if (error instanceof Damage) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,5 @@
+/** All migrations, in their order. One that was ever released is never changed. */
+import type { Migration } from '../migrate.ts';
+import { first } from './0001-first.ts';
+
+export const migrations: readonly Migration[] = [first];

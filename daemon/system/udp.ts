@@ -1,0 +1,94 @@
+/** `OpenUdp` over node:dgram. */
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { ok, type Problem, problem, type Result } from '../../config/result.ts';
+import { parseIpv4 } from '../../config/values.ts';
+import type { Endpoint, Log, OpenUdp, Udp } from '../ports.ts';
+
+/** Rejects only if the socket cannot be bound (`error.code`: EADDRINUSE, EACCES …). Ports may be shared (SO_REUSEADDR). */
+export const nodeUdp =
+  (log: Log): OpenUdp =>
+  async ({ bind, broadcast = false, fd, onMessage }) => {
+    const socket = createSocket({
+      type: 'udp4',
+      reuseAddr: true,
+      // Only addresses come in, never names: nothing is to be looked up for them.
+      lookup: (address, _options, callback) => callback(null, address, 4),
+    });
+    socket.on('message', (payload, from) => deliver(payload, from, onMessage, log));
+    try {
+      const listening = once(socket, 'listening');
+      if (fd === undefined) socket.bind(bind.port, bind.address);
+      else socket.bind({ fd });
+      await listening;
+      if (broadcast) socket.setBroadcast(true);
+      const local = localEndpoint(socket);
+      socket.on('error', (cause) => log.warn('udp socket reported an error', { ...local, cause }));
+      return { local, send: sendOn(socket, local, log), close: () => closeSocket(socket) };
+    } catch (cause) {
+      socket.close();
+      throw cause;
+    }
+  };
+
+function deliver(
+  payload: Uint8Array,
+  from: RemoteInfo,
+  onMessage: (payload: Uint8Array, from: Endpoint) => void,
+  log: Log,
+): void {
+  try {
+    const address = parseIpv4(from.address);
+    if (address.ok) onMessage(payload, { address: address.value, port: from.port });
+  } catch (cause) {
+    // Nothing that comes from the network may end the process.
+    log.error('udp datagram not handled', { from: from.address, port: from.port, cause });
+  }
+}
+
+const sendOn =
+  (socket: Socket, local: Endpoint, log: Log): Udp['send'] =>
+  (payload, to) => {
+    const failed = (cause: unknown): void =>
+      log.warn('udp datagram not sent', { from: local.address, to: to.address, port: to.port, cause });
+    try {
+      socket.send(payload, to.port, to.address, (error) => {
+        if (error !== null) failed(error);
+      });
+    } catch (cause) {
+      // Thrown at once for port 0 and after `close`.
+      failed(cause);
+    }
+  };
+
+function localEndpoint(socket: Socket): Endpoint {
+  const { address, port } = socket.address();
+  const parsed = parseIpv4(address);
+  if (!parsed.ok) throw new Error(`not an IPv4 socket: ${parsed.error.detail}`);
+  return { address: parsed.value, port };
+}
+
+const closeSocket = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => {
+    try {
+      socket.close(() => resolve());
+    } catch {
+      // Closed before.
+      resolve();
+    }
+  });
+
+/** Port to descriptor, from the launcher's `BRAMBLE_FDS` (`67=3,69=4,5353=5`). Empty if there is no launcher. */
+export function parseInheritedSockets(
+  text: string | undefined,
+): Result<ReadonlyMap<number, number>, Problem<'BAD_BRAMBLE_FDS'>> {
+  const sockets = new Map<number, number>();
+  for (const part of (text ?? '').split(',').filter((entry) => entry !== '')) {
+    const [, port, fd] = /^(\d{1,5})=(\d{1,4})$/.exec(part) ?? [];
+    if (port === undefined || fd === undefined) {
+      return problem('BAD_BRAMBLE_FDS', `${JSON.stringify(part)} is not PORT=DESCRIPTOR`);
+    }
+    sockets.set(Number(port), Number(fd));
+  }
+  return ok(sockets);
+}

