@@ -103,8 +103,6 @@ export const subnetOf = (address: Ipv4, prefix: number): Subnet => ({
 });
 export const maskNumber = (prefix: number): number => (prefix === 0 ? 0 : (0xffffffff << (32 - prefix)) >>> 0);
 export const subnetMask = (prefix: number): Ipv4 => ipv4FromNumber(maskNumber(prefix));
-export const broadcastOf = (subnet: Subnet): Ipv4 =>
-  ipv4FromNumber((ipv4Number(subnet.network) | (~maskNumber(subnet.prefix) >>> 0)) >>> 0);
 export const inSubnet = (subnet: Subnet, address: Ipv4): boolean =>
   (ipv4Number(address) & maskNumber(subnet.prefix)) >>> 0 === ipv4Number(subnet.network);
 
@@ -119,11 +117,6 @@ export function parseAddressRange(text: string): Parsed<AddressRange> {
     : invalid(text, 'an address range such as 192.168.1.200-239, lower address first');
 }
 
-export const rangeSize = (range: AddressRange): number => ipv4Number(range.last) - ipv4Number(range.first) + 1;
-export const inRange = (range: AddressRange, address: Ipv4): boolean =>
-  ipv4Number(address) >= ipv4Number(range.first) && ipv4Number(address) <= ipv4Number(range.last);
-
 /** The board models that bramble tells apart. Evidence until the installer reported `/proc/device-tree/model`. */
 export const models = ['pi2', 'pi3', 'pi3b+', 'pi4', 'pi400', 'cm4', 'pi5', 'pi500', 'cm5'] as const;
 export type Model = (typeof models)[number];
-export const isModel = (text: string): text is Model => (models as readonly string[]).includes(text);

@@ -89,7 +89,8 @@ function readConfig(named: string | undefined): Config | undefined {
 }
 
 async function serve(config: Config): Promise<number> {
-  const log = createLog({ stream: process.stderr, level: config.log.level, clock: systemClock });
+  const priorities = process.env['JOURNAL_STREAM'] !== undefined;
+  const log = createLog({ stream: process.stderr, level: config.log.level, priorities, clock: systemClock });
   const inherited = parseInheritedSockets(process.env['BRAMBLE_FDS']);
   if (!inherited.ok) {
     log.error('the launcher left no usable sockets', { ...inherited.error });

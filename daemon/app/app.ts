@@ -8,6 +8,7 @@ import { type Cluster, openCluster } from '../cluster/index.ts';
 import { type Action, type ActionProblem, adminApi } from '../http/endpoints/admin.ts';
 import type { ReadDeps } from '../http/endpoints/read.ts';
 import { serveHttp } from '../http/server.ts';
+import { clearStaleSocket } from '../http/socket.ts';
 import type { DeviceView } from '../http/wire.ts';
 import { caCertHashes, createJoiner, type Driver, kubeadmDriver } from '../join/index.ts';
 import type { Device } from '../lifecycle/device.ts';
@@ -47,6 +48,9 @@ export type AppDeps = {
 /** Settles when the signal is aborted and everything is closed; rejects if what it cannot live without is broken. */
 export async function runApp(deps: AppDeps): Promise<void> {
   const { config, clock, random, log } = deps;
+  // Two daemons on one database would both be right. The socket tells whether one is there.
+  const free = await clearStaleSocket(config.socket);
+  if (!free.ok) throw new Error(`${config.socket}: ${free.error.detail}`);
   const broken = new AbortController();
   const signal = AbortSignal.any([deps.signal, broken.signal]);
   const storeLife = new AbortController();

@@ -152,5 +152,6 @@ function mdns(deps: NetworkDeps) {
   const unsubscribe = changes.subscribe(({ before, after }) => {
     if (before?.name !== after?.name) server.update(records());
   });
+  deps.supervisor.subscribe(() => server.update(records()));
   return { closed: server.closed.finally(unsubscribe) };
 }

@@ -9,6 +9,8 @@ export type Supervisor = {
   readonly keepUp: (name: string, start: () => Promise<Service>) => Promise<void>;
   /** Names of the services that are not up, with the reason. */
   readonly failing: () => ReadonlyMap<string, string>;
+  /** Called whenever that changes. */
+  readonly subscribe: (listener: () => void) => void;
 };
 
 const PAUSE: Millis = seconds(5);
@@ -16,25 +18,32 @@ const PAUSE: Millis = seconds(5);
 export function createSupervisor(deps: { clock: Clock; log: Log; signal: AbortSignal }): Supervisor {
   const { clock, log, signal } = deps;
   const failing = new Map<string, string>();
+  const listeners = new Set<() => void>();
+
+  function set(name: string, reason: string | undefined): void {
+    if (reason === undefined) failing.delete(name);
+    else failing.set(name, reason);
+    for (const listener of listeners) listener();
+  }
 
   async function keepUp(name: string, start: () => Promise<Service>): Promise<void> {
-    failing.set(name, 'starting');
+    set(name, 'starting');
     while (!signal.aborted) {
       try {
         const service = await start();
-        failing.delete(name);
+        set(name, undefined);
         log.debug('service is up', { service: name });
         await service.closed;
-        failing.set(name, 'ended');
+        set(name, 'ended');
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         // Once a reason, not once a try: this may go on for days.
         if (failing.get(name) !== reason) log.error('service cannot run', { service: name, reason });
-        failing.set(name, reason);
+        set(name, reason);
       }
       await clock.sleep(PAUSE, signal).catch(() => undefined);
     }
   }
 
-  return { keepUp, failing: () => failing };
+  return { keepUp, failing: () => failing, subscribe: (listener) => void listeners.add(listener) };
 }

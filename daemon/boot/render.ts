@@ -2,9 +2,6 @@
 import type { Ipv4, Mac, Model } from '../../config/values.ts';
 import { INSTALLER_INITRAMFS } from './files.ts';
 
-/** Firmware drops a longer or non-ASCII config.txt without a word (facts 2.5). */
-export const CONFIG_TXT_LIMIT = 4096;
-
 export function renderConfigTxt(model: Model | undefined): string {
   const lines = [
     '# made by bramble for the installer',

@@ -100,7 +100,7 @@ export function createJoiner(options: JoinerOptions): Joiner {
     const working = await works(work, old.value);
     if (!working.ok) return working;
     if (working.value) return ok(undefined);
-    if (old.value !== undefined && old.value.device !== board.id) return foreignNode(board.name);
+    if (old.value !== undefined && !isItsNode(old.value, board)) return foreignNode(board.name);
     for (const step of [driver.leave, driver.install]) {
       const end = await step(session, board);
       if (!end.ok) return end;
@@ -231,6 +231,10 @@ function sameAddress(node: JoinedNode, board: JoinBoard): Result<void, Problem> 
     ? ok(undefined)
     : problem('NODE_ADDRESS_MISMATCH', `Node ${node.name} has the address ${node.internalIp}, not ${board.address}`);
 }
+
+/** By its label; or by its address, which nobody but this board has, should bramble's own memory have been lost. */
+const isItsNode = (node: JoinedNode, board: JoinBoard): boolean =>
+  node.device === board.id || node.internalIp === board.address;
 
 /** Never deleted: it is somebody's machine. */
 const foreignNode = (name: Hostname): Result<never, Problem> =>

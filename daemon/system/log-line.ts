@@ -20,7 +20,9 @@ const isSecretName = (name: string): boolean => secretName.test(name);
 
 export function jsonLine(entry: LogEntry): string {
   const { at, level, message, fields } = entry;
-  return JSON.stringify({ ...plainFields(fields, 0), time: new Date(at).toISOString(), level, message: cut(message) });
+  const own = { time: new Date(at).toISOString(), level, message: cut(message) };
+  // First to be read, last to count.
+  return JSON.stringify({ ...own, ...plainFields(fields, 0), ...own });
 }
 
 export function humanLine(entry: LogEntry): string {

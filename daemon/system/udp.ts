@@ -5,13 +5,15 @@ import { ok, type Problem, problem, type Result } from '../../config/result.ts';
 import { parseIpv4 } from '../../config/values.ts';
 import type { Endpoint, Log, OpenUdp, Udp } from '../ports.ts';
 
-/** Rejects only if the socket cannot be bound (`error.code`: EADDRINUSE, EACCES …). Ports may be shared (SO_REUSEADDR). */
+/** Rejects only if the socket cannot be bound (`error.code`: EADDRINUSE, EACCES …). Fixed ports may be shared (SO_REUSEADDR). */
 export const nodeUdp =
   (log: Log): OpenUdp =>
   async ({ bind, broadcast = false, fd, onMessage }) => {
     const socket = createSocket({
       type: 'udp4',
-      reuseAddr: true,
+      // A fixed port may be taken over from a process that has just ended. With port 0 two sockets that share could be given
+      // the same port by Linux (6 of 600, measured), and two transfers would eat each other's packets.
+      reuseAddr: bind.port !== 0,
       // Only addresses come in, never names: nothing is to be looked up for them.
       lookup: (address, _options, callback) => callback(null, address, 4),
     });

@@ -1,13 +1,15 @@
 /** A whole join over real SSH, into the real control plane and into the simulator alike. */
+import { execFileSync } from 'node:child_process';
 import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { must } from '../../config/result.ts';
-import { parseDeviceId, parseHostname, parseIpv4, seconds } from '../../config/values.ts';
+import { must, ok } from '../../config/result.ts';
+import { millis, parseDeviceId, parseHostname, parseIpv4, seconds } from '../../config/values.ts';
 import { openCluster } from '../../daemon/cluster/index.ts';
 import { awaitNode } from '../../daemon/join/await-node.ts';
 import type { JoinCluster, JoinedNode } from '../../daemon/join/cluster-port.ts';
+import type { Driver } from '../../daemon/join/driver.ts';
 import {
   caCertHashes,
   createJoiner,
@@ -21,6 +23,7 @@ import { startApiSimulator } from '../lab/api-simulator/start.ts';
 import { type ApiObject, connect } from '../lab/control-plane/api-client.ts';
 import type { ApiServer, ApiServerOptions } from '../lab/control-plane/api-server.ts';
 import { findAssets, startControlPlane } from '../lab/control-plane/start.ts';
+import { retrying } from '../lab/kubeadm-stand-in/retry.ts';
 import { createLogDouble } from '../support/doubles.ts';
 import { watchArguments } from './join-arguments.ts';
 import { startSshd } from './join-board.ts';
@@ -28,6 +31,11 @@ import { startSshd } from './join-board.ts';
 type Start = (options: ApiServerOptions) => Promise<ApiServer>;
 type Secrets = ApiObject<{ items: ReadonlyArray<{ metadata: { name: string }; type: string }> }>;
 
+type Request = ApiObject<{
+  status?: { certificate?: string; conditions?: ReadonlyArray<{ type: string }> };
+}>;
+
+const requests = '/apis/certificates.k8s.io/v1/certificatesigningrequests';
 const key = generateSshKeyPair('daemon');
 const quarantine = 'bramble.dev/quarantine';
 const kubeletEnv = { KUBELET_STAND_IN_HEARTBEAT_MS: '500', KUBELET_STAND_IN_PORT: '0' };
@@ -51,14 +59,20 @@ async function begin(t: ExecutionContext, start: Start) {
     return cluster.request(method, path, how);
   };
   const sshPort: { port?: number } = {};
-  const driver = kubeadmDriver({
+  const kubeadm = kubeadmDriver({
     apiServerEndpoint: new URL(server.server).host,
     caCertHashes: caCertHashes(server.caPem),
   });
+  /** What the board does instead of a join, once. */
+  const attack: { join?: Driver['join'] } = {};
+  const driver = async () => {
+    const { join = kubeadm.join } = attack;
+    return ok({ ...kubeadm, join });
+  };
   const joiner = createJoiner({
     ...{
       cluster: { ...cluster, request },
-      driver: async () => ({ ok: true, value: driver }),
+      driver,
       privateKey: key.privateOpenssh,
     },
     ...{ ...deps, ssh: sshPort, settle: seconds(5) },
@@ -76,7 +90,17 @@ async function begin(t: ExecutionContext, start: Start) {
       .filter(({ type }) => type === 'bootstrap.kubernetes.io/token')
       .map(({ metadata }) => metadata.name);
   };
-  return { cluster, joiner, log, asked, secrets, sshPort, admin, tokens, signal };
+  return { server, cluster, joiner, log, asked, secrets, sshPort, attack, admin, tokens, signal };
+}
+
+type Lab = Awaited<ReturnType<typeof begin>>;
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error('in vain');
+    await systemClock.sleep(millis(50), new AbortController().signal);
+  }
 }
 
 const isThere = (path: string): Promise<boolean> =>
@@ -85,9 +109,44 @@ const isThere = (path: string): Promise<boolean> =>
     () => false,
   );
 
+/** Whoever holds the board's token asks to be the control plane's own node: denied, the join is over, the token gone. */
+async function refusesForeignName(t: ExecutionContext, lab: Lab, board: JoinBoard): Promise<void> {
+  const { server, joiner, attack, admin, tokens, signal } = lab;
+  const name = 'csr-of-an-attacker';
+  const keyOptions = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', '/dev/null'];
+  const subject = '/O=system:nodes/CN=system:node:master';
+  const pem = execFileSync('openssl', ['req', '-new', ...keyOptions, '-subj', subject], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  attack.join = async (_session, _board, token) => {
+    const { server: url, caPem } = server;
+    const thief = connect({ server: url, caPem, token: `${token.id}.${token.secret}` });
+    const spec = {
+      ...{ request: pem.toString('base64'), usages: ['digital signature', 'client auth'] },
+      signerName: 'kubernetes.io/kube-apiserver-client-kubelet',
+    };
+    const body = { apiVersion: 'certificates.k8s.io/v1', kind: 'CertificateSigningRequest', metadata: { name }, spec };
+    const post = () => thief.call('POST', requests, { body });
+    // The server knows a new token only after a moment.
+    await retrying(post, { deadline: Date.now() + 30_000, worthRetrying: () => true });
+    return new Promise(() => undefined);
+  };
+  const end = await joiner.join(board, signal);
+  t.is(end.ok ? '' : end.error.code, 'CSR_REFUSED');
+  await until(async () => {
+    const { status } = await admin.call<Request>('GET', `${requests}/${name}`);
+    t.is(status?.certificate, undefined);
+    return status?.conditions?.some(({ type }) => type === 'Denied') ?? false;
+  });
+  t.deepEqual(await tokens(), []);
+  delete attack.join;
+  lab.secrets.splice(0);
+}
+
 const joins = test.macro(async (t, start: Start) => {
-  t.timeout(120_000);
-  const { cluster, joiner, log, asked, secrets, sshPort, admin, tokens, signal } = await begin(t, start);
+  t.timeout(300_000);
+  const lab = await begin(t, start);
+  const { cluster, joiner, log, asked, secrets, sshPort, admin, tokens, signal } = lab;
   const sshd = await startSshd(t, { authorized: key.publicLine, host: '127.0.0.11', env: kubeletEnv });
   sshPort.port = sshd.port;
   const board: JoinBoard = {
@@ -98,10 +157,12 @@ const joins = test.macro(async (t, start: Start) => {
     labels: { 'bramble.dev/model': 'pi4' },
   };
   const path = '/api/v1/nodes/worker-kube1';
-  const until = (holds: (node: JoinedNode | undefined) => boolean) =>
+  const whenNode = (holds: (node: JoinedNode | undefined) => boolean) =>
     awaitNode(cluster, board.name, holds, { clock: systemClock, signal, patience: seconds(60) });
   const taintKeys = async (): Promise<readonly string[]> =>
     must(await cluster.readNode(board.name, signal))?.taints.map((taint) => taint.key) ?? [];
+
+  await refusesForeignName(t, lab, board);
 
   // A first join, with everybody's arguments being looked at meanwhile.
   const watching = watchArguments();
@@ -115,7 +176,7 @@ const joins = test.macro(async (t, start: Start) => {
   t.is((await tokens()).length, 1, 'the token is there until the release');
   t.false(await isThere(`${sshd.root}/run/bramble/join.yaml`), 'the board keeps no token');
 
-  t.true((await until((node) => node?.ready === true))?.ready);
+  t.true((await whenNode((node) => node?.ready === true))?.ready);
   const uid = cluster.node(board.name)?.uid;
   const foreign = { key: 'owner.example/theirs', value: 'x', effect: 'PreferNoSchedule' };
   const { spec } = await admin.call<ApiObject<{ spec: { taints?: unknown[] } }>>('GET', path);
@@ -149,7 +210,7 @@ const joins = test.macro(async (t, start: Start) => {
   t.not(must(await cluster.readNode(board.name, signal))?.uid, dead.metadata.uid);
   t.true((await taintKeys()).includes(quarantine));
   t.not(await readFile(`${sshd.root}/etc/kubernetes/pki/ca.crt`, 'utf8'), 'half');
-  await until((node) => node?.ready === true);
+  await whenNode((node) => node?.ready === true);
   must(await joiner.release(board, signal));
   must(await joiner.leave(board, signal));
 

@@ -114,31 +114,51 @@ test('the unit is sound', async (t) => {
   t.notRegex(stderr, /bramble\.service/);
 });
 
-/** `start` beside doubles of Node and launcher that tell how they were called. */
-async function started(folder: string, start: string, printInterface: string): Promise<string> {
+type Doubles = {
+  /** What `brambled --print-interface` does. */
+  readonly printInterface: string;
+  /** The port that another program has. */
+  readonly taken?: string;
+};
+
+/** How `start` ends: it stands beside doubles of Node and launcher that tell how they were called. */
+async function started(folder: string, start: string, { printInterface, taken = 'none' }: Doubles): Promise<string> {
   await mkdir(folder);
-  await writeFile(join(folder, 'start'), await readFile(start), { mode: 0o755 });
-  const node = `#!/bin/sh\ncase "$*" in *--print-interface*) ${printInterface} ;; esac\necho node "$@"\n`;
-  await writeFile(join(folder, 'node'), node, { mode: 0o755 });
-  await writeFile(join(folder, 'launcher'), '#!/bin/sh\necho launcher "$@"\n', { mode: 0o755 });
+  const programs = {
+    start: await readFile(start, 'utf8'),
+    node: `#!/bin/sh\ncase "$*" in *--print-interface*) ${printInterface} ;; esac\necho node "$@"\n`,
+    launcher: `#!/bin/sh\ncase "$*" in *${taken}*) exit 69 ;; *"-- true") exit 0 ;; esac\necho launcher "$@"\n`,
+  };
+  for (const [name, text] of Object.entries(programs)) await writeFile(join(folder, name), text, { mode: 0o755 });
   return (await output(join(folder, 'start'), '--config', 'x')).replaceAll(`${folder}/`, '');
 }
 
-test('start goes through the launcher when the interface is clear', async (t) => {
-  const { work, lib } = t.context;
-  t.is(
-    await started(join(work, 'clear'), join(lib, 'start'), 'echo eth0; exit 0'),
-    'launcher eth0 udp:67,udp:69 -- node brambled.js --config x\n',
-  );
-});
-
-test('start leaves it to the daemon when the interface is unclear', async (t) => {
-  const { work, lib } = t.context;
-  t.is(
-    await started(join(work, 'unclear'), join(lib, 'start'), 'echo why >&2; exit 78'),
-    'node brambled.js --config x\n',
-  );
-});
+const starts: Readonly<Record<string, Doubles & { readonly becomes: string }>> = {
+  'through the launcher when the interface is clear': {
+    printInterface: 'echo eth0; exit 0',
+    becomes: 'launcher eth0 udp:67,udp:69,udp:5353 -- node brambled.js --config x\n',
+  },
+  'with the ports that are free': {
+    printInterface: 'echo eth0; exit 0',
+    taken: 'udp:67',
+    becomes: 'launcher eth0 udp:69,udp:5353 -- node brambled.js --config x\n',
+  },
+  'without the launcher when it can open nothing': {
+    printInterface: 'echo eth0; exit 0',
+    taken: 'eth0',
+    becomes: 'node brambled.js --config x\n',
+  },
+  'without the launcher when the interface is unclear': {
+    printInterface: 'echo why >&2; exit 1',
+    becomes: 'node brambled.js --config x\n',
+  },
+};
+for (const [how, { becomes, ...doubles }] of Object.entries(starts)) {
+  test(`the unit's program starts ${how}`, async (t) => {
+    const { work, lib } = t.context;
+    t.is(await started(join(work, how.replaceAll(' ', '-')), join(lib, 'start'), doubles), becomes);
+  });
+}
 
 test('the same sources make the same package', async (t) => {
   const again = await build(join(t.context.work, 'again'));

@@ -98,11 +98,9 @@ for (const [name, client] of Object.entries(clients)) {
   test(`${name} is told about a missing file`, async (t) => {
     const { server, served } = await startServer(t, { files });
     const path = await folder(t);
-    const started = Date.now();
     const { output } = await client(server.local.port, 'bootsig.bin', join(path, 'got'), path);
     // curl 7.88 has a number only (68 is "not found"): its text is about getpeername().
     t.regex(output, /not found|curl: \(68\)/i);
-    t.true(Date.now() - started < 4000, 'at once, not after a timeout');
     t.deepEqual(served, []);
   });
 }

@@ -13,7 +13,7 @@ import type { ApiServer } from './control-plane/api-server.ts';
 import { findAssets, startControlPlane } from './control-plane/start.ts';
 import { type Daemon, httpPort, prepareDaemon } from './daemon.ts';
 import { importBases, putDisk, writeJoinCard } from './disks.ts';
-import { type BoardPlan, identityAt, planAt } from './plans.ts';
+import { type BoardPlan, identityAt, planAt, planFor } from './plans.ts';
 import { type Timeline, withEvent } from './timeline.ts';
 
 export type LabOptions = {
@@ -128,9 +128,13 @@ export async function startLab(options: LabOptions): Promise<Lab> {
     await writeJoinCard({ file: card, kit, server, keys: join(data, 'keys'), signal });
     void follow(daemon, boards, tell, signal);
 
+    // Several may be plugged in at once.
+    let plugged = 0;
     const plug = async (wanted: Partial<BoardPlan> = {}): Promise<LabBoard> => {
-      const plan = { ...planAt(boards.length), ...wanted };
-      const number = boards.length + 1;
+      const usual = wanted.model === undefined ? planAt(plugged) : planFor(wanted.model);
+      const plan = { ...usual, ...wanted };
+      plugged += 1;
+      const number = plugged;
       const label = `pi-${number}`;
       const identity = identityAt(plan, number);
       const host = await lan.addHost({ name: label, mac: identity.mac });
@@ -204,7 +208,8 @@ async function startApiServer(
   const assets = kind === 'simulator' ? undefined : await findAssets();
   const options = { ...site, address: masterAddress };
   if (assets !== undefined) return await startControlPlane({ ...options, assets });
-  site.log('no control plane programs: the API simulator stands in for Kubernetes (build them with .ci/control-plane)');
+  const reason = kind === 'simulator' ? 'as asked' : 'its programs are not built; .ci/control-plane does that';
+  site.log(`the API simulator stands in for Kubernetes: ${reason}`);
   return await startApiSimulator(options);
 }
 

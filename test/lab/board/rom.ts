@@ -111,6 +111,7 @@ async function fetchFiles(board: Board, row: ModelRow, first: Lease): Promise<{ 
   let lease = first;
   let port = row.firstSourcePort;
   let answer: Answer;
+  let begun = false;
   let step = files.next();
   try {
     while (!step.done) {
@@ -124,7 +125,10 @@ async function fetchFiles(board: Board, row: ModelRow, first: Lease): Promise<{ 
       } else {
         answer = await tftpGet(lease.tftp, port, ask, counters, board.signal);
         port += 1;
-        if (answer !== undefined && counters.files === 1) board.emit('first-file', { file: ask.path });
+        if (counters.files === 1 && !begun) {
+          begun = true;
+          board.emit('first-file', { file: ask.path });
+        }
       }
       step = files.next(answer);
     }

@@ -1,5 +1,6 @@
 /** The kubelet stand-in: registers its Node, keeps its status and its Lease fresh, and "runs" the Pods bound to it. */
 import { createHash, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
@@ -22,7 +23,7 @@ const log = (line: string): void => void process.stdout.write(`${new Date().toIS
 /** Runs until SIGTERM or SIGINT. */
 export async function kubelet(layout: Layout): Promise<void> {
   const stopping = new AbortController();
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stopping.abort());
+  const stopped = Promise.race((['SIGTERM', 'SIGINT'] as const).map((name) => once(process, name)));
   const { server, caPem, credentials } = readKubeconfig(readFileSync(layout.kubeletConf, 'utf8'));
   const pem = readFileSync(layout.at(credentials.clientCertificate ?? ''), 'utf8');
   const facts = readFacts(layout);
@@ -41,7 +42,7 @@ export async function kubelet(layout: Layout): Promise<void> {
   const stopDelayMs = Number(setting('KUBELET_STAND_IN_STOP_DELAY_MS', '300'));
   const { name: nodeName, address: hostIp, bootId } = facts;
   const { signal } = stopping;
-  await Promise.all([
+  const working = Promise.all([
     keepAlive(api, facts, signal, onLoss),
     followPods({
       api,
@@ -55,6 +56,9 @@ export async function kubelet(layout: Layout): Promise<void> {
       log,
     }),
   ]);
+  // Not waiting for an answer that may never come: the node falls silent at once, as a real one does.
+  await Promise.race([working, stopped]);
+  stopping.abort();
 }
 
 function readFacts(layout: Layout): NodeFacts {

@@ -6,7 +6,10 @@ import { deleteNode, quarantine, releaseQuarantine, withoutTaintPatch } from '..
 const ours = { key: 'bramble.dev/quarantine', effect: 'NoSchedule' };
 const theirs = { key: 'node.kubernetes.io/unreachable', effect: 'NoExecute', timeAdded: '2026-01-01T00:00:00Z' };
 const sameKey = { key: 'bramble.dev/quarantine', effect: 'NoExecute' };
-const node = (taints?: readonly unknown[]) => ({ metadata: { uid: 'u' }, spec: taints === undefined ? {} : { taints } });
+const node = (taints?: readonly unknown[]) => ({
+  metadata: { uid: 'u' },
+  spec: taints === undefined ? {} : { taints },
+});
 const signal = new AbortController().signal;
 
 test("the patch leaves everybody else's taints as they are, down to fields that we do not know", (t) => {
@@ -47,7 +50,10 @@ for (const code of ['API_CONFLICT', 'API_INVALID'] as const) {
   test(`${code}: somebody was faster; the Node is read again and theirs is kept`, async (t) => {
     const { api, asked } = apiDouble(ok(node([ours])), refused(code), ok(node([theirs, ours])), ok({}));
     t.is(codeOf(await releaseQuarantine(api, 'a', 'u', signal)), 'ok');
-    t.deepEqual(asked.map(({ method }) => method), ['GET', 'PATCH', 'GET', 'PATCH']);
+    t.deepEqual(
+      asked.map(({ method }) => method),
+      ['GET', 'PATCH', 'GET', 'PATCH'],
+    );
     const last = asked.at(-1)?.body;
     t.deepEqual(Array.isArray(last) && last.at(-1), { op: 'replace', path: '/spec/taints', value: [theirs] });
   });

@@ -1,0 +1,135 @@
+/** What can go wrong in the middle of a join: real SSH to a double of a board, a double of a driver and of the cluster. */
+import { getEventListeners } from 'node:events';
+import test, { type ExecutionContext } from 'ava';
+import { must, ok, problem } from '../../config/result.ts';
+import { parseDeviceId, parseHostname, parseIpv4, seconds } from '../../config/values.ts';
+import type { JoinedNode } from '../../daemon/join/cluster-port.ts';
+import type { Driver } from '../../daemon/join/driver.ts';
+import { createJoiner, generateSshKeyPair, type JoinBoard } from '../../daemon/join/index.ts';
+import { systemClock } from '../../daemon/system/clock.ts';
+import { systemRandom } from '../../daemon/system/random.ts';
+import { createLogDouble } from '../support/doubles.ts';
+import { clusterDouble } from '../unit/join/cluster-double.ts';
+import { obey, startFakeBoard } from './join-fake-board.ts';
+
+const key = generateSshKeyPair('daemon');
+
+async function begin(t: ExecutionContext, change: Partial<Driver>, node?: JoinedNode) {
+  const fake = await startFakeBoard(t, obey);
+  const double = clusterDouble();
+  const log = createLogDouble();
+  const closing = new AbortController();
+  const steps: string[] = [];
+  const step = (name: string) => async () => {
+    steps.push(name);
+    return ok(undefined);
+  };
+  const driver: Driver = {
+    ...{ name: 'kubeadm', tokenGroups: 'g', certificateRequests: true },
+    ...{ install: step('install'), join: step('join'), verify: step('verify'), leave: step('leave') },
+    probe: async () => ok('clean'),
+    ...change,
+  };
+  const deleted: string[] = [];
+  const joiner = createJoiner({
+    cluster: {
+      ...double.cluster,
+      readNode: async () => ok(node),
+      deleteNode: async (name) => {
+        deleted.push(name);
+        return ok(undefined);
+      },
+    },
+    driver: async () => ok(driver),
+    ...{ privateKey: key.privateOpenssh, ssh: { port: fake.port }, settle: seconds(1) },
+    ...{ clock: systemClock, random: systemRandom, log, signal: closing.signal },
+  });
+  t.teardown(async () => {
+    closing.abort();
+    await joiner.done;
+  });
+  const board: JoinBoard = {
+    id: must(parseDeviceId('d-0123456789ab')),
+    name: must(parseHostname('worker-kube1')),
+    address: must(parseIpv4('127.0.0.1')),
+    ...{ hostKeyPublic: fake.hostKey, labels: {} },
+  };
+  return { ...double, fake, log, closing, steps, deleted, joiner, board };
+}
+
+const codeOf = (end: { ok: true } | { ok: false; error: { code: string } }): string => (end.ok ? 'ok' : end.error.code);
+const never = new Promise<never>(() => undefined);
+
+test('a board that asks for another certificate: the join ends at once, without token, the board reset', async (t) => {
+  const it = await begin(t, {
+    join: (_session, _board, token) => {
+      it.ask({
+        ...{ name: 'csr', uid: 'u', username: `system:bootstrap:${token.id}`, decided: false, request: 'bm9uc2Vuc2U=' },
+        ...{ signerName: 'kubernetes.io/kube-apiserver-client-kubelet', usages: ['digital signature', 'client auth'] },
+      });
+      return never;
+    },
+  });
+  t.is(codeOf(await it.joiner.join(it.board, new AbortController().signal)), 'CSR_REFUSED');
+  t.deepEqual(it.steps, ['leave', 'install', 'leave']);
+  t.is(it.tokens.size, 0);
+  await it.log.when('certificate request denied');
+});
+
+test('an aborted join rejects with the reason, leaves no token, and its signal is not held on to', async (t) => {
+  const stopping = new AbortController();
+  const it = await begin(t, {
+    join: (session) => {
+      const running = session.run('sleep', ['60']);
+      setImmediate(() => stopping.abort(new Error('daemon stops')));
+      return running.then((end) => (end.ok ? ok(undefined) : end));
+    },
+  });
+  await t.throwsAsync(it.joiner.join(it.board, stopping.signal), { message: 'daemon stops' });
+  t.is(it.tokens.size, 0);
+  t.true(it.asked.some((line) => line.startsWith('DELETE ')));
+  t.deepEqual(getEventListeners(stopping.signal, 'abort'), []);
+});
+
+test('a driver that throws is our mistake, and leaves no token either', async (t) => {
+  const it = await begin(t, {
+    join: async () => {
+      throw new Error('ours');
+    },
+  });
+  await t.throwsAsync(it.joiner.join(it.board, new AbortController().signal), { message: 'ours' });
+  t.is(it.tokens.size, 0);
+});
+
+test('a foreign host key: no token is made, nothing is sent, and the node is not released', async (t) => {
+  const node = { name: 'worker-kube1', uid: 'u', ready: true, internalIp: '127.0.0.1', device: 'd-0123456789ab' };
+  const it = await begin(t, {}, node);
+  const board = { ...it.board, hostKeyPublic: generateSshKeyPair('other').publicLine };
+  const { signal } = new AbortController();
+  t.is(codeOf(await it.joiner.join(board, signal)), 'SSH_HOST_KEY_CHANGED');
+  t.is(codeOf(await it.joiner.release(board, signal)), 'SSH_HOST_KEY_CHANGED');
+  t.deepEqual(it.steps, []);
+  t.deepEqual(it.fake.offered, []);
+  t.false(it.asked.some((line) => line.startsWith('POST ')));
+});
+
+test('a Node under another address is not released', async (t) => {
+  const node = { name: 'worker-kube1', uid: 'u', ready: true, internalIp: '10.9.9.9', device: 'd-0123456789ab' };
+  const it = await begin(t, {}, node);
+  t.is(codeOf(await it.joiner.release(it.board, new AbortController().signal)), 'NODE_ADDRESS_MISMATCH');
+});
+
+test("somebody else's Node is never deleted, and nothing is done to the board", async (t) => {
+  const node = { name: 'worker-kube1', uid: 'u', ready: false, internalIp: '10.9.9.9', device: undefined };
+  const it = await begin(t, {}, node);
+  t.is(codeOf(await it.joiner.join(it.board, new AbortController().signal)), 'NODE_NAME_TAKEN');
+  t.deepEqual(it.steps, []);
+  t.is(codeOf(await it.joiner.leave(it.board, new AbortController().signal)), 'ok');
+  t.deepEqual(it.deleted, []);
+});
+
+test('a failed step ends the join with its problem', async (t) => {
+  const it = await begin(t, { install: async () => problem('KUBEADM_MISSING', 'none') });
+  t.is(codeOf(await it.joiner.join(it.board, new AbortController().signal)), 'KUBEADM_MISSING');
+  t.deepEqual(it.steps, ['leave']);
+});

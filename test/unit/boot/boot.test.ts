@@ -1,0 +1,74 @@
+import test from 'ava';
+import { must } from '../../../config/result.ts';
+import { after, instant, parseIpv4, parseSerial, seconds } from '../../../config/values.ts';
+import { parseBootRequest } from '../../../daemon/boot/files.ts';
+import { isInstalled, mayNetboot } from '../../../daemon/boot/offer.ts';
+import { renderCmdlineTxt, renderConfigTxt } from '../../../daemon/boot/render.ts';
+import { createTimelines } from '../../../daemon/boot/timeline.ts';
+import type { StateName } from '../../../daemon/lifecycle/device.ts';
+import { aDevice, aReport, MAC, START, states } from '../../support/boards.ts';
+
+const serial = (text: string) => must(parseSerial(text));
+
+test('file names as boards send them', (t) => {
+  const kit = (path: string) => ({ from: 'kit', path }) as const;
+  const cases = [
+    ['bootcode.bin', undefined, kit('bootcode.bin')],
+    ['91cdf03d/start4.elf', serial('91cdf03d'), kit('start4.elf')],
+    // Quirk: the Pi 5 doubles the slash.
+    ['7bf18f79//config.txt', serial('7bf18f79'), { from: 'rendered', name: 'config.txt' }],
+    ['dc-a6-32-01-36-c2/cmdline.txt', undefined, { from: 'rendered', name: 'cmdline.txt' }],
+    ['overlays/overlay_map.dtb', undefined, kit('overlays/overlay_map.dtb')],
+    ['91cdf03d/overlays/overlay_map.dtb', serial('91cdf03d'), kit('overlays/overlay_map.dtb')],
+    ['91CDF03D/Config.txt', serial('91cdf03d'), { from: 'rendered', name: 'config.txt' }],
+    ['91cdf03d', undefined, kit('91cdf03d')],
+    ['91cdf03d/bramble-installer.cpio.gz', serial('91cdf03d'), { from: 'installer' }],
+  ] as const;
+  for (const [name, told, file] of cases) t.deepEqual(parseBootRequest(name), { serial: told, file }, name);
+});
+
+test('who may boot over the network, and whose system is on its disk', (t) => {
+  const boots: StateName[] = ['seen', 'booting', 'reported', 'pending', 'accepted', 'installing', 'failed'];
+  const installed: StateName[] = ['starting', 'joining', 'ready', 'unreachable'];
+  for (const [name, state] of Object.entries(states)) {
+    t.is(
+      mayNetboot(aDevice(state)),
+      boots.some((one) => one === name),
+      name,
+    );
+    t.is(
+      isInstalled(aDevice(state)),
+      installed.some((one) => one === name),
+      name,
+    );
+  }
+  const foreign = aReport({ disk: { bytes: 1, content: 'foreign' } });
+  t.false(mayNetboot(aDevice({ ...states.pending, report: foreign })), 'its own system is to start');
+  t.false(mayNetboot(aDevice({ ...states.failed, resume: { at: 'join' } })));
+  t.true(isInstalled(aDevice({ ...states.failed, resume: { at: 'join' } })));
+});
+
+test('what the firmware reads is ASCII, short, and one line where one line is read', (t) => {
+  for (const model of ['pi3', 'pi4', 'pi5', undefined] as const) {
+    const text = renderConfigTxt(model);
+    t.regex(text, /^[\x20-\x7e\n]+$/);
+    t.true(text.length < 4096);
+    t.true(text.includes(model === 'pi5' ? 'kernel=kernel_2712.img\n' : 'kernel=kernel8.img\n'));
+  }
+  const line = renderCmdlineTxt({ mac: MAC, server: must(parseIpv4('10.77.0.1')), port: 8067 });
+  t.is(line.trimEnd().split('\n').length, 1);
+  t.true(line.includes('bramble.server=http://10.77.0.1:8067 '));
+});
+
+test('a timeline is of one boot: repeated packets are one mark, a later boot starts afresh', (t) => {
+  const timelines = createTimelines();
+  const { id } = aDevice();
+  timelines.bootRom(id, START);
+  timelines.bootRom(id, after(START, seconds(5)));
+  timelines.mark(id, after(START, seconds(6)), 'has fetched start4.elf');
+  t.is(timelines.of(id).length, 2);
+  timelines.bootRom(id, after(START, seconds(300)));
+  t.deepEqual(timelines.of(id), [{ at: instant(START + 300_000), what: 'DISCOVER of its boot ROM' }]);
+  timelines.forget(id);
+  t.deepEqual(timelines.of(id), []);
+});
