@@ -96,7 +96,9 @@ test('a Pi 3B+ asks as bootcode.bin does, twice for an address, and never sends 
   const firmware = log.slice(0, log.lastIndexOf('kernel8.img'));
   t.is(firmware.match(/DHCPOFFER\(/g)?.length, 2);
   t.notRegex(firmware, /DHCPREQUEST/);
-  t.regex(log, /sent .*bootcode\.bin[\s\S]*file .*bootsig\.bin not found/);
+  // "sent" is logged with the last ACK, which the next request may overtake: no order here.
+  t.regex(log, /sent .*bootcode\.bin/);
+  t.regex(log, /file .*bootsig\.bin not found/);
   t.regex(log, /file .*7b100112\/start\.elf not found/);
   t.regex(log, /sent .*kernel8\.img/);
 });
@@ -108,7 +110,8 @@ test('a Pi 3B with network boot switched on finds its menu text with three space
 
 test('a Pi 4 sends a REQUEST and reads start4.elf before its kernel', async (t) => {
   const log = await bootsFromDnsmasq(t, 'pi4', 3);
-  t.regex(log, /DHCPREQUEST/);
+  // Before its kernel: the installer's own client asks as well.
+  t.regex(log.slice(0, log.indexOf('kernel8.img')), /DHCPREQUEST/);
   t.regex(log, /sent .*start4\.elf[\s\S]*sent .*bcm2711-rpi-4-b\.dtb[\s\S]*sent .*kernel8\.img/);
 });
 

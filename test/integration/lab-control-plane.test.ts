@@ -45,7 +45,7 @@ const kubeletSettings = { KUBELET_STAND_IN_PORT: '0', KUBELET_STAND_IN_HEARTBEAT
 const taint = { key: 'bramble.example/new', value: 'true', effect: 'NoSchedule' };
 
 async function begin(t: ExecutionContext, start: Start) {
-  const directory = await mkdtemp(join(tmpdir(), 'bramble-join-'));
+  const directory = await mkdtemp(join(tmpdir(), 'bramble-control-plane-'));
   const closing = new AbortController();
   const options = { address: '127.0.0.1', port: 0, signal: closing.signal, log: (line: string) => t.log(line) };
   t.teardown(async () => {
@@ -276,7 +276,7 @@ test.serial('simulator: a node joins and leaves', joins, startApiSimulator, 'rsa
 test.serial('simulator: what is refused', refuses, startApiSimulator);
 
 test('a foreign CA is refused before the token is sent to anybody', async (t) => {
-  const directory = await mkdtemp(join(tmpdir(), 'bramble-join-'));
+  const directory = await mkdtemp(join(tmpdir(), 'bramble-control-plane-'));
   const { serverCert, serverKey, caPem } = await makePki(join(directory, 'pki'), ['127.0.0.1']);
   const seen: Array<{ readonly path: string | undefined; readonly secret: boolean }> = [];
   const token = `${characters(6)}.${characters(16)}`;

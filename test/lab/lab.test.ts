@@ -7,13 +7,14 @@ import { type Lab, type LabBoard, startLab } from './lab.ts';
 const main = fileURLToPath(new URL('main.ts', import.meta.url));
 const patience = (): AbortSignal => AbortSignal.timeout(240_000);
 
-async function labFor(t: ExecutionContext): Promise<Lab> {
+async function labFor(t: ExecutionContext, heard = new Set<string>()): Promise<Lab> {
   const stop = new AbortController();
   const lab = await startLab({
     controlPlane: 'auto',
     signal: stop.signal,
     log: (line) => t.log(line),
     onEvent: ({ source, board, event }) => {
+      if (source === 'board') heard.add(event.event);
       if (source === 'daemon') t.log(`${event.device}: ${event.from} → ${event.to} (${event.event}) ${event.reason}`);
       else if (event.event === 'crashed') t.log(board.label, event);
     },
@@ -75,7 +76,8 @@ test('a daemon that is killed while boards install goes on after its restart', a
 });
 
 test('a board whose cable is pulled is missed, and welcome when it returns; a power cut needs no second installation', async (t) => {
-  const lab = await labFor(t);
+  const heard = new Set<string>();
+  const lab = await labFor(t, heard);
   // The harder order: the network is asked first, and has to send an installed board to its disk.
   const board = await lab.plug({ model: 'pi4', bootOrder: 'network-first' });
   await reaches(lab, board, 'ready');
@@ -87,4 +89,6 @@ test('a board whose cable is pulled is missed, and welcome when it returns; a po
   await lab.until(() => board.lastEvent?.event === 'kubelet', patience());
   const { address } = await lab.daemon.client.describe(board.name ?? '');
   t.is(board.address, address);
+  // It is offered a boot and refused every file: without an offer its firmware would ask for 45 s.
+  t.false(heard.has('no-offer'));
 });

@@ -30,7 +30,8 @@ async function begin(t: ExecutionContext, answer: (request: IncomingMessage, res
       kubeconfig,
       JSON.stringify({
         ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'c' },
-        clusters: [{ name: 'c', cluster: { server: `http://127.0.0.1:${port}/` } }],
+        // client-node wants this said before it speaks HTTP.
+        clusters: [{ name: 'c', cluster: { server: `http://127.0.0.1:${port}/`, 'insecure-skip-tls-verify': true } }],
         users: [{ name: 'c', user: { token } }],
         contexts: [{ name: 'c', context: { cluster: 'c', user: 'c' } }],
       }),
@@ -50,7 +51,7 @@ test('the file may come later; the credentials in it may be renewed', async (t) 
   t.is(codeOf(early), 'API_UNREACHABLE');
   await write('first');
   t.deepEqual(await connection.reachable(signal), ok('v1.34.2'));
-  t.deepEqual(await connection.endpoint(), ok({ server: `http://127.0.0.1:${port}/`, caPem: '' }));
+  t.deepEqual(await connection.endpoint(), ok({ server: `http://127.0.0.1:${port}`, caPem: '' }));
   known = 'second';
   await write('second');
   t.is(codeOf(await connection.reachable(signal)), 'API_UNAUTHORIZED');

@@ -1,0 +1,19 @@
+/** `npm run e2e [-- NAME]`: the long scenarios. */
+import { mainJob } from './main-job.ts';
+import { namedPackages } from './named-packages.ts';
+import { play } from './scenario.ts';
+
+const scenarios = { 'main-job': mainJob, 'named-packages': namedPackages };
+const names = process.argv.slice(2);
+const unknown = names.filter((name) => !Object.hasOwn(scenarios, name));
+if (unknown.length > 0) {
+  process.stderr.write(`no scenario ${unknown.join(', ')}; there is ${Object.keys(scenarios).join(', ')}\n`);
+  process.exit(64);
+}
+let worst = 0;
+for (const [name, scenario] of Object.entries(scenarios)) {
+  if (names.length > 0 && !names.includes(name)) continue;
+  process.stdout.write(`${name}:\n`);
+  worst = Math.max(worst, await play(scenario));
+}
+process.exit(worst);
