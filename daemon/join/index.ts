@@ -14,7 +14,7 @@ import { awaitSsh, type SshTarget, withSsh } from './ssh.ts';
 import { mintToken, revokeTokens, sweepTokens } from './tokens.ts';
 
 export type { Driver, JoinBoard } from './driver.ts';
-export { generateSshKeyPair, type SshKeyPair } from './keys.ts';
+export { generateSshKeyPair } from './keys.ts';
 export { caCertHashes, kubeadmDriver } from './kubeadm.ts';
 
 export type JoinerOptions = {

@@ -88,7 +88,7 @@ async function open(options: WithSshOptions): Promise<Result<Opened, SshProblem>
   let foreignKey = false;
   const connecting = ssh.connect({
     ...{ host, port, username, privateKey, readyTimeout: timeout },
-    // A dead board is noticed after 15 s even while a command is silent.
+    // A dead board is noticed after 20 s even while a command is silent.
     ...{ keepaliveInterval: 5000, keepaliveCountMax: 3 },
     algorithms: { serverHostKey: ['ssh-ed25519'] },
     authHandler: ['publickey'],
@@ -100,6 +100,9 @@ async function open(options: WithSshOptions): Promise<Result<Opened, SshProblem>
   // node-ssh takes its own listener off after the login; an error without a listener would end the process.
   const connection = ssh.connection;
   if (connection === null) throw new Error('node-ssh made no connection');
+  // Small packets, each waiting for an answer: with Nagle's algorithm a login took 165 ms instead of 35, a command 180
+  // instead of 90 (measured on loopback; the rest is sshd's own Nagle, which is on for sessions without a terminal).
+  connection.setNoDelay(true);
   let lost: unknown;
   const closed = new Promise<void>((resolve) => void connection.once('close', () => resolve()));
   connection.on('error', (error: unknown) => {
@@ -186,7 +189,7 @@ function openSession(ssh: NodeSSH, closed: Promise<void>, ended: () => SshProble
       const [out, errors] = [Buffer.concat(stdout).toString('utf8'), Buffer.concat(stderr).toString('utf8')];
       return ok({ code: end.code ?? 255, stdout: out, stderr: errors });
     } catch (error) {
-      return problem('SSH_CLOSED', messageOf(error));
+      return problem(isTimeout(error) ? 'SSH_TIMEOUT' : ended().code, messageOf(error));
     } finally {
       clearTimeout(timer);
       executing.catch(() => undefined);

@@ -22,6 +22,7 @@ declare module 'ssh2' {
   export class Client extends EventEmitter {
     end(): this;
     destroy(): this;
+    setNoDelay(on: boolean): this;
   }
 
   export type ServerChannel = Duplex & {

@@ -1,6 +1,6 @@
 import { getEventListeners, once } from 'node:events';
-import { createServer } from 'node:net';
-import test from 'ava';
+import { connect, createServer } from 'node:net';
+import test, { type ExecutionContext } from 'ava';
 import { must } from '../../config/result.ts';
 import { millis, minutes, seconds } from '../../config/values.ts';
 import type { SshSession } from '../../daemon/join/driver.ts';
@@ -19,6 +19,24 @@ const target = (port: number, hostKey: string, privateKey = daemonKey.privateOpe
 const codeOf = (result: { ok: true } | { ok: false; error: { code: string } }): string =>
   result.ok ? 'ok' : result.error.code;
 
+/** A way to the board on which everything is lost once it is not `whole`. */
+async function startCable(t: ExecutionContext, to: number, whole: () => boolean): Promise<number> {
+  const cable = createServer((near) => {
+    const far = connect(to, '127.0.0.1');
+    for (const [from, into] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      from.on('error', () => undefined).on('data', (chunk) => void (whole() && into.write(chunk)));
+      from.once('close', () => into.destroy());
+    }
+  }).listen(0, '127.0.0.1');
+  await once(cable, 'listening');
+  t.teardown(() => void cable.close());
+  const { port }: { port: number } = Object(cable.address());
+  return port;
+}
+
 test('real sshd: a foreign key while starting means wait; it is there once the right one answers', async (t) => {
   const right = generateSshKeyPair('board');
   const stock = await startSshd(t, { authorized: daemonKey.publicLine });
@@ -31,6 +49,26 @@ test('real sshd: a foreign key while starting means wait; it is there once the r
   await stock.stop();
   await startSshd(t, { authorized: daemonKey.publicLine, hostKey: right, port: stock.port });
   t.is(codeOf(await waiting), 'ok');
+});
+
+test('real sshd: the plug is pulled in the middle of a command', async (t) => {
+  const sshd = await startSshd(t, { authorized: daemonKey.publicLine });
+  await run({ port: sshd.port, hostKey: sshd.hostKey.publicLine }, async (session) => {
+    const running = session.run('sh', ['-c', 'echo begun; exec sleep 60']);
+    await sshd.stop();
+    t.is(codeOf(await running), 'SSH_CLOSED');
+  });
+});
+
+test('fake board: the cable is pulled: silence is noticed in spite of a patient command', async (t) => {
+  let cable = true;
+  const board = await startFakeBoard(t, () => {
+    cable = false;
+  });
+  const port = await startCable(t, board.port, () => cable);
+  await run({ ...board, port }, async (session) => {
+    t.is(codeOf(await session.run('kubeadm', ['join'], { timeout: minutes(6) })), 'SSH_TIMEOUT');
+  });
 });
 
 test('nobody listens', async (t) => {
