@@ -12,6 +12,7 @@ import {
   ipv4Number,
   type Mac,
   type Model,
+  minutes,
   type Serial,
 } from '../../config/values.ts';
 import type { Device } from './device.ts';
@@ -20,6 +21,7 @@ import type { Device } from './device.ts';
 export type Sighting = { readonly mac: Mac; readonly serial?: Serial | undefined; readonly model?: Model | undefined };
 
 export type Reservation = {
+  readonly sighting: Sighting;
   readonly device: Device;
   /** The number in its name; the next new board counts on from it. */
   readonly number: number;
@@ -35,11 +37,20 @@ export type ReservationRules = {
   /** The number after the last one used. Names are never used twice, so it is kept. */
   readonly nextNumber: number;
   readonly pendingMax: number;
+  /** It was not heard of for `UNDECIDED_LEASE`: nobody relies on its address any more. */
+  readonly isSilent: (device: Device) => boolean;
 };
 
 /**
+ * How long an undecided board may use its address without asking again. Until that is over it gives way to nobody: its
+ * address would be in use twice, and every forged hardware address would cost a write of the disk.
+ */
+export const UNDECIDED_LEASE = minutes(5);
+
+/**
  * A name and an address for a board that was never seen before, for ever.
- * Fails with `ADDRESSES_EXHAUSTED` if the range is used up by boards that are ours.
+ * Fails with `ADDRESSES_EXHAUSTED` if the range is used up by boards that are ours, with `PENDING_FULL` if `pendingMax`
+ * boards that nobody decided about are here and none of them is silent.
  */
 export function reserve(
   sighting: Sighting,
@@ -47,9 +58,16 @@ export function reserve(
   devices: readonly Device[],
   rules: ReservationRules,
   now: Instant,
-): Result<Reservation, Problem<'ADDRESSES_EXHAUSTED' | 'INVALID_VALUE'>> {
-  const undecided = devices.filter(isUndecided).toSorted((a, b) => a.firstSeen - b.firstSeen);
-  const dropped = undecided.length >= rules.pendingMax ? undecided[0] : undefined;
+): Result<Reservation, Problem<'ADDRESSES_EXHAUSTED' | 'PENDING_FULL' | 'INVALID_VALUE'>> {
+  const undecided = devices.filter(isUndecided);
+  const isFull = undecided.length >= rules.pendingMax;
+  const dropped = isFull ? undecided.filter(rules.isSilent).toSorted(givesWayFirst)[0] : undefined;
+  if (isFull && dropped === undefined) {
+    return problem(
+      'PENDING_FULL',
+      `${undecided.length} boards wait to be accepted, more than that are not taken in: accept or reject some, or raise \`pending.max\``,
+    );
+  }
   const staying = devices.filter((device) => device !== dropped);
   const names = new Set<Hostname>(staying.map((device) => device.name));
   const named = firstFreeName(rules.pattern, rules.nextNumber, names);
@@ -73,12 +91,17 @@ export function reserve(
     since: now,
     deadline: undefined,
   };
-  return ok({ device, number: named.value.number, dropped });
+  return ok({ sighting, device, number: named.value.number, dropped });
 }
 
 /** Nobody decided about it, and it has nothing of ours. */
 export const isUndecided = ({ state }: Device): boolean =>
   state.name === 'seen' || state.name === 'booting' || state.name === 'reported' || state.name === 'pending';
+
+/** One that never reported may be nothing but a forged packet; among equals the oldest. */
+const givesWayFirst = (a: Device, b: Device): number =>
+  Number(hasReported(a)) - Number(hasReported(b)) || a.firstSeen - b.firstSeen;
+const hasReported = ({ state }: Device): boolean => state.name === 'reported' || state.name === 'pending';
 
 function firstFreeName(pattern: string, from: number, names: ReadonlySet<Hostname>) {
   for (let number = from; ; number++) {

@@ -4,13 +4,14 @@
  */
 import type { Result } from '../../config/result.ts';
 import { ok, type Problem, problem } from '../../config/result.ts';
-import { type DeviceId, type Instant, type Mac, millis, parseDeviceId, seconds, since } from '../../config/values.ts';
+import { type DeviceId, type Instant, millis, seconds, since } from '../../config/values.ts';
 import type { Clock, Log, Random } from '../ports.ts';
 import type { Device, StateName } from './device.ts';
 import type { Effect } from './effect.ts';
 import type { LifecycleEvent } from './event.ts';
+import { type ArrivalRules, createArrivals } from './arrivals.ts';
 import { createFleet, type Fleet } from './fleet.ts';
-import { type ReservationRules, reserve, type Sighting } from './registry.ts';
+import type { Sighting } from './registry.ts';
 import { type Transition, transition } from './transition.ts';
 
 /** What the runner asks of the store; see `daemon/store/`. */
@@ -35,7 +36,7 @@ export type RunnerDeps = {
   readonly pendingEffects: ReadonlyMap<DeviceId, readonly Effect[]>;
   readonly nextNumber: number;
   /** Undefined until the network of the boards is known: then nobody can be given an address. */
-  readonly reservation: () => Omit<ReservationRules, 'nextNumber'> | undefined;
+  readonly reservation: () => ArrivalRules | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -44,8 +45,10 @@ export type RunnerDeps = {
   readonly execute: Readonly<
     Record<Effect, (device: Device, signal: AbortSignal) => Promise<LifecycleEvent | undefined>>
   >;
-  /** After each commit. Called once per change, in order for one board. */
+  /** After each commit. Called once per change, in order for one board. What it throws is logged: the change stands. */
   readonly onChange: (change: Change) => void;
+  /** At each turn of `run`, every minute at least: it has not got stuck. */
+  readonly onTurn?: () => void;
 };
 
 export type Change = { readonly before: Device | undefined; readonly after: Device | undefined };
@@ -59,8 +62,12 @@ export type Runner = {
   readonly run: () => Promise<void>;
 };
 
-/** Pause before an effect that threw is tried again. */
+/** Pause before an effect that threw, or whose end could not be written, is tried again; doubled each time up to the second. */
 const EFFECT_PAUSE = seconds(3);
+const EFFECT_PAUSE_MAX = seconds(30);
+/** Longest pause between two looks at the deadlines, and the one after a commit that was refused. */
+const TURN = seconds(60);
+const TURN_AFTER_FAILURE = seconds(3);
 
 export function createRunner(deps: RunnerDeps): Runner {
   const { clock, log, signal } = deps;
@@ -68,14 +75,14 @@ export function createRunner(deps: RunnerDeps): Runner {
   const queues = new Map<DeviceId, Promise<unknown>>();
   const running = new Map<DeviceId, AbortController>();
   const underWay = new Set<Promise<void>>();
-  const sightings = new Map<Mac, Promise<Result<Device, Problem>>>();
-  /** Reserved but not yet on disk: nobody else may get the same name or address. */
-  const claimed = new Map<DeviceId, Device>();
-  let nextNumber = deps.nextNumber;
   let deadlinesChanged = new AbortController();
+  const arrivals = createArrivals({ ...deps, fleet, inTurn, tell, forget });
 
-  function dispatch(id: DeviceId, event: LifecycleEvent) {
-    const turn = (queues.get(id) ?? Promise.resolve()).then(() => step(id, event));
+  const dispatch = (id: DeviceId, event: LifecycleEvent) => inTurn(id, () => step(id, event));
+
+  /** One thing at a time for each board. */
+  function inTurn<T>(id: DeviceId, job: () => Promise<T>): Promise<T> {
+    const turn = (queues.get(id) ?? Promise.resolve()).then(job);
     const settled = turn.catch(() => undefined);
     queues.set(id, settled);
     void settled.then(() => queues.get(id) === settled && queues.delete(id));
@@ -105,7 +112,7 @@ export function createRunner(deps: RunnerDeps): Runner {
     }
     await deps.commit(writes);
     fleet.put(after);
-    deps.onChange({ before, after });
+    tell({ before, after });
     if (decided.outcome === 'moved') {
       const { name, since: from } = before;
       const spent = since(from, after.since);
@@ -124,68 +131,29 @@ export function createRunner(deps: RunnerDeps): Runner {
 
   async function sight(sighting: Sighting): Promise<Result<Device, Problem>> {
     const known = fleet.byMac(sighting.mac);
-    if (known === undefined) return firstSight(sighting);
+    if (known === undefined) return arrivals.welcome(sighting);
+    arrivals.heardOf(known.id);
     const { mac, serial, model } = sighting;
     const event = { event: 'dhcp-seen', mac, ...(serial && { serial }), ...(model && { model }) } as const;
     const result = await dispatch(known.id, event);
     return result.ok ? ok(result.value.device) : sight(sighting);
   }
 
-  function firstSight(sighting: Sighting): Promise<Result<Device, Problem>> {
-    const same = sightings.get(sighting.mac);
-    if (same !== undefined) return same;
-    const turn = register(sighting).finally(() => sightings.delete(sighting.mac));
-    sightings.set(sighting.mac, turn);
-    return turn;
-  }
-
-  async function register(sighting: Sighting): Promise<Result<Device, Problem>> {
-    const rules = deps.reservation();
-    if (rules === undefined) return problem('NO_NETWORK', 'the network of the boards is not known yet');
-    const now = clock.now();
-    const all = [...fleet.all(), ...claimed.values()];
-    const reserved = reserve(sighting, newId(), all, { ...rules, nextNumber }, now);
-    if (!reserved.ok) return reserved;
-    const { device, dropped, number } = reserved.value;
-    nextNumber = number + 1;
-    claimed.set(device.id, device);
+  /** Those who look on must not hold up what was committed. */
+  function tell(change: Change): void {
     try {
-      await deps.commit([
-        ...(dropped === undefined ? [] : [{ write: 'delete-device', device: dropped.id } as const]),
-        { write: 'put-device', device },
-        {
-          write: 'append-event',
-          device: device.id,
-          at: now,
-          event: { event: 'dhcp-seen', mac: sighting.mac },
-          from: 'seen',
-          to: 'seen',
-          reason: `first seen; ${device.name} and ${device.address} are its own from now on`,
-        },
-        { write: 'put-setting', key: 'names.next', value: String(nextNumber) },
-      ]);
-    } finally {
-      claimed.delete(device.id);
+      deps.onChange(change);
+    } catch (error) {
+      log.error('a committed change was not shown', { name: (change.after ?? change.before)?.name, error });
     }
-    if (dropped !== undefined) forget(dropped);
-    fleet.put(device);
-    deps.onChange({ before: undefined, after: device });
-    log.info('board first seen', { name: device.name, mac: sighting.mac, address: device.address });
-    return ok(device);
   }
 
   function forget(device: Device): void {
     running.get(device.id)?.abort();
+    running.delete(device.id);
     fleet.remove(device.id);
-    deps.onChange({ before: device, after: undefined });
+    tell({ before: device, after: undefined });
     log.warn('board dropped: too many that nobody accepted', { name: device.name });
-  }
-
-  function newId(): DeviceId {
-    const hex = Buffer.from(deps.random.bytes(6)).toString('hex');
-    const id = parseDeviceId(`d-${hex}`);
-    if (!id.ok) throw new Error(id.error.detail);
-    return id.value;
   }
 
   /** Ends what the board's last state wanted, and starts what this one wants. */
@@ -203,7 +171,7 @@ export function createRunner(deps: RunnerDeps): Runner {
   }
 
   async function untilDone(device: Device, effect: Effect, stop: AbortSignal): Promise<void> {
-    while (!stop.aborted) {
+    for (let pause = EFFECT_PAUSE; !stop.aborted; pause = millis(Math.min(pause * 2, EFFECT_PAUSE_MAX))) {
       try {
         const end = await deps.execute[effect](device, stop);
         if (end !== undefined && !stop.aborted) await dispatch(device.id, end);
@@ -211,7 +179,7 @@ export function createRunner(deps: RunnerDeps): Runner {
       } catch (error) {
         if (stop.aborted) return;
         log.error('effect failed, will be tried again', { name: device.name, effect, error: String(error) });
-        await clock.sleep(EFFECT_PAUSE, stop).catch(() => undefined);
+        await clock.sleep(pause, stop).catch(() => undefined);
       }
     }
   }
@@ -219,16 +187,32 @@ export function createRunner(deps: RunnerDeps): Runner {
   async function run(): Promise<void> {
     for (const device of fleet.all()) carryOut(device, deps.pendingEffects.get(device.id) ?? []);
     while (!signal.aborted) {
+      deps.onTurn?.();
+      // Before the look, so that a deadline that is set while it lasts is not slept through.
+      deadlinesChanged = new AbortController();
       const now = clock.now();
       const deadlines = fleet
         .all()
         .flatMap((device) => (device.deadline === undefined ? [] : [{ device, at: device.deadline }]));
-      for (const { device, at } of deadlines) if (at <= now) await dispatch(device.id, { event: 'deadline-passed' });
-      const next = Math.min(...deadlines.map(({ at }) => at).filter((at) => at > now), now + 60_000);
-      deadlinesChanged = new AbortController();
-      await clock.sleep(millis(next - now), AbortSignal.any([signal, deadlinesChanged.signal])).catch(() => undefined);
+      let pause = TURN;
+      for (const { device, at } of deadlines) {
+        if (at > now) pause = millis(Math.min(pause, at - now));
+        else if (!(await passDeadline(device))) pause = millis(Math.min(pause, TURN_AFTER_FAILURE));
+      }
+      await clock.sleep(pause, AbortSignal.any([signal, deadlinesChanged.signal])).catch(() => undefined);
     }
     await Promise.all([...underWay, ...queues.values()]);
+  }
+
+  /** False if that could not be written: a full disk passes, and the deadline is still there. */
+  async function passDeadline({ id, name }: Device): Promise<boolean> {
+    try {
+      await dispatch(id, { event: 'deadline-passed' });
+      return true;
+    } catch (error) {
+      log.error('deadline not written, will be tried again', { name, error: String(error) });
+      return false;
+    }
   }
 
   return { fleet, sight, dispatch, run };

@@ -1,0 +1,131 @@
+/** Boards that were never seen before: name and address are theirs, and on disk, before anybody hears of them. */
+import { ok, type Problem, problem, type Result } from '../../config/result.ts';
+import { type DeviceId, type Instant, type Mac, parseDeviceId, since } from '../../config/values.ts';
+import type { Clock, Log, Random } from '../ports.ts';
+import type { Device } from './device.ts';
+import type { Fleet } from './fleet.ts';
+import { isUndecided, type Reservation, type ReservationRules, reserve, type Sighting, UNDECIDED_LEASE } from './registry.ts';
+import type { Change, Write } from './runner.ts';
+
+/** What the owner and the network say; the rest of the rules is known here. */
+export type ArrivalRules = Omit<ReservationRules, 'nextNumber' | 'isSilent'>;
+
+export type ArrivalDeps = {
+  readonly fleet: Fleet;
+  readonly commit: (batch: readonly Write[]) => Promise<unknown>;
+  readonly reservation: () => ArrivalRules | undefined;
+  readonly nextNumber: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Runs `job` when nothing else is under way for this board, and lets nothing else begin before it ends. */
+  readonly inTurn: <T>(id: DeviceId, job: () => Promise<T>) => Promise<T>;
+  readonly tell: (change: Change) => void;
+  /** Takes a board that is gone from the disk out of everything. */
+  readonly forget: (device: Device) => void;
+};
+
+export type Arrivals = {
+  /** Settles when name and address are on disk; rejects if they could not be written. Once for the same address at a time. */
+  readonly welcome: (sighting: Sighting) => Promise<Result<Device, Problem>>;
+  /** A known board asked again: its address is in use. */
+  readonly heardOf: (id: DeviceId) => void;
+};
+
+export function createArrivals(deps: ArrivalDeps): Arrivals {
+  const { fleet, clock, log } = deps;
+  const underWay = new Map<Mac, Promise<Result<Device, Problem>>>();
+  /** Reserved but not yet on disk: nobody else may get the same name or address. */
+  const claimed = new Map<DeviceId, Device>();
+  /** About to be dropped, and not yet gone from the disk: it counts no more, but its address is not free yet. */
+  const leaving = new Map<DeviceId, Device>();
+  /** When each board was last heard of. Not on disk: after a restart all of them count as just heard. */
+  const heard = new Map<DeviceId, Instant>();
+  const started = clock.now();
+  let nextNumber = deps.nextNumber;
+
+  function welcome(sighting: Sighting): Promise<Result<Device, Problem>> {
+    const same = underWay.get(sighting.mac);
+    if (same !== undefined) return same;
+    const turn = register(sighting).finally(() => underWay.delete(sighting.mac));
+    underWay.set(sighting.mac, turn);
+    return turn;
+  }
+
+  async function register(sighting: Sighting): Promise<Result<Device, Problem>> {
+    const rules = deps.reservation();
+    if (rules === undefined) return problem('NO_NETWORK', 'the network of the boards is not known yet');
+    const now = clock.now();
+    const reserved = reserve(sighting, newId(), counted(), { ...rules, ...ownRules(rules, now) }, now);
+    if (!reserved.ok) return reserved;
+    const { device, dropped, number } = reserved.value;
+    nextNumber = number + 1;
+    claimed.set(device.id, device);
+    if (dropped !== undefined) leaving.set(dropped.id, dropped);
+    try {
+      if (!(await settle(reserved.value))) {
+        return problem('PENDING_FULL', `${dropped?.name} was to give way and was just decided about: ask again`);
+      }
+    } finally {
+      claimed.delete(device.id);
+      if (dropped !== undefined) leaving.delete(dropped.id);
+    }
+    log.info('board first seen', { name: device.name, mac: sighting.mac, address: device.address });
+    return ok(device);
+  }
+
+  const counted = (): readonly Device[] => [...fleet.all().filter(({ id }) => !leaving.has(id)), ...claimed.values()];
+
+  const ownRules = (rules: ArrivalRules, now: Instant) => ({
+    taken: [...rules.taken, ...leaving.values().map(({ address }) => address)],
+    nextNumber,
+    isSilent: ({ id }: Device) => !claimed.has(id) && since(heard.get(id) ?? started, now) >= UNDECIDED_LEASE,
+  });
+
+  /** False if the one that was to give way is not to be dropped any more. */
+  async function settle(reservation: Reservation): Promise<boolean> {
+    const { dropped } = reservation;
+    if (dropped === undefined) return write(reservation);
+    // In its own turn: the owner may accept it at this very moment, and then it stays.
+    return deps.inTurn(dropped.id, async () => {
+      const current = fleet.byId(dropped.id);
+      return current !== undefined && isUndecided(current) && (await write(reservation));
+    });
+  }
+
+  async function write({ device, dropped, sighting }: Reservation): Promise<true> {
+    await deps.commit([
+      ...(dropped === undefined ? [] : [{ write: 'delete-device', device: dropped.id } as const]),
+      { write: 'put-device', device },
+      {
+        write: 'append-event',
+        device: device.id,
+        at: device.firstSeen,
+        event: { event: 'dhcp-seen', mac: sighting.mac },
+        from: 'seen',
+        to: 'seen',
+        reason: `first seen; ${device.name} and ${device.address} are its own from now on`,
+      },
+      { write: 'put-setting', key: 'names.next', value: String(nextNumber) },
+    ]);
+    if (dropped !== undefined) {
+      heard.delete(dropped.id);
+      deps.forget(dropped);
+    }
+    heardOf(device.id);
+    fleet.put(device);
+    deps.tell({ before: undefined, after: device });
+    return true;
+  }
+
+  const heardOf = (id: DeviceId): void => void heard.set(id, clock.now());
+
+  function newId(): DeviceId {
+    const hex = Buffer.from(deps.random.bytes(6)).toString('hex');
+    const id = parseDeviceId(`d-${hex}`);
+    if (!id.ok) throw new Error(id.error.detail);
+    return id.value;
+  }
+
+  return { welcome, heardOf };
+}
