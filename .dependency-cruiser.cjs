@@ -62,7 +62,10 @@ module.exports = {
         path: '^(config|daemon/lifecycle|daemon/boot|daemon/dhcp|daemon/tftp|daemon/mdns)/',
         pathNot: '/server[^/]*\\.ts$',
       },
-      to: { dependencyTypes: ['core'], path: '^(node:)?(dgram|net|http|https|fs|fs/promises|child_process|timers|timers/promises|worker_threads|tls)$' },
+      to: {
+        dependencyTypes: ['core'],
+        path: '^(node:)?(dgram|net|http|https|fs|fs/promises|child_process|timers|timers/promises|worker_threads|tls)$',
+      },
     },
     {
       name: 'only-app-wires',
@@ -91,7 +94,15 @@ module.exports = {
       severity: 'error',
       from: {
         orphan: true,
-        pathNot: ['\\.test\\.ts$', '\\.d\\.ts$', '(^|/)\\.[^/]+\\.(c?js|json)$', '^test/vectors/', 'main\\.ts$', 'ava\\.config\\.js$', '^daemon/http/page/page\\.js$'],
+        pathNot: [
+          '\\.test\\.ts$',
+          '\\.d\\.ts$',
+          '(^|/)\\.[^/]+\\.(c?js|json)$',
+          '^test/vectors/',
+          'main\\.ts$',
+          'ava\\.config\\.js$',
+          '^daemon/http/page/page\\.js$',
+        ],
       },
       to: {},
     },
@@ -100,6 +111,10 @@ module.exports = {
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { extensions: ['.ts', '.js', '.json'], exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'types'] },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js', '.json'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'types'],
+    },
   },
 };

@@ -60,7 +60,9 @@ export const configSchema = z.strictObject({
     ),
   addresses: range
     .optional()
-    .describe('Range of the permanent addresses of boards, such as 192.168.1.200-239. Inside the interface’s subnet.'),
+    .describe(
+      'Range of the permanent addresses of boards, such as 192.168.1.200-239. Inside the interface’s subnet; `dhcp.mode: proxy` needs it, and the router must not give these out.',
+    ),
   dhcp: z
     .strictObject({
       mode: z

@@ -23,6 +23,7 @@ const EXIT_USAGE = 64;
 const DEFAULT_FILE = '/etc/bramble/bramble.yaml';
 /** After the signal; systemd waits 90 s. */
 const SHUTDOWN_LIMIT = 20_000;
+const EXIT_LIMIT = 2000;
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 const complain = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -100,13 +101,12 @@ async function serve(config: Config): Promise<number> {
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort(new Error(name)));
   const notify = createSdNotify({ env: process.env, shell: systemShell, log });
   const feedEvery = watchdogInterval(process.env, process.pid);
-  stop.signal.addEventListener('abort', () => {
-    void notify.stopping();
-    setTimeout(() => {
-      log.error('did not end in time');
-      process.exit(1);
-    }, SHUTDOWN_LIMIT).unref();
-  });
+  const feed = (stuck: () => readonly string[]): void => {
+    const names = stuck();
+    if (names.length === 0) void notify.watchdog();
+    // systemd starts us again; this is what it was.
+    else log.error('does not get on', { stuck: names });
+  };
   try {
     await runApp({
       config,
@@ -117,9 +117,16 @@ async function serve(config: Config): Promise<number> {
       openUdp: nodeUdp(log),
       inherited: inherited.value,
       signal: stop.signal,
-      onReady: () => {
+      onReady: (stuck) => {
         void notify.ready();
-        if (feedEvery !== undefined) setInterval(() => void notify.watchdog(), feedEvery).unref();
+        if (feedEvery !== undefined) setInterval(() => feed(stuck), feedEvery).unref();
+      },
+      onEnding: () => {
+        void notify.stopping();
+        setTimeout(() => {
+          log.error('did not end in time');
+          process.exit(1);
+        }, SHUTDOWN_LIMIT).unref();
       },
     });
     log.info('ended');
@@ -137,3 +144,5 @@ process.on('unhandledRejection', (reason) => {
   process.exit(1);
 });
 process.exitCode = await main();
+// Nothing is served any more: something that was left open must not keep up the appearance.
+setTimeout(() => process.exit(), EXIT_LIMIT).unref();

@@ -22,7 +22,9 @@ const wanted = process.argv.slice(2);
 function run(suite: Suite): Promise<Count> {
   const child = spawn('ava', ['--tap', ...suite.args], { stdio: ['ignore', 'pipe', 'inherit'] });
   const count = { passed: 0, failed: 0 };
+  let ofFailure = false;
   createInterface({ input: child.stdout }).on('line', (line) => {
+    if (/^(not )?ok /.test(line)) ofFailure = line.startsWith('not ');
     if (/^ok .* # (SKIP|TODO)/.test(line)) {
       // Its title says what is missing here.
       say(`  not run: ${line}`);
@@ -33,6 +35,9 @@ function run(suite: Suite): Promise<Count> {
     } else if (line.startsWith('not ok ')) {
       count.failed += 1;
       say(`  ✘ ${line}`);
+    } else if (line.startsWith('#   ')) {
+      // What a test logged is worth its lines only where it failed.
+      if (ofFailure) say(`    ${line}`);
     } else if (!/^(TAP version|1\.\.|# |\s*$)/.test(line)) {
       say(`    ${line}`);
     }

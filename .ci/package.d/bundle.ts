@@ -43,7 +43,7 @@ export async function bundle(root: string, outdir: string): Promise<readonly str
   });
   if (warnings.length > 0) throw new Error(`${warnings.length} warnings of esbuild`);
   const names = Object.keys(metafile.inputs).flatMap((path) => /.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? []);
-  return [...new Set([...names, 'node_modules/better-sqlite3'])].sort();
+  return [...new Set([...names, 'node_modules/better-sqlite3'])].sort((a, b) => (a < b ? -1 : 1));
 }
 
 /** Debian's machine-readable form has no place for so many; this is the plain text of each. */

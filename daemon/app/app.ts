@@ -1,35 +1,39 @@
 /** Wires the rooms. The only file, with those beside it, that knows all of them. */
 import { hostname as systemHostname } from 'node:os';
-import { must, ok, type Problem, problem, type Result } from '../../config/result.ts';
+import { must, ok, problem, type Result } from '../../config/result.ts';
 import type { Config } from '../../config/schema.ts';
-import { type Instant, minutes, parseDeviceId, parseHostname, seconds, since } from '../../config/values.ts';
+import { minutes, parseDeviceId, parseHostname } from '../../config/values.ts';
 import { createTimelines } from '../boot/timeline.ts';
-import { type Cluster, openCluster } from '../cluster/index.ts';
+import { openCluster } from '../cluster/index.ts';
 import { type Action, type ActionProblem, adminApi } from '../http/endpoints/admin.ts';
 import type { ReadDeps } from '../http/endpoints/read.ts';
 import { serveHttp } from '../http/server.ts';
 import { clearStaleSocket } from '../http/socket.ts';
 import type { DeviceView } from '../http/wire.ts';
-import { caCertHashes, createJoiner, type Driver, kubeadmDriver } from '../join/index.ts';
+import { createJoiner } from '../join/index.ts';
 import type { Device } from '../lifecycle/device.ts';
 import type { LifecycleEvent } from '../lifecycle/event.ts';
 import { createRunner, type Runner } from '../lifecycle/runner.ts';
 import type { Clock, Log, OpenUdp, Random } from '../ports.ts';
 import { openStore } from '../store/open.ts';
-import type { Store } from '../store/store.ts';
+import { hardwareAddressOf } from '../system/neighbours.ts';
 import { bootDesk } from './boot-desk.ts';
 import { createChanges } from './changes.ts';
-import { effectDesk } from './effects.ts';
+import { createClusterFacts, driverFor } from './control-plane.ts';
+import { effectDesk, recentAcceptances } from './effects.ts';
 import { eventFeed } from './event-feed.ts';
 import { hostKeys } from './host-keys.ts';
 import { loadIdentity } from './identity.ts';
 import { imageDesk } from './images.ts';
+import { together } from './lifetime.ts';
 import { networkServices } from './network-services.ts';
-import { followNodes } from './node-events.ts';
+import { followNodes, NODES_TURN } from './node-events.ts';
+import { createPulse } from './pulse.ts';
 import { awaitSite, type Site } from './site.ts';
 import { statusView } from './status.ts';
 import { createSupervisor } from './supervise.ts';
 import { describeDevice, deviceView } from './views.ts';
+import { STORE_TURN, watchStore } from './watched-store.ts';
 
 export type AppDeps = {
   readonly config: Config;
@@ -41,8 +45,10 @@ export type AppDeps = {
   /** Sockets that the launcher bound to the interface, by port. */
   readonly inherited: ReadonlyMap<number, number>;
   readonly signal: AbortSignal;
-  /** The database is open and the command line is answered. Once. */
-  readonly onReady: () => void;
+  /** The database is open and the command line is answered. Once. `stuck` names the loops that do not get on any more. */
+  readonly onReady: (stuck: () => readonly string[]) => void;
+  /** The end has begun: by the signal, or because something broke. */
+  readonly onEnding: () => void;
 };
 
 /** Settles when the signal is aborted and everything is closed; rejects if what it cannot live without is broken. */
@@ -53,9 +59,12 @@ export async function runApp(deps: AppDeps): Promise<void> {
   if (!free.ok) throw new Error(`${config.socket}: ${free.error.detail}`);
   const broken = new AbortController();
   const signal = AbortSignal.any([deps.signal, broken.signal]);
+  signal.addEventListener('abort', deps.onEnding, { once: true });
   const storeLife = new AbortController();
   const store = await openStore({ directory: config.data, log, signal: storeLife.signal, clock });
   void store.died.then((error) => broken.abort(error));
+  const pulse = createPulse(clock);
+  const written = watchStore(store);
   const identity = await loadIdentity(config.data, random);
 
   const changes = createChanges(clock, signal);
@@ -66,7 +75,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
   let site: Site | undefined;
   let siteProblem = 'looking for the network of the boards';
 
-  const keys = hostKeys(store);
+  const keys = hostKeys({ ...store, commit: written.commit });
   const images = imageDesk({
     config,
     clusterId: identity.clusterId,
@@ -94,14 +103,14 @@ export async function runApp(deps: AppDeps): Promise<void> {
     parallel: config.join.parallel,
   });
   const runner: Runner = createRunner({
-    commit: store.commit,
+    commit: written.commit,
     devices: snapshot.devices,
     pendingEffects: snapshot.effects,
     nextNumber: Number(snapshot.settings.get('names.next') ?? '1'),
     reservation: () =>
       site && {
         range: site.range,
-        taken: [site.address, ...(site.gateway === undefined ? [] : [site.gateway])],
+        taken: site.taken,
         pattern: config.names.pattern,
         pendingMax: config.pending.max,
       },
@@ -119,14 +128,18 @@ export async function runApp(deps: AppDeps): Promise<void> {
       acceptances: recentAcceptances(store, clock.now()),
       hostKeyOf: keys.publicOf,
     }),
+    onTurn: pulse.loop('lifecycle', minutes(1)),
     onChange: (change) => {
       const { before, after } = change;
       // Its sectors have done their work, or are of no use any more: they hold its host key.
-      if (before?.state.name === 'installing' && after?.state.name !== 'installing') {
+      if (before !== undefined && needsSectors(before) && !(after && needsSectors(after))) {
         progress.delete(before.id);
         void images.discard(before.id);
       }
-      if (before !== undefined && after === undefined) timelines.forget(before.id);
+      if (before !== undefined && after === undefined) {
+        timelines.forget(before.id);
+        boot.forget(before.id);
+      }
       changes.tell(change);
       feed.committed();
     },
@@ -141,6 +154,10 @@ export async function runApp(deps: AppDeps): Promise<void> {
     );
   };
 
+  const failing = (): ReadonlyMap<string, string> => {
+    const problem = written.problem();
+    return new Map([...supervisor.failing(), ...(problem === undefined ? [] : [['database', problem] as const])]);
+  };
   const clusterFacts = createClusterFacts(cluster, clock);
   const read: ReadDeps = {
     status: async () =>
@@ -152,7 +169,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
         hostname: systemHostname(),
         site,
         siteProblem,
-        services: supervisor.failing(),
+        services: failing(),
         cluster: clusterFacts.now(),
         bases: await images.count(),
         devices: runner.fleet.all(),
@@ -167,8 +184,8 @@ export async function runApp(deps: AppDeps): Promise<void> {
     events: feed.events,
     subscribe: feed.subscribe,
     ready: () => {
-      const failing = [...supervisor.failing().keys(), ...(site === undefined ? ['network'] : [])];
-      return { ok: failing.length === 0, failing };
+      const checks = [...failing().keys(), ...(site === undefined ? ['network'] : []), ...pulse.stuck()];
+      return { ok: checks.length === 0, failing: checks };
     },
   };
   const act = async (name: string, action: Action, by: string): Promise<Result<DeviceView, ActionProblem>> => {
@@ -188,9 +205,11 @@ export async function runApp(deps: AppDeps): Promise<void> {
     addressesAreOurs: config.dhcp.mode === 'full',
     nextChange: changes.next,
     images,
-    onProgress: (id, bytes) => {
-      const device = runner.fleet.byId(id);
-      void (device && images.baseOf(device).then((base) => base && progress.set(id, Math.min(1, bytes / base.bytes))));
+    hardwareAddressOf,
+    onProgress: async (device, bytes) => {
+      const base = await images.baseOf(device);
+      const installs = runner.fleet.byId(device.id)?.state.name === 'installing';
+      if (base !== undefined && installs) progress.set(device.id, Math.min(1, bytes / base.bytes));
     },
   });
 
@@ -215,6 +234,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
       signal,
     });
   };
+  let told = false;
   const admin = async () => {
     const server = await serveHttp({
       listen: { socket: config.socket },
@@ -223,63 +243,39 @@ export async function runApp(deps: AppDeps): Promise<void> {
       signal,
     });
     if (!server.ok) throw new Error(`${config.socket}: ${server.error.detail}`);
-    deps.onReady();
+    if (!told) deps.onReady(pulse.stuck);
+    told = true;
     return server.value;
   };
 
-  try {
-    await Promise.all([
+  await images.sweep((id) => {
+    const device = find(id);
+    return device !== undefined && needsSectors(device);
+  });
+  const onTurn = pulse.loop('nodes', NODES_TURN);
+  await together(
+    [
       supervisor.keepUp('admin', admin),
-      onNetwork().catch(unlessAborted(signal)),
+      onNetwork(),
       runner.run(),
-      followNodes(cluster, runner, clock, signal),
+      followNodes(cluster, runner, { clock, log, signal, onTurn }),
+      written.follow(clock, pulse.loop('store', STORE_TURN), signal),
+      pulse.follow(signal),
       clusterFacts.follow(signal),
       joiner.sweep(signal).then((swept) => swept.ok || log.debug('old tokens not swept', { ...swept.error })),
       joiner.done,
       cluster.done,
-    ]);
-  } finally {
+    ],
+    broken,
+    signal,
+  );
+  try {
     await images.close();
+  } finally {
     await store.close();
     storeLife.abort();
   }
   if (broken.signal.aborted) throw broken.signal.reason;
 }
 
-async function driverFor(config: Config, cluster: Cluster): Promise<Result<Driver, Problem>> {
-  const endpoint = await cluster.endpoint();
-  if (!endpoint.ok) return endpoint;
-  const { host } = new URL(config.cluster.server ?? endpoint.value.server);
-  return ok(kubeadmDriver({ apiServerEndpoint: host, caCertHashes: caCertHashes(endpoint.value.caPem) }));
-}
-
-/** Whether the API answers, asked now and then: a status must not wait for a dead server. */
-function createClusterFacts(cluster: Cluster, clock: Clock) {
-  let facts = { reachable: false, detail: 'not asked yet' };
-  async function follow(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const answer = await cluster.reachable(signal).catch(() => undefined);
-      if (answer !== undefined) {
-        facts = answer.ok
-          ? { reachable: true, detail: answer.value }
-          : { reachable: false, detail: answer.error.detail };
-      }
-      await clock.sleep(seconds(facts.reachable ? 30 : 3), signal).catch(() => undefined);
-    }
-  }
-  return { now: () => facts, follow };
-}
-
-/** The limit of an hour counts over restarts too. */
-function recentAcceptances(store: Store, now: Instant): Instant[] {
-  return store
-    .events({ limit: 1000 })
-    .filter(({ name, to, at }) => name === 'admission-decided' && to === 'accepted' && since(at, now) < minutes(60))
-    .map(({ at }) => at);
-}
-
-const unlessAborted =
-  (signal: AbortSignal) =>
-  (error: unknown): void => {
-    if (!signal.aborted) throw error;
-  };
+const needsSectors = ({ state }: Device): boolean => state.name === 'accepted' || state.name === 'installing';

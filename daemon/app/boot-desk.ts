@@ -1,5 +1,6 @@
 /** What the installer is told: the meeting of the boot endpoints, admission and images. */
-import { type DeviceId, type Ipv4, type Mac, type Millis, seconds } from '../../config/values.ts';
+import { type DeviceId, type Ipv4, type Mac, type Millis, parseIpv4, seconds } from '../../config/values.ts';
+import { isInstalled } from '../boot/offer.ts';
 import type { Timelines } from '../boot/timeline.ts';
 import type { BootClaim } from '../http/claim.ts';
 import type { BootDeps, BootInstruction, SectorsPayload } from '../http/endpoints/boot.ts';
@@ -8,6 +9,7 @@ import type { HttpClient } from '../http/router.ts';
 import type { BoardReport, Device } from '../lifecycle/device.ts';
 import { explain } from '../lifecycle/explain.ts';
 import type { Runner } from '../lifecycle/runner.ts';
+import { wouldLose } from '../lifecycle/transition.ts';
 import type { ByteSource, Clock, Random } from '../ports.ts';
 
 export type BootDeskDeps = {
@@ -18,6 +20,11 @@ export type BootDeskDeps = {
   readonly clusterKey: Uint8Array;
   /** Behind the master every board has the address that we gave it; beside a router it may have the router's. */
   readonly addressesAreOurs: boolean;
+  /**
+   * Who answers for this address on our link; undefined if nobody does. What a board is told, and its sectors above all, is
+   * for the hardware address that was sighted, and everybody on the LAN can write another one into a form.
+   */
+  readonly hardwareAddressOf: (address: Ipv4) => Promise<Mac | undefined>;
   /** Settles at the next change of the board, or after `limit`. */
   readonly nextChange: (id: DeviceId, limit: Millis) => Promise<void>;
   readonly images: {
@@ -25,7 +32,12 @@ export type BootDeskDeps = {
     readonly baseOf: (device: Device) => Promise<{ readonly sha256: string; readonly bytes: number } | undefined>;
     readonly sectorsOf: (device: Device) => Promise<SectorsPayload | undefined>;
   };
-  readonly onProgress: (id: DeviceId, bytes: number) => void;
+  readonly onProgress: (device: Device, bytes: number) => Promise<void>;
+};
+
+export type BootDesk = BootDeps & {
+  /** A board that is gone, and with it what it was asked and has shown. */
+  readonly forget: (id: DeviceId) => void;
 };
 
 /** How long the installer sleeps between two questions (design: a later acceptance needs no power cycle). */
@@ -33,17 +45,18 @@ const RETRY = seconds(2);
 /** A decision and an image take milliseconds: the answer waits for them rather than cost the board two seconds. */
 const PATIENCE = seconds(5);
 
-export function bootDesk(deps: BootDeskDeps): BootDeps {
+export function bootDesk(deps: BootDeskDeps): BootDesk {
   const { runner, timelines, clock, images } = deps;
   /** Asked for and not yet used; one a board, so there are never more than boards. */
-  const nonces = new Map<Mac, string>();
-  /** Boards that have shown since our start that they know the cluster key. */
-  const proven = new Set<DeviceId>();
+  const nonces = new Map<DeviceId, string>();
+  /** Boards that have shown since our start that they know the cluster key, and as whom. */
+  const proven = new Map<DeviceId, string>();
 
   async function report(claim: BootClaim, client: HttpClient): Promise<BootInstruction> {
     const device = runner.fleet.byMac(claim.mac);
     if (device === undefined) return wait('unknown', 'no DHCP message of this board was seen yet');
-    if (!isAt(device, client)) return wait('unknown', `this address is not ${device.address}, which is this board's`);
+    const stranger = await strangeness(device, client);
+    if (stranger !== undefined) return wait('unknown', stranger);
     timelines.mark(device.id, clock.now(), 'installer reports');
     const nonce = settleProof(device, claim);
     if (nonce !== undefined) return { ...wait(device.state.name, 'prove the cluster key'), nonce };
@@ -54,25 +67,34 @@ export function bootDesk(deps: BootDeskDeps): BootDeps {
       disk: claim.disk,
       memoryBytes: claim.memoryBytes,
       source: claim.source,
-      proof: proven.has(device.id),
+      proof: proven.get(device.id) === identityOf(claim),
     };
-    await runner.dispatch(device.id, { event: 'installer-reported', report: board });
-    return instruction(await settled(device.id));
+    return decided(device.id, board);
+  }
+
+  async function decided(id: DeviceId, board: BoardReport): Promise<BootInstruction> {
+    const event = { event: 'installer-reported', report: board } as const;
+    await runner.dispatch(id, event);
+    const device = await settled(id);
+    // Decided while this very report was on its way, about another one: it is asked for again, not carried out.
+    if (device?.state.name !== 'installing' || !wouldLose(device.state.report, board)) return instruction(device);
+    await runner.dispatch(id, event);
+    return instruction(await settled(id));
   }
 
   /** The nonce to answer with, if the board is to prove the key first. */
   function settleProof(device: Device, claim: BootClaim): string | undefined {
     const { mac, serial, proof, source } = claim;
-    if (source !== 'join-card' || proven.has(device.id)) return undefined;
-    const asked = nonces.get(mac);
+    if (source !== 'join-card' || proven.get(device.id) === identityOf(claim)) return undefined;
+    const asked = nonces.get(device.id);
     if (proof === undefined || asked === undefined) {
       const nonce = Buffer.from(deps.random.bytes(16)).toString('hex');
-      nonces.set(mac, nonce);
+      nonces.set(device.id, nonce);
       return nonce;
     }
-    nonces.delete(mac);
+    nonces.delete(device.id);
     // A wrong proof is no proof: it is then a board like any other.
-    if (isBootProof(deps.clusterKey, { nonce: asked, mac, serial }, proof)) proven.add(device.id);
+    if (isBootProof(deps.clusterKey, { nonce: asked, mac, serial }, proof)) proven.set(device.id, identityOf(claim));
     return undefined;
   }
 
@@ -118,33 +140,45 @@ export function bootDesk(deps: BootDeskDeps): BootDeps {
     }
   }
 
-  const isAt = (device: Device, client: HttpClient): boolean =>
-    !deps.addressesAreOurs || client.address === (device.address satisfies Ipv4);
+  async function macOf({ address }: HttpClient): Promise<Mac | undefined> {
+    const parsed = parseIpv4(address);
+    return parsed.ok ? deps.hardwareAddressOf(parsed.value) : undefined;
+  }
 
-  function armed(arming: string, client: HttpClient): Device | undefined {
+  /** Why this client cannot be that board; undefined if it may be. */
+  async function strangeness(device: Device, client: HttpClient): Promise<string | undefined> {
+    if (deps.addressesAreOurs && client.address !== device.address)
+      return `this address is not ${device.address}, which is this board's`;
+    const mac = await macOf(client);
+    if (mac === undefined) return 'nobody on this network answers for this address';
+    return device.macs.includes(mac) ? undefined : `this comes from ${mac}, which is not this board`;
+  }
+
+  async function armed(arming: string, client: HttpClient): Promise<Device | undefined> {
     const device = runner.fleet.byArming(arming);
-    return device !== undefined && isAt(device, client) ? device : undefined;
+    return device !== undefined && (await strangeness(device, client)) === undefined ? device : undefined;
   }
 
   async function sectors(arming: string, client: HttpClient): Promise<SectorsPayload | undefined> {
-    const device = armed(arming, client);
+    const device = await armed(arming, client);
     return device && images.sectorsOf(device);
   }
 
   async function progress(arming: string, bytes: number, client: HttpClient): Promise<boolean> {
-    const device = armed(arming, client);
+    const device = await armed(arming, client);
     if (device === undefined) return false;
     timelines.mark(device.id, clock.now(), 'writes its image');
-    deps.onProgress(device.id, bytes);
+    await deps.onProgress(device, bytes);
     return true;
   }
 
   async function installed(arming: string, sha256: string, client: HttpClient): Promise<boolean> {
-    const device = armed(arming, client);
+    const device = await armed(arming, client);
     if (device === undefined) {
       // It says so again because our first answer was lost.
-      const told = runner.fleet.all().find((board) => board.state.name === 'starting' && isAt(board, client));
-      return told !== undefined && deps.addressesAreOurs;
+      const mac = await macOf(client);
+      const told = mac && runner.fleet.byMac(mac);
+      return told !== undefined && isInstalled(told);
     }
     const base = await images.baseOf(device);
     const code = 'BASE_DIFFERS';
@@ -155,13 +189,21 @@ export function bootDesk(deps: BootDeskDeps): BootDeps {
   }
 
   async function failed(arming: string, code: string, detail: string, client: HttpClient): Promise<boolean> {
-    const device = armed(arming, client);
+    const device = await armed(arming, client);
     if (device === undefined) return false;
     await runner.dispatch(device.id, { event: 'install-failed', code, detail });
     return true;
   }
 
-  return { report, openBase: images.openBase, sectors, progress, installed, failed };
+  function forget(id: DeviceId): void {
+    nonces.delete(id);
+    proven.delete(id);
+  }
+
+  return { report, openBase: images.openBase, sectors, progress, installed, failed, forget };
 }
+
+/** What a proof is for (`bootProof`): whoever says to be somebody else has to show it again. */
+const identityOf = ({ mac, serial }: BootClaim): string => `${mac}|${serial ?? ''}`;
 
 const wait = (state: string, message: string) => ({ action: 'wait', state, message, retry: RETRY }) as const;

@@ -1,12 +1,13 @@
 /** What a TFTP request is answered with: the meeting of the TFTP server, the boot files and the life of boards. */
 import { ok, type Problem, problem, type Result } from '../../config/result.ts';
-import { type Ipv4, type Serial, sameSerial } from '../../config/values.ts';
+import { type Ipv4, type Mac, type Serial, sameSerial } from '../../config/values.ts';
 import type { BootFile } from '../boot/files.ts';
 import { parseBootRequest } from '../boot/files.ts';
 import { mayNetboot } from '../boot/offer.ts';
 import { renderCmdlineTxt, renderConfigTxt } from '../boot/render.ts';
 import type { Timelines } from '../boot/timeline.ts';
 import type { Device } from '../lifecycle/device.ts';
+import { isUndecided } from '../lifecycle/registry.ts';
 import type { Runner } from '../lifecycle/runner.ts';
 import type { ByteSource, Clock } from '../ports.ts';
 import type { FileRequest, OpenFile, Served } from '../tftp/server.ts';
@@ -15,6 +16,8 @@ export type BootFilesDeps = {
   readonly runner: Runner;
   readonly timelines: Timelines;
   readonly clock: Clock;
+  /** Who answers for this address on our link. Beside a router, a board has the router's address and not ours. */
+  readonly hardwareAddressOf: (address: Ipv4) => Promise<Mac | undefined>;
   /** Where the installer finds us over HTTP. */
   readonly server: { readonly address: Ipv4; readonly port: number };
   /** A file of the boot kit, straight out of the base's FAT partition. Undefined: it has none of that name. */
@@ -26,15 +29,16 @@ type Answer = Result<ByteSource, Problem<'NOT_FOUND' | 'DENIED'>>;
 
 export function bootFileDesk(deps: BootFilesDeps): {
   readonly open: OpenFile;
-  readonly onServed: (served: Served) => void;
+  readonly onServed: (served: Served) => Promise<void>;
 } {
   const { runner, timelines, clock } = deps;
 
   async function open(request: FileRequest): Promise<Answer> {
     const { serial, file } = parseBootRequest(request.file);
-    const device = runner.fleet.byAddress(request.client.address);
+    const device = await boardAt(request.client.address);
     if (device === undefined) return problem('NOT_FOUND', 'no board of ours has this address');
-    if (serial !== undefined && isOfAnother(device, serial))
+    // Before it has reported, what is known of its serial may be anybody's packet; and none of these files is a secret.
+    if (serial !== undefined && !isUndecided(device) && isOfAnother(device, serial))
       return problem('NOT_FOUND', 'this is not your serial number');
     if (!mayNetboot(device)) {
       timelines.mark(device.id, clock.now(), 'asked the network for a boot and was sent to its disk');
@@ -68,8 +72,13 @@ export function bootFileDesk(deps: BootFilesDeps): {
     return renderCmdlineTxt({ mac, server: deps.server.address, port: deps.server.port });
   }
 
-  function onServed({ file, client, ended }: Served): void {
-    const device = runner.fleet.byAddress(client.address);
+  async function boardAt(address: Ipv4): Promise<Device | undefined> {
+    const mac = await deps.hardwareAddressOf(address);
+    return (mac && runner.fleet.byMac(mac)) ?? runner.fleet.byAddress(address);
+  }
+
+  async function onServed({ file, client, ended }: Served): Promise<void> {
+    const device = await boardAt(client.address);
     if (device !== undefined && ended === 'complete') timelines.mark(device.id, clock.now(), `has fetched ${file}`);
   }
 

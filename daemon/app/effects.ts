@@ -1,6 +1,6 @@
 /** How each effect is carried out: the meeting of the life of boards with images, SSH and the cluster. */
 import type { Config } from '../../config/schema.ts';
-import { type Instant, minutes, seconds, since } from '../../config/values.ts';
+import { type DeviceId, type Instant, minutes, seconds, since } from '../../config/values.ts';
 import type { Cluster } from '../cluster/index.ts';
 import type { JoinBoard, Joiner } from '../join/index.ts';
 import { admit } from '../lifecycle/admission.ts';
@@ -8,6 +8,7 @@ import type { Device } from '../lifecycle/device.ts';
 import type { Effect } from '../lifecycle/effect.ts';
 import type { LifecycleEvent } from '../lifecycle/event.ts';
 import type { Clock } from '../ports.ts';
+import type { Store } from '../store/store.ts';
 import type { ImageDesk } from './images.ts';
 
 export type EffectDeps = {
@@ -17,8 +18,8 @@ export type EffectDeps = {
   readonly joiner: Joiner;
   readonly images: ImageDesk;
   readonly boards: () => readonly Device[];
-  /** When boards were accepted by themselves; the last hour of it counts. */
-  readonly acceptances: Instant[];
+  /** When boards were accepted by themselves; the last hour of it counts. Each once, also if it could not be written at first. */
+  readonly acceptances: Map<DeviceId, Instant>;
   readonly hostKeyOf: (device: Device) => string | undefined;
 };
 
@@ -30,16 +31,15 @@ export function effectDesk(deps: EffectDeps): Execute {
   const decideAdmission = async (device: Device): Promise<LifecycleEvent | undefined> => {
     if (device.state.name !== 'reported') return undefined;
     const now = clock.now();
-    const recent = deps.acceptances.filter((at) => since(at, now) < minutes(60));
-    deps.acceptances.splice(0, deps.acceptances.length, ...recent);
+    for (const [id, at] of deps.acceptances) if (since(at, now) >= minutes(60)) deps.acceptances.delete(id);
     const verdict = admit(device, device.state.report, deps.boards(), {
       mode: config.admission.mode,
-      acceptedLastHour: recent.length,
+      acceptedLastHour: deps.acceptances.size - (deps.acceptances.has(device.id) ? 1 : 0),
       limit: config.admission.limit,
       lanIsOurs: config.topology === 'behind-master',
       allow: config.admission.allow,
     });
-    if (verdict.verdict === 'accept') deps.acceptances.push(now);
+    if (verdict.verdict === 'accept') deps.acceptances.set(device.id, now);
     return { event: 'admission-decided', verdict };
   };
 
@@ -111,4 +111,13 @@ export function effectDesk(deps: EffectDeps): Execute {
     'release-quarantine': release,
     leave,
   };
+}
+
+/** The limit of an hour counts over restarts too. */
+export function recentAcceptances(store: Pick<Store, 'events'>, now: Instant): Map<DeviceId, Instant> {
+  const recent = store
+    .events({ limit: 1000 })
+    .filter(({ name, to, at }) => name === 'admission-decided' && to === 'accepted' && since(at, now) < minutes(60))
+    .map(({ device, at }) => [device, at] as const);
+  return new Map(recent);
 }

@@ -1,5 +1,5 @@
 /** Bases, the boot kit, and each board's own sectors: the meeting of the life of boards with the image builder. */
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../../config/schema.ts';
 import type { DeviceId } from '../../config/values.ts';
@@ -36,8 +36,10 @@ export type ImageDesk = {
   readonly openKitFile: (path: string) => Promise<ByteSource | undefined>;
   /** Bases there are. */
   readonly count: () => Promise<number>;
-  /** Its sectors hold its host key: they go once they are on its disk. */
+  /** Its sectors hold its host key: they go once they are on its disk. Never rejects: `sweep` makes up for it. */
   readonly discard: (id: DeviceId) => Promise<void>;
+  /** At the start: discards the sectors that a crash left, of all boards that do not need them. Never rejects. */
+  readonly sweep: (needs: (id: string) => boolean) => Promise<void>;
   readonly close: () => Promise<void>;
 };
 
@@ -62,9 +64,16 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
 
   const overlayFile = (id: DeviceId): string => join(overlaysFolder, `${id}.overlay`);
 
+  /** What was said already: every file of every boot asks for the bases. */
+  const complaints = new Set<string>();
+
   async function records(): Promise<readonly BaseRecord[]> {
     const { bases, damaged } = await listBases(basesFolder);
-    for (const problem of damaged) log.warn('a base image cannot be used', { ...problem });
+    for (const problem of damaged) {
+      if (complaints.has(problem.detail)) continue;
+      complaints.add(problem.detail);
+      log.warn('a base image cannot be used', { ...problem });
+    }
     return bases;
   }
 
@@ -124,6 +133,8 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     if (!plan.ok) return failed(plan.error.code, plan.error.detail);
     const overlay = await buildOverlay({ base, plan: plan.value, signal });
     if (!overlay.ok) return failed(overlay.error.code, overlay.error.detail);
+    // Not for a board that was rejected meanwhile: nobody would take them away again.
+    signal.throwIfAborted();
     await mkdir(overlaysFolder, { recursive: true, mode: 0o700 });
     await writeAtomically(overlayFile(device.id), encodeOverlay(overlay.value), { mode: 0o600 });
     return { event: 'image-made', arming };
@@ -154,6 +165,17 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     return { runs, blob: Buffer.concat(overlay.runs.map(({ bytes }) => bytes)) };
   }
 
+  const discard = (id: DeviceId): Promise<void> => remove(overlayFile(id));
+
+  async function remove(file: string): Promise<void> {
+    await rm(file, { force: true }).catch((error: unknown) => log.warn('the sectors of a board stay', { file, error }));
+  }
+
+  async function sweep(needs: (id: string) => boolean): Promise<void> {
+    const files = await readdir(overlaysFolder).catch((): string[] => []);
+    for (const file of files) if (!needs(file.replace(/\.overlay$/, ''))) await remove(join(overlaysFolder, file));
+  }
+
   async function openHeld(heldSha256: string): Promise<ByteSource | undefined> {
     const record = (await records()).find((known) => known.heldSha256 === heldSha256);
     const base = record && (await open(record));
@@ -175,7 +197,8 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     sectorsOf,
     openKitFile,
     count: async () => (await records()).length,
-    discard: (id) => rm(overlayFile(id), { force: true }),
+    discard,
+    sweep,
     close: async () => {
       for (const base of opened.values()) await (await base)?.close();
     },

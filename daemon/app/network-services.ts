@@ -15,6 +15,8 @@ import type { Runner } from '../lifecycle/runner.ts';
 import { masterRecords } from '../mdns/records.ts';
 import { mdnsServer } from '../mdns/server.ts';
 import type { Clock, Log, OpenUdp, Random } from '../ports.ts';
+import { hardwareAddressOf } from '../system/neighbours.ts';
+import { closeInherited } from '../system/udp.ts';
 import { tftpServer } from '../tftp/server.ts';
 import { bootFileDesk } from './boot-files.ts';
 import type { Changes } from './changes.ts';
@@ -48,7 +50,9 @@ const anyAddress: Ipv4 = must(parseIpv4('0.0.0.0'));
 
 /** Settles when the signal is aborted and all is closed. */
 export async function networkServices(deps: NetworkDeps): Promise<void> {
-  const { supervisor, config } = deps;
+  const { supervisor, config, inherited } = deps;
+  // Nobody would read it, and no other DHCP server could have the port.
+  if (config.dhcp.mode === 'off') closeInherited(inherited.get(67));
   await Promise.all([
     ...(config.dhcp.mode === 'off' ? [] : [supervisor.keepUp('dhcp', () => dhcp(deps))]),
     supervisor.keepUp('tftp', () => tftp(deps)),
@@ -81,7 +85,7 @@ async function dhcp(deps: NetworkDeps) {
       dns: site.dns,
       ntp: site.ntp,
     },
-    onSighting: leaseDesk({ ...deps, log: log.child({ service: 'dhcp' }) }),
+    onSighting: leaseDesk({ ...deps, subnet: site.subnet, log: log.child({ service: 'dhcp' }) }),
     onListening: started.resolve,
   });
   // Whichever comes first: it listens, or it could not.
@@ -94,6 +98,7 @@ function tftp(deps: NetworkDeps) {
   const fd = inherited.get(69);
   const desk = bootFileDesk({
     ...deps,
+    hardwareAddressOf,
     server: { address: site.address, port: config.http.port },
     openKitFile: deps.images.openKitFile,
     installerInitramfs,
@@ -107,7 +112,10 @@ function tftp(deps: NetworkDeps) {
     log: deps.log.child({ service: 'tftp' }),
     signal: deps.signal,
     limits: { perClient: 16, total: 512 },
-    ...desk,
+    open: desk.open,
+    onServed: (served) => {
+      desk.onServed(served).catch((error: unknown) => deps.log.debug('a transfer was not noted', { error }));
+    },
   });
 }
 
@@ -152,6 +160,10 @@ function mdns(deps: NetworkDeps) {
   const unsubscribe = changes.subscribe(({ before, after }) => {
     if (before?.name !== after?.name) server.update(records());
   });
-  deps.supervisor.subscribe(() => server.update(records()));
-  return { closed: server.closed.finally(unsubscribe) };
+  const unsubscribeServices = deps.supervisor.subscribe(() => server.update(records()));
+  const ended = server.closed.finally(() => {
+    unsubscribe();
+    unsubscribeServices();
+  });
+  return { closed: ended };
 }

@@ -4,7 +4,7 @@ import type { Cluster } from '../cluster/index.ts';
 import type { Device } from '../lifecycle/device.ts';
 import type { LifecycleEvent } from '../lifecycle/event.ts';
 import type { Runner } from '../lifecycle/runner.ts';
-import type { Clock } from '../ports.ts';
+import type { Clock, Log } from '../ports.ts';
 
 type Nodes = Pick<Cluster, 'node' | 'synced' | 'onNodes'>;
 
@@ -20,11 +20,23 @@ export function nodeEvent(device: Device, nodes: Nodes): LifecycleEvent | undefi
   return { event: isReady ? 'node-ready' : 'node-not-ready' };
 }
 
+/** Longest pause between two looks. */
+export const NODES_TURN = seconds(15);
+
 /** Settles when the signal is aborted. */
-export async function followNodes(nodes: Nodes, runner: Runner, clock: Clock, signal: AbortSignal): Promise<void> {
+export async function followNodes(
+  nodes: Nodes,
+  runner: Runner,
+  deps: { readonly clock: Clock; readonly log: Log; readonly signal: AbortSignal; readonly onTurn: () => void },
+): Promise<void> {
+  const { clock, log, signal } = deps;
   const look = (device: Device): void => {
     const event = nodeEvent(device, nodes);
-    if (event !== undefined) void runner.dispatch(device.id, event);
+    if (event === undefined) return;
+    // Not written, so it did not happen; the next look sees the same again.
+    const failed = (error: unknown): void =>
+      log.error('what its Node is was not written', { name: device.name, error });
+    runner.dispatch(device.id, event).catch(failed);
   };
   const unsubscribe = nodes.onNodes(({ item }) => {
     const name = parseHostname(item.name);
@@ -32,8 +44,9 @@ export async function followNodes(nodes: Nodes, runner: Runner, clock: Clock, si
     if (device !== undefined) look(device);
   });
   while (!signal.aborted) {
+    deps.onTurn();
     for (const device of runner.fleet.all()) look(device);
-    await clock.sleep(seconds(15), signal).catch(() => undefined);
+    await clock.sleep(NODES_TURN, signal).catch(() => undefined);
   }
   unsubscribe();
 }

@@ -2,11 +2,21 @@
 
 import { ok, type Problem, problem, type Result } from '../../config/result.ts';
 import type { Config } from '../../config/schema.ts';
-import { type AddressRange, type Ipv4, inSubnet, type Subnet, seconds, subnetOf } from '../../config/values.ts';
+import {
+  type AddressRange,
+  type Ipv4,
+  inSubnet,
+  ipv4FromNumber,
+  ipv4Number,
+  maskNumber,
+  type Subnet,
+  seconds,
+  subnetOf,
+} from '../../config/values.ts';
 import { defaultRange } from '../lifecycle/registry.ts';
 import type { Clock, Log } from '../ports.ts';
 import { readInterfaces } from '../system/interface.ts';
-import { chooseInterface } from '../system/interface-choice.ts';
+import { chooseInterface, type NetworkInterface } from '../system/interface-choice.ts';
 
 export type Site = {
   readonly interface: string;
@@ -14,6 +24,8 @@ export type Site = {
   readonly subnet: Subnet;
   /** The permanent addresses of boards. */
   readonly range: AddressRange;
+  /** Addresses that no board may get, inside the range or not. */
+  readonly taken: readonly Ipv4[];
   readonly gateway: Ipv4 | undefined;
   readonly dns: readonly Ipv4[];
   readonly ntp: readonly Ipv4[];
@@ -22,7 +34,10 @@ export type Site = {
 };
 
 export async function findSite(config: Config): Promise<Result<Site, Problem>> {
-  const interfaces = await readInterfaces();
+  return siteOf(config, await readInterfaces());
+}
+
+export function siteOf(config: Config, interfaces: readonly NetworkInterface[]): Result<Site, Problem> {
   const chosen = chooseInterface(config.interface, interfaces);
   if (!chosen.ok) {
     const { code, detail, line } = chosen.error;
@@ -30,6 +45,13 @@ export async function findSite(config: Config): Promise<Result<Site, Problem>> {
   }
   const { name, address } = chosen.value;
   const subnet = subnetOf(address.address, address.prefix);
+  if (config.dhcp.mode === 'proxy' && config.addresses === undefined) {
+    // The board's own network configuration gets an address of the range, and the router would give it to another one.
+    return problem(
+      'RANGE_MISSING',
+      'beside a router the boards need addresses that it does not give out: write into bramble.yaml: addresses: FIRST-LAST',
+    );
+  }
   const range = config.addresses ?? defaultRange(subnet.network, subnet.prefix);
   if (!inSubnet(subnet, range.first) || !inSubnet(subnet, range.last)) {
     const own = `${subnet.network}/${subnet.prefix}`;
@@ -37,12 +59,19 @@ export async function findSite(config: Config): Promise<Result<Site, Problem>> {
   }
   // Behind the master it is gateway, resolver hand-out and clock; k3s stops without a default route (design, Networks).
   const gateway = config.dhcp.gateway ?? (config.topology === 'behind-master' ? address.address : undefined);
+  if (gateway !== undefined && !inSubnet(subnet, gateway)) {
+    const own = `${subnet.network}/${subnet.prefix}`;
+    return problem('GATEWAY_OUTSIDE', `dhcp.gateway ${gateway} is not in ${own}, the subnet of ${name}`);
+  }
+  const broadcast = ipv4FromNumber((ipv4Number(subnet.network) | ~maskNumber(subnet.prefix)) >>> 0);
+  const taken = [subnet.network, broadcast, address.address, ...(gateway === undefined ? [] : [gateway])];
   const fallback = gateway === undefined ? [] : [gateway];
   return ok({
     interface: name,
     address: address.address,
     subnet,
     range,
+    taken: [...taken, ...(config.dhcp.dns ?? []), ...(config.dhcp.ntp ?? [])],
     gateway,
     dns: config.dhcp.dns ?? fallback,
     ntp: config.dhcp.ntp ?? fallback,

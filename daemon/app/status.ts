@@ -4,6 +4,7 @@ import type { Instant } from '../../config/values.ts';
 import type { MasterView, StatusView } from '../http/wire.ts';
 import type { Device } from '../lifecycle/device.ts';
 import { nextDeed } from '../lifecycle/explain.ts';
+import { isUndecided } from '../lifecycle/registry.ts';
 import type { Site } from './site.ts';
 import { deviceView } from './views.ts';
 
@@ -48,12 +49,16 @@ function masterView(facts: StatusFacts): MasterView {
 /** What keeps every board waiting comes before what one board waits for. */
 function advice(facts: StatusFacts): readonly string[] {
   const { config, site, services, bases, cluster, devices } = facts;
+  const waiting = devices.filter(isUndecided).length;
   return [
     ...(site === undefined ? [facts.siteProblem] : []),
     ...[...services].filter(([, reason]) => reason !== 'starting').map(([name, reason]) => `${name}: ${reason}`),
     ...(config.dhcp.mode === 'off' ? ['nothing is served: set dhcp.mode in bramble.yaml to full or proxy'] : []),
     ...(bases === 0 ? ['import a base image: boards cannot be installed without one'] : []),
     ...(cluster.reachable ? [] : [`the cluster cannot be reached: ${cluster.detail}`]),
+    ...(waiting >= config.pending.max
+      ? [`${waiting} boards wait for a decision: no other is taken in (pending.max)`]
+      : []),
     ...devices.map(nextDeed).filter((deed) => deed !== undefined),
   ];
 }

@@ -9,8 +9,8 @@ export type Supervisor = {
   readonly keepUp: (name: string, start: () => Promise<Service>) => Promise<void>;
   /** Names of the services that are not up, with the reason. */
   readonly failing: () => ReadonlyMap<string, string>;
-  /** Called whenever that changes. */
-  readonly subscribe: (listener: () => void) => void;
+  /** Called whenever that changes, until the returned function is called. */
+  readonly subscribe: (listener: () => void) => () => void;
 };
 
 const PAUSE: Millis = seconds(5);
@@ -21,9 +21,15 @@ export function createSupervisor(deps: { clock: Clock; log: Log; signal: AbortSi
   const listeners = new Set<() => void>();
 
   function set(name: string, reason: string | undefined): void {
+    if (failing.get(name) === reason) return;
     if (reason === undefined) failing.delete(name);
     else failing.set(name, reason);
-    for (const listener of listeners) listener();
+    for (const listener of [...listeners]) listener();
+  }
+
+  function subscribe(listener: () => void): () => void {
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
   }
 
   async function keepUp(name: string, start: () => Promise<Service>): Promise<void> {
@@ -45,5 +51,5 @@ export function createSupervisor(deps: { clock: Clock; log: Log; signal: AbortSi
     }
   }
 
-  return { keepUp, failing: () => failing, subscribe: (listener) => void listeners.add(listener) };
+  return { keepUp, failing: () => failing, subscribe };
 }

@@ -11,7 +11,7 @@ import { type DhcpRequest, type RequestProblem, readRequest } from './request.ts
 
 export type { DhcpMode } from './answer.ts';
 export type { DhcpSelf, Lease } from './reply.ts';
-export type { DhcpRequest, RequestKind } from './request.ts';
+export type { DhcpRequest } from './request.ts';
 
 export type DhcpServerDeps = {
   readonly openUdp: OpenUdp;

@@ -20,6 +20,8 @@ export type HttpOptions = {
   readonly maxBody?: number;
   /** A connection on which nothing moves for this long is cut; 60 s if not given. */
   readonly idle?: Millis;
+  /** Open connections of one address; 48 if not given. One host must not keep the others' installers out. */
+  readonly perClient?: number;
   /** See `Sending`; 15 s if not given. */
   readonly heartbeat?: Millis;
 };
@@ -59,6 +61,7 @@ export async function serveHttp(options: HttpOptions): Promise<Result<HttpServer
     },
   );
   server.maxConnections = 512;
+  limitPerClient(server, options.perClient ?? 48);
   server.setTimeout(options.idle ?? seconds(60), (socket) => socket.destroy());
   server.on('clientError', (error, socket) => {
     log.debug('http: not a request', { error: error.message });
@@ -81,6 +84,23 @@ export async function serveHttp(options: HttpOptions): Promise<Result<HttpServer
   });
   const bound = server.address();
   return ok({ port: typeof bound === 'object' && bound !== null ? bound.port : 0, closed });
+}
+
+/** A unix socket has no addresses, and only the owner's programs on it. */
+function limitPerClient(server: Server, limit: number): void {
+  const open = new Map<string, number>();
+  server.on('connection', (socket) => {
+    const { remoteAddress: address } = socket;
+    if (address === undefined) return;
+    const count = (open.get(address) ?? 0) + 1;
+    open.set(address, count);
+    socket.once('close', () => {
+      const left = (open.get(address) ?? 1) - 1;
+      if (left === 0) open.delete(address);
+      else open.set(address, left);
+    });
+    if (count > limit) socket.destroy();
+  });
 }
 
 async function startListening(server: Server, listen: HttpOptions['listen']): Promise<Result<void, ListenProblem>> {

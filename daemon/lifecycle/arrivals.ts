@@ -4,7 +4,14 @@ import { type DeviceId, type Instant, type Mac, parseDeviceId, since } from '../
 import type { Clock, Log, Random } from '../ports.ts';
 import type { Device } from './device.ts';
 import type { Fleet } from './fleet.ts';
-import { isUndecided, type Reservation, type ReservationRules, reserve, type Sighting, UNDECIDED_LEASE } from './registry.ts';
+import {
+  isUndecided,
+  provisionalLease,
+  type Reservation,
+  type ReservationRules,
+  reserve,
+  type Sighting,
+} from './registry.ts';
 import type { Change, Write } from './runner.ts';
 
 /** What the owner and the network say; the rest of the rules is known here. */
@@ -28,7 +35,7 @@ export type ArrivalDeps = {
 export type Arrivals = {
   /** Settles when name and address are on disk; rejects if they could not be written. Once for the same address at a time. */
   readonly welcome: (sighting: Sighting) => Promise<Result<Device, Problem>>;
-  /** A known board asked again: its address is in use. */
+  /** A known board asked for its address, or spoke from it: it is in use. */
   readonly heardOf: (id: DeviceId) => void;
 };
 
@@ -79,7 +86,8 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
   const ownRules = (rules: ArrivalRules, now: Instant) => ({
     taken: [...rules.taken, ...leaving.values().map(({ address }) => address)],
     nextNumber,
-    isSilent: ({ id }: Device) => !claimed.has(id) && since(heard.get(id) ?? started, now) >= UNDECIDED_LEASE,
+    isSilent: (device: Device) =>
+      !claimed.has(device.id) && since(heard.get(device.id) ?? started, now) >= provisionalLease(device),
   });
 
   /** False if the one that was to give way is not to be dropped any more. */
@@ -112,13 +120,15 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
       heard.delete(dropped.id);
       deps.forget(dropped);
     }
-    heardOf(device.id);
     fleet.put(device);
+    heardOf(device.id);
     deps.tell({ before: undefined, after: device });
     return true;
   }
 
-  const heardOf = (id: DeviceId): void => void heard.set(id, clock.now());
+  function heardOf(id: DeviceId): void {
+    if (fleet.byId(id) !== undefined) heard.set(id, clock.now());
+  }
 
   function newId(): DeviceId {
     const hex = Buffer.from(deps.random.bytes(6)).toString('hex');

@@ -1,19 +1,27 @@
-/** What an event tells about who the board is. Pure. */
+/** What an event tells about who the board is. Pure. All of it is a claim, by anybody who knows the hardware address. */
 import { type Mac, type Serial, sameSerial } from '../../config/values.ts';
 import type { Device, ModelEvidence } from './device.ts';
 import type { LifecycleEvent } from './event.ts';
+import { isUndecided } from './registry.ts';
 
 type Evidence = {
   readonly mac?: Mac | undefined;
   readonly serial?: Serial | undefined;
   readonly model?: ModelEvidence | undefined;
+  /** The installer read it from the board: it may be told beside another serial. */
+  readonly read: boolean;
 };
+
+/** Each further one is another board behind the same network adapter, or a lie: it is held at most, never believed. */
+const SERIALS_MAX = 4;
 
 /** The same object if there is nothing new in it. */
 export function learn(device: Device, event: LifecycleEvent): Device {
   const evidence = evidenceIn(event);
   const macs = withMac(device.macs, evidence.mac);
-  const serials = withSerial(device.serials, evidence.serial);
+  // Once it was decided who this is, nobody adds to it: a forged serial would keep the board that has it out.
+  const mayAdd = device.serials.length === 0 || (evidence.read && isUndecided(device));
+  const serials = withSerial(device.serials, evidence.serial, mayAdd && device.serials.length < SERIALS_MAX);
   const model = betterModel(device.model, evidence.model);
   const nothingNew = macs === device.macs && serials === device.serials && model === device.model;
   return nothingNew ? device : { ...device, macs, serials, model };
@@ -22,15 +30,20 @@ export function learn(device: Device, event: LifecycleEvent): Device {
 function evidenceIn(event: LifecycleEvent): Evidence {
   switch (event.event) {
     case 'dhcp-seen':
-      return { mac: event.mac, serial: event.serial, model: event.model && { model: event.model, final: false } };
+      return {
+        mac: event.mac,
+        serial: event.serial,
+        model: event.model && { model: event.model, final: false },
+        read: false,
+      };
     case 'boot-file-served':
-      return { serial: event.serial };
+      return { serial: event.serial, read: false };
     case 'installer-reported': {
       const { mac, serial, model } = event.report;
-      return { mac, serial, model: model && { model, final: true } };
+      return { mac, serial, model: model && { model, final: true }, read: true };
     }
     default:
-      return {};
+      return { read: false };
   }
 }
 
@@ -38,10 +51,10 @@ const withMac = (macs: readonly Mac[], mac: Mac | undefined): readonly Mac[] =>
   mac === undefined || macs.includes(mac) ? macs : [...macs, mac];
 
 /** A full serial takes the place of its low half, in place: the first one stays the first. */
-function withSerial(serials: readonly Serial[], serial: Serial | undefined): readonly Serial[] {
+function withSerial(serials: readonly Serial[], serial: Serial | undefined, mayAdd: boolean): readonly Serial[] {
   if (serial === undefined) return serials;
   const place = serials.findIndex((known) => sameSerial(known, serial));
-  if (place === -1) return [...serials, serial];
+  if (place === -1) return mayAdd ? [...serials, serial] : serials;
   const known = serials[place];
   return known !== undefined && known.length < serial.length ? serials.with(place, serial) : serials;
 }

@@ -11,6 +11,7 @@ import {
   ipv4FromNumber,
   ipv4Number,
   type Mac,
+  type Millis,
   type Model,
   minutes,
   type Serial,
@@ -37,15 +38,16 @@ export type ReservationRules = {
   /** The number after the last one used. Names are never used twice, so it is kept. */
   readonly nextNumber: number;
   readonly pendingMax: number;
-  /** It was not heard of for `UNDECIDED_LEASE`: nobody relies on its address any more. */
+  /** It was not heard of for its `provisionalLease`: nobody relies on its address any more. */
   readonly isSilent: (device: Device) => boolean;
 };
 
 /**
- * How long an undecided board may use its address without asking again. Until that is over it gives way to nobody: its
- * address would be in use twice, and every forged hardware address would cost a write of the disk.
+ * How long a board that is not installed may use its address without asking again. Until that is over it gives way to
+ * nobody: its address would be in use twice, and every forged hardware address would cost a write of the disk. Shorter while
+ * there was nothing but a packet, so that after a flood of forged ones there is room again soon.
  */
-export const UNDECIDED_LEASE = minutes(5);
+export const provisionalLease = ({ state }: Device): Millis => minutes(state.name === 'seen' ? 2 : 5);
 
 /**
  * A name and an address for a board that was never seen before, for ever.

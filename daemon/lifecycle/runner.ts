@@ -6,10 +6,10 @@ import type { Result } from '../../config/result.ts';
 import { ok, type Problem, problem } from '../../config/result.ts';
 import { type DeviceId, type Instant, millis, seconds, since } from '../../config/values.ts';
 import type { Clock, Log, Random } from '../ports.ts';
+import { type ArrivalRules, createArrivals } from './arrivals.ts';
 import type { Device, StateName } from './device.ts';
 import type { Effect } from './effect.ts';
 import type { LifecycleEvent } from './event.ts';
-import { type ArrivalRules, createArrivals } from './arrivals.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import type { Sighting } from './registry.ts';
 import { type Transition, transition } from './transition.ts';
@@ -78,7 +78,11 @@ export function createRunner(deps: RunnerDeps): Runner {
   let deadlinesChanged = new AbortController();
   const arrivals = createArrivals({ ...deps, fleet, inTurn, tell, forget });
 
-  const dispatch = (id: DeviceId, event: LifecycleEvent) => inTurn(id, () => step(id, event));
+  function dispatch(id: DeviceId, event: LifecycleEvent) {
+    const isItself = event.event === 'installer-reported' || event.event === 'boot-file-served';
+    if (isItself) arrivals.heardOf(id);
+    return inTurn(id, () => step(id, event));
+  }
 
   /** One thing at a time for each board. */
   function inTurn<T>(id: DeviceId, job: () => Promise<T>): Promise<T> {

@@ -3,7 +3,7 @@
  * here on purpose: the types make a missing one a compile error. What a state needs done is a function of the state
  * (`wants`), and so is how long it may last (`lifetime`): after a crash the same state wants the same again.
  */
-import { after, type Instant, type Millis, minutes, since } from '../../config/values.ts';
+import { after, type Instant, type Millis, minutes, seconds, since } from '../../config/values.ts';
 import type { BoardReport, Device, DeviceState, ResumePoint, StateName } from './device.ts';
 import type { Effect } from './effect.ts';
 import type { EventName, LifecycleEvent } from './event.ts';
@@ -89,7 +89,11 @@ export function lifetime(state: DeviceState): Millis | undefined {
 export const JOIN_ATTEMPTS = 5;
 /** A board whose installation failed and whose installer asks again is tried again after this. */
 export const REINSTALL_PAUSE = minutes(0.5);
+/** A waiting board that tells something else each time is decided about no more often: each decision writes the disk. */
+export const REDECIDE_PAUSE = seconds(10);
 
+/** `since`: when the board came into its state. */
+type Context = { readonly since: Instant; readonly now: Instant };
 type Next =
   | { readonly go: 'to'; readonly state: DeviceState; readonly reason: string }
   | { readonly go: 'stay'; readonly reason: string }
@@ -101,11 +105,7 @@ const refuse = (reason: string) => (): Next => ({ go: 'refuse', reason });
 
 type StateOf<S extends StateName> = Extract<DeviceState, { name: S }>;
 type EventOf<E extends EventName> = Extract<LifecycleEvent, { event: E }>;
-type Cell<S extends StateName, E extends EventName> = (
-  state: StateOf<S>,
-  event: EventOf<E>,
-  context: { readonly since: Instant; readonly now: Instant },
-) => Next;
+type Cell<S extends StateName, E extends EventName> = (state: StateOf<S>, event: EventOf<E>, context: Context) => Next;
 type Row<S extends StateName> = { readonly [E in EventName]: Cell<S, E> };
 type Table = { readonly [S in StateName]: Row<S> };
 
@@ -123,8 +123,21 @@ const sameClaims = (a: BoardReport, b: BoardReport): boolean =>
   a.disk.content === b.disk.content &&
   a.disk.bytes === b.disk.bytes &&
   a.proof === b.proof;
-const askAgainIfNew = (state: { readonly report: BoardReport }, { report }: { readonly report: BoardReport }): Next =>
-  sameClaims(state.report, report) ? stay() : reported(report);
+const askAgainIfNew = (
+  state: { readonly report: BoardReport },
+  { report }: { readonly report: BoardReport },
+  context: Context,
+): Next =>
+  sameClaims(state.report, report) || since(context.since, context.now) < REDECIDE_PAUSE ? stay() : reported(report);
+
+/**
+ * What was decided does not cover this disk: it holds something that is not ours and that nobody was asked about. Whoever
+ * knew the board's address may have reported in its name, or its disk was changed. A disk that we began to write says so.
+ */
+export const wouldLose = (decided: BoardReport, { disk }: BoardReport): boolean =>
+  disk.content === 'foreign' && !(decided.disk.content === 'foreign' && decided.disk.bytes === disk.bytes);
+const askAgainIfLost = (state: { readonly report: BoardReport }, { report }: { readonly report: BoardReport }): Next =>
+  wouldLose(state.report, report) ? reported(report) : stay();
 
 /** Answers to questions that this state does not ask: late, or repeated after a crash. The world is looked at again anyway. */
 const late = {
@@ -178,7 +191,7 @@ const table: Table = {
     'admission-decided': ({ report }, { verdict }) => {
       switch (verdict.verdict) {
         case 'accept':
-          return to({ name: 'accepted', report, by: verdict.by }, `accepted: ${verdict.by}`);
+          return to({ name: 'accepted', report, by: verdict.by }, verdict.by);
         case 'wait':
           return to({ name: 'pending', report, reason: verdict.reason }, verdict.reason);
         case 'hold':
@@ -205,7 +218,7 @@ const table: Table = {
     ...notFailed,
     ...alreadyOurs,
     ...noDeadline,
-    'installer-reported': stay,
+    'installer-reported': askAgainIfLost,
     'image-made': ({ report }, { arming }) => to({ name: 'installing', report, arming }, 'its image is ready'),
     'image-failed': ({ report }, { code, detail }) => fail(code, detail, { at: 'install', report }),
     'reject-requested': rejected,
@@ -217,7 +230,7 @@ const table: Table = {
     ...notFailed,
     ...alreadyOurs,
     // A board that lost power half-way reports again and is given the same image again.
-    'installer-reported': stay,
+    'installer-reported': askAgainIfLost,
     installed: () => to({ name: 'starting' }, 'its image is on its disk'),
     'install-failed': ({ report }, { code, detail }) => fail(code, detail, { at: 'install', report }),
     'reject-requested': rejected,
@@ -314,12 +327,13 @@ const table: Table = {
     ...packets,
     ...alreadyOurs,
     ...noDeadline,
-    'installer-reported': ({ resume, code }, _, context) => {
+    'installer-reported': ({ resume, code }, { report }, context) => {
+      if (resume.at !== 'install' || since(context.since, context.now) < REINSTALL_PAUSE) return stay();
       // A disk that is too small stays so; anything else deserves another try, and nobody should have to ask for it.
-      const again = resume.at === 'install' && code !== 'DISK_TOO_SMALL';
-      return again && since(context.since, context.now) >= REINSTALL_PAUSE
-        ? to({ name: 'accepted', report: resume.report, by: 'an earlier decision' }, 'its installer asks again')
-        : stay();
+      if (code === 'DISK_TOO_SMALL' && report.disk.bytes === resume.report.disk.bytes) return stay();
+      return wouldLose(resume.report, report)
+        ? reported(report)
+        : to({ name: 'accepted', report, by: 'an earlier decision' }, 'its installer asks again');
     },
     'node-ready': ({ resume }) => (resume.at === 'install' ? stay() : ready()),
     'node-not-ready': stay,
@@ -342,7 +356,6 @@ function resumed(resume: ResumePoint, by: string): DeviceState {
 
 function decide(device: Device, event: LifecycleEvent, now: Instant): Next {
   // The table's type ties each cell to its own state and event; TypeScript cannot follow that through two look-ups.
-  const cell: (state: never, event: never, context: { since: Instant; now: Instant }) => Next =
-    table[device.state.name][event.event];
+  const cell: (state: never, event: never, context: Context) => Next = table[device.state.name][event.event];
   return cell(device.state as never, event as never, { since: device.since, now });
 }

@@ -32,11 +32,15 @@ export function createLog(options: LogOptions): Log {
   const human = (options.format ?? (stream.isTTY === true ? 'human' : 'json')) === 'human';
   const line = human ? humanLine : jsonLine;
   const lowest = levels.indexOf(options.level);
+  const mayComplain = complaintLimit(clock);
 
   const write = (level: Level, message: string, fields: LogFields): void => {
     if (levels.indexOf(level) < lowest) return;
+    const suppressed = level === 'warn' || level === 'error' ? mayComplain(message) : 0;
+    if (suppressed === undefined) return;
+    const all = suppressed === 0 ? fields : { ...fields, suppressed };
     stream.write(
-      `${options.priorities === true ? priority[level] : ''}${line({ at: clock.now(), level, message, fields })}\n`,
+      `${options.priorities === true ? priority[level] : ''}${line({ at: clock.now(), level, message, fields: all })}\n`,
     );
   };
   const withFields = (own: LogFields): Log => ({
@@ -47,4 +51,25 @@ export function createLog(options: LogOptions): Log {
     child: (fields) => withFields({ ...own, ...fields }),
   });
   return withFields({});
+}
+
+/** The same complaint so often in a minute; what is beyond is counted, and the count is told with the next one. */
+const COMPLAINTS_PER_MINUTE = 60;
+
+/** Anybody on the LAN can cause some of our warnings, as often as he likes, and journald would drop others for them. */
+function complaintLimit(clock: Pick<Clock, 'now'>): (message: string) => number | undefined {
+  // Messages are static, so there are never many.
+  const seen = new Map<string, { minute: number; count: number; suppressed: number }>();
+  return (message) => {
+    const minute = Math.floor(clock.now() / 60_000);
+    const known = seen.get(message);
+    if (known === undefined || known.minute !== minute) {
+      seen.set(message, { minute, count: 1, suppressed: 0 });
+      return known?.suppressed ?? 0;
+    }
+    known.count += 1;
+    if (known.count <= COMPLAINTS_PER_MINUTE) return 0;
+    known.suppressed += 1;
+    return undefined;
+  };
 }

@@ -1,14 +1,21 @@
 /** `OpenUdp` over node:dgram. */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { closeSync, fstatSync } from 'node:fs';
 import { ok, type Problem, problem, type Result } from '../../config/result.ts';
 import { parseIpv4 } from '../../config/values.ts';
 import type { Endpoint, Log, OpenUdp, Udp } from '../ports.ts';
 
-/** Rejects only if the socket cannot be bound (`error.code`: EADDRINUSE, EACCES …). Fixed ports may be shared (SO_REUSEADDR). */
-export const nodeUdp =
-  (log: Log): OpenUdp =>
-  async ({ bind, broadcast = false, fd, onMessage }) => {
+/**
+ * Rejects only if the socket cannot be bound (`error.code`: EADDRINUSE, EACCES …). Fixed ports may be shared (SO_REUSEADDR).
+ * A descriptor that a launcher left can be had once: it is closed with its socket, and its number is then another file's.
+ */
+export const nodeUdp = (log: Log): OpenUdp => {
+  const adopted = new Set<number>();
+  return async ({ bind, broadcast = false, fd, onMessage }) => {
+    if (fd !== undefined && adopted.has(fd)) {
+      throw new Error(`the socket of port ${bind.port} that the launcher left is closed: start the daemon again`);
+    }
     const socket = createSocket({
       type: 'udp4',
       // A fixed port may be taken over from a process that has just ended. With port 0 two sockets that share could be given
@@ -23,6 +30,7 @@ export const nodeUdp =
       if (fd === undefined) socket.bind(bind.port, bind.address);
       else socket.bind({ fd });
       await listening;
+      if (fd !== undefined) adopted.add(fd);
       if (broadcast) socket.setBroadcast(true);
       const local = localEndpoint(socket);
       socket.on('error', (cause) => log.warn('udp socket reported an error', { ...local, cause }));
@@ -32,6 +40,16 @@ export const nodeUdp =
       throw cause;
     }
   };
+};
+
+/** For a socket that nothing here will use. */
+export function closeInherited(fd: number | undefined): void {
+  try {
+    if (fd !== undefined && fstatSync(fd).isSocket()) closeSync(fd);
+  } catch {
+    // It is closed already.
+  }
+}
 
 function deliver(
   payload: Uint8Array,

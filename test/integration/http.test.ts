@@ -310,3 +310,35 @@ test('a source that ends early cuts the connection, so that nobody takes it for 
   const { url } = await serve(t, [get('/short', () => ({ kind: 'bytes', source, offset: 0 }))]);
   await t.throwsAsync(fetch(`${url}/short`).then((response) => response.arrayBuffer()));
 });
+
+test('one host holds so many connections and no more; the next one is cut, and there is room when one ends', async (t) => {
+  const { port } = await serve(t, [get('/x', () => ({ kind: 'nothing' }))], { perClient: 3 });
+  const open = () => {
+    const socket = connect(port, '127.0.0.1');
+    t.teardown(() => socket.destroy());
+    socket.on('error', () => undefined);
+    return socket;
+  };
+  const held = [open(), open(), open()];
+  await Promise.all(held.map((socket) => once(socket, 'connect')));
+  const refused = open();
+  await once(refused, 'close');
+  t.false(held.some((socket) => socket.destroyed));
+  const [first] = held;
+  first?.destroy();
+  // The server hears of the end a moment later.
+  const deadline = Date.now() + 10_000;
+  for (let answer = ''; !answer.startsWith('HTTP/1.1 204'); ) {
+    t.true(Date.now() < deadline);
+    const socket = open();
+    socket.end('GET /x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+    answer = await new Promise<string>((resolve) => {
+      let text = '';
+      socket.on('data', (chunk) => {
+        text += String(chunk);
+      });
+      socket.on('close', () => resolve(text));
+    });
+  }
+  t.pass();
+});

@@ -147,3 +147,25 @@ test('an address that is not ours cannot be bound', async (t) => {
   const open = nodeUdp(log)({ bind: { address: ip('192.0.2.1'), port: 0 }, onMessage: () => {} });
   await t.throwsAsync(open, { code: 'EADDRNOTAVAIL' });
 });
+
+test('an inherited socket can be had once: after that its number is another file’s; one that nobody wants is closed', async (t) => {
+  const master = await host(t);
+  const udp = fileURLToPath(new URL('../../daemon/system/udp.ts', import.meta.url));
+  const script = `
+    import { fstatSync } from 'node:fs';
+    import { closeInherited, nodeUdp } from ${JSON.stringify(udp)};
+    const log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log };
+    const open = nodeUdp(log);
+    const options = { bind: { address: '0.0.0.0', port: 67 }, fd: 3, onMessage() {} };
+    const first = await open(options);
+    await first.close();
+    await open(options).then(() => console.log('twice'), (error) => console.log(error.message));
+    closeInherited(4);
+    try { fstatSync(4); console.log('open') } catch (error) { console.log(error.code) }
+    closeInherited(4);
+    closeInherited(undefined);`;
+  const command = [process.execPath, '--input-type=module', '-e', script];
+  const { code, stdout, stderr } = await master.exec([launcher, 'eth0', 'udp:67,udp:69', '--', ...command]);
+  t.is(code, 0, stderr);
+  t.regex(stdout, /port 67 that the launcher left is closed: start the daemon again\nEBADF\n$/);
+});

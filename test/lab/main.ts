@@ -28,6 +28,7 @@ async function plugAll(lab: Lab, { pis, json }: StartOptions, screen: Screen, st
 async function takeCommands(lab: Lab, screen: Screen, signal: AbortSignal): Promise<void> {
   const lines = createInterface({ input: process.stdin, signal });
   for await (const line of lines) {
+    screen.typed();
     const wanted = parseCommand(line);
     if (wanted === undefined) continue;
     switch (wanted.command) {

@@ -48,6 +48,8 @@ function consoleLine(event: LabBoard['lastEvent']): string {
 export type Screen = {
   readonly say: (line: string) => void;
   readonly show: (event: LabEvent) => void;
+  /** A line was typed: the terminal has put it below what is drawn. */
+  readonly typed: () => void;
   /** For good: what follows is written below. */
   readonly finish: () => void;
 };
@@ -72,6 +74,7 @@ function jsonScreen(output: Output): Screen {
   return {
     say: (line) => print({ source: 'lab', line }),
     show: (event) => print(describe(event)),
+    typed: () => undefined,
     finish: () => undefined,
   };
 }
@@ -87,6 +90,7 @@ function plainScreen(output: Output): Screen {
       output.write(`${seconds.padStart(8)}  ${event.device}  ${event.from} → ${event.to}  ${event.reason}`.trimEnd());
       output.write('\n');
     },
+    typed: () => undefined,
     finish: () => undefined,
   };
 }
@@ -117,6 +121,9 @@ function liveScreen(output: Output, lab: () => Lab | undefined): Screen {
         timer = undefined;
         draw();
       }, 100);
+    },
+    typed: () => {
+      if (drawn > 0) drawn += 1;
     },
     finish: () => {
       clearTimeout(timer);

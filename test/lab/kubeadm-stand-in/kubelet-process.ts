@@ -1,6 +1,6 @@
 /** The kubelet stand-in as a background process: started by join or at boot, found again by its PID file. */
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -36,11 +36,6 @@ export async function startKubelet(layout: Layout): Promise<number> {
       throw new Error(`the kubelet ended: see ${layout.kubeletLog}`);
     await sleep(pollMs);
   }
-}
-
-export function writePidFile(layout: Layout): void {
-  mkdirSync(dirname(layout.pidFile), { recursive: true });
-  writeFileSync(layout.pidFile, `${process.pid}\n`);
 }
 
 /** A PID file may have outlived its process, and the number may be another's by now. */

@@ -7,9 +7,9 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ApiClient, ApiError, connect } from '../control-plane/api-client.ts';
 import { readKubeconfig } from '../control-plane/kubeconfig.ts';
-import { writePidFile } from './kubelet-process.ts';
 import { type Layout, layoutAt } from './layout.ts';
 import { labelsOf, leaseObject, microTime, type NodeFacts, nodeObject, nodeStatus, readFlags } from './node-object.ts';
+import { writePidFile } from './pid-file.ts';
 import { followPods } from './pods.ts';
 import { intervals } from './retry.ts';
 

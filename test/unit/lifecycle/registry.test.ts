@@ -19,6 +19,7 @@ const rules: ReservationRules = {
   pattern: 'worker-kube{n}',
   nextNumber: 4,
   pendingMax: 2,
+  isSilent: () => true,
 };
 const board = (number: number, state = states.ready as ReturnType<typeof aDevice>['state']) =>
   aDevice(state, {
@@ -53,6 +54,19 @@ test('too many that nobody accepted: the oldest of them gives way, and its addre
   const { device, dropped } = must(reserve(sighting, ID, devices, rules, START));
   t.is(dropped?.name, must(parseHostname('worker-kube1')));
   t.is(device.address, must(parseIpv4('10.0.0.11')));
+});
+
+test('one that was heard of within its lease gives way to nobody: its address is in use', (t) => {
+  const devices = [board(1, states.seen), board(2, states.seen)];
+  const none = reserve(sighting, ID, devices, { ...rules, isSilent: () => false }, START);
+  t.is(!none.ok && none.error.code, 'PENDING_FULL');
+  const isSilent = ({ id }: { readonly id: string }) => id === board(2).id;
+  t.is(must(reserve(sighting, ID, devices, { ...rules, isSilent }, START)).dropped?.id, board(2).id);
+});
+
+test('one that has reported gives way after all those of which only a packet was seen', (t) => {
+  const devices = [board(1, states.pending), board(2, states.seen)];
+  t.is(must(reserve(sighting, ID, devices, rules, START)).dropped?.id, board(2).id);
 });
 
 test('the default range stays inside the subnet, without network and broadcast address', (t) => {

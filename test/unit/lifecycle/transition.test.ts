@@ -1,10 +1,11 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { after, instant, minutes } from '../../../config/values.ts';
+import { must } from '../../../config/result.ts';
+import { after, instant, minutes, parseSerial, seconds } from '../../../config/values.ts';
 import type { DeviceState, StateName } from '../../../daemon/lifecycle/device.ts';
 import type { EventName, LifecycleEvent } from '../../../daemon/lifecycle/event.ts';
 import { JOIN_ATTEMPTS, transition, wants } from '../../../daemon/lifecycle/transition.ts';
-import { aDevice, aReport, events, START, states } from '../../support/boards.ts';
+import { aDevice, aReport, events, MAC, SERIAL, START, states } from '../../support/boards.ts';
 
 const stateNames = Object.keys(states) as StateName[];
 const eventNames = Object.keys(events) as EventName[];
@@ -135,6 +136,56 @@ test('a failed installation is tried again when the installer asks again, but no
   t.is(after_(states.failed, events['installer-reported'], after(START, minutes(0.1))).name, 'failed');
   t.is(after_(states.failed, events['installer-reported'], after(START, minutes(1))).name, 'accepted');
   t.is(after_({ ...states.failed, code: 'DISK_TOO_SMALL' }, events['installer-reported']).name, 'failed');
+});
+
+test('a larger disk is another chance, and it is the one that counts from then on', (t) => {
+  const larger = aReport({ disk: { bytes: 32_000_000_000, content: 'blank' } });
+  const tooSmall = { ...states.failed, code: 'DISK_TOO_SMALL' };
+  const state = after_(tooSmall, { event: 'installer-reported', report: larger });
+  t.deepEqual(state, { name: 'accepted', report: larger, by: 'an earlier decision' });
+});
+
+test('a decision about an empty disk is none about a disk that holds data: it is taken again, never carried out', (t) => {
+  const foreign = aReport({ disk: { bytes: 8_000_000_000, content: 'foreign' } });
+  const ours = aReport({ disk: { bytes: 8_000_000_000, content: 'ours' } });
+  for (const name of ['accepted', 'installing', 'failed'] as const) {
+    t.deepEqual(after_(states[name], { event: 'installer-reported', report: foreign }), {
+      name: 'reported',
+      report: foreign,
+    });
+    // A power cut half-way leaves our mark, and the same image goes on.
+    t.not(after_(states[name], { event: 'installer-reported', report: ours }).name, 'reported');
+  }
+  const agreed = { ...states.installing, report: foreign };
+  t.is(after_(agreed, { event: 'installer-reported', report: foreign }).name, 'installing');
+  const swapped = aReport({ disk: { bytes: 9_000_000_000, content: 'foreign' } });
+  t.is(after_(agreed, { event: 'installer-reported', report: swapped }).name, 'reported');
+});
+
+test('a board that tells something else each time is decided about every ten seconds at most', (t) => {
+  const other = { event: 'installer-reported', report: aReport({ disk: { bytes: 1, content: 'blank' } }) } as const;
+  for (const name of ['reported', 'pending'] as const) {
+    t.is(
+      transition(aDevice(states[name], { model: { model: 'pi4', final: true } }), other, after(START, seconds(9)))
+        .outcome,
+      'nothing',
+    );
+    t.is(transition(aDevice(states[name]), other, after(START, seconds(10))).outcome, 'moved');
+  }
+});
+
+test('forged serials: a packet adds none beside the first, nothing adds any to a board that is ours, and no board has many', (t) => {
+  const serial = (number: number) => must(parseSerial(number.toString(16).padStart(16, '0')));
+  const packet = (number: number) => ({ event: 'dhcp-seen', mac: MAC, serial: serial(number) }) as const;
+  const told = (number: number) =>
+    ({ event: 'installer-reported', report: aReport({ serial: serial(number) }) }) as const;
+  t.deepEqual(transition(aDevice(states.seen), packet(1), LATER).device.serials, [SERIAL]);
+  for (const name of ['starting', 'ready', 'held', 'rejected', 'failed'] as const) {
+    t.deepEqual(transition(aDevice(states[name]), told(1), LATER).device.serials, [SERIAL]);
+  }
+  let device = aDevice(states.pending, { model: { model: 'pi4', final: true } });
+  for (let number = 1; number < 50; number++) device = transition(device, told(number), LATER).device;
+  t.is(device.serials.length, 4);
 });
 
 test('a deadline that is not due any more changes nothing', (t) => {

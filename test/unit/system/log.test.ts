@@ -130,3 +130,19 @@ test('the double tells when a message comes', async (t) => {
   t.deepEqual(await log.when('later'), { level: 'info', message: 'later', fields: { a: 1 } });
   t.is(log.find('never'), undefined);
 });
+
+test('a complaint that anybody can cause is written sixty times a minute; what is not written is counted', (t) => {
+  const lines: string[] = [];
+  let now = Date.UTC(2025, 4, 6);
+  const stream = { write: (text: string) => lines.push(text) };
+  const log = createLog({ stream, level: 'debug', clock: { now: () => instant(now) } });
+  for (let count = 0; count < 1000; count++) {
+    log.warn('no address for this board', { count });
+    log.info('board moved', { count });
+  }
+  t.is(lines.filter((line) => line.includes('no address')).length, 60);
+  t.is(lines.filter((line) => line.includes('board moved')).length, 1000);
+  now += 60_000;
+  log.warn('no address for this board');
+  t.is(JSON.parse(lines.at(-1) ?? '').suppressed, 940);
+});

@@ -1,0 +1,52 @@
+import test from 'ava';
+import { must } from '../../../config/result.ts';
+import { parseIpv4, parseMac, subnetOf } from '../../../config/values.ts';
+import { leaseDesk } from '../../../daemon/app/leases.ts';
+import { createTimelines } from '../../../daemon/boot/timeline.ts';
+import type { DhcpRequest } from '../../../daemon/dhcp/server.ts';
+import { createRunner } from '../../../daemon/lifecycle/runner.ts';
+import { aDevice, MAC, states } from '../../support/boards.ts';
+import { createClockDouble, createLogDouble, createRandomDouble } from '../../support/doubles.ts';
+
+const idle = async () => undefined;
+const request: DhcpRequest = { mac: MAC, xid: 1, kind: 'discover', isPxe: true, isPi: true, isMaskRom: false };
+
+function desk(network: string) {
+  const clock = createClockDouble();
+  const log = createLogDouble();
+  const runner = createRunner({
+    commit: async () => undefined,
+    devices: [aDevice(states.ready)],
+    pendingEffects: new Map(),
+    nextNumber: 2,
+    reservation: () => undefined,
+    clock,
+    random: createRandomDouble(),
+    log,
+    signal: new AbortController().signal,
+    execute: {
+      'decide-admission': idle,
+      'make-image': idle,
+      'await-ssh': idle,
+      join: idle,
+      'release-quarantine': idle,
+      leave: idle,
+    },
+    onChange: () => undefined,
+  });
+  const subnet = subnetOf(must(parseIpv4(network)), 24);
+  return { lease: leaseDesk({ runner, timelines: createTimelines(), clock, log, subnet }), log };
+}
+
+test('an address of the network that the boards are on is granted; one of another network is not', async (t) => {
+  t.is((await desk('10.77.0.1').lease(request))?.address, aDevice().address);
+  const moved = desk('192.168.1.1');
+  t.is(await moved.lease(request), undefined);
+  t.truthy(moved.log.find('the address of this board is of another network'));
+});
+
+test('a machine that is no board hears nothing, and is not written down', async (t) => {
+  const { lease } = desk('10.77.0.1');
+  const laptop = { ...request, mac: must(parseMac('00:11:22:33:44:55')), isPi: false, isPxe: false };
+  t.is(await lease(laptop), undefined);
+});
