@@ -9,7 +9,7 @@ export { type Base, type BaseRecord, heldBase, listBases, openBase } from './bas
 export { existingBootFiles, listBootFiles, openBootFile, readBootFile } from './boot-files.ts';
 export { readDiskMark } from './boot-partition.ts';
 export { buildOverlay } from './build.ts';
-export type { ByteSource } from './device.ts';
+export { type ByteSource, memorySource } from './device.ts';
 export { openDisk } from './disk.ts';
 export { importBase } from './import.ts';
 export { INSTALLER_PATH, installerInitramfs } from './initramfs.ts';

@@ -1,18 +1,13 @@
 /** Wires the rooms. The only file, with those beside it, that knows all of them. */
-import { hostname as systemHostname } from 'node:os';
-import { must, ok, problem, type Result } from '../../config/result.ts';
 import type { Config } from '../../config/schema.ts';
-import { minutes, parseDeviceId, parseHostname } from '../../config/values.ts';
+import { minutes } from '../../config/values.ts';
 import { createTimelines } from '../boot/timeline.ts';
 import { openCluster } from '../cluster/index.ts';
-import { type Action, type ActionProblem, adminApi } from '../http/endpoints/admin.ts';
-import type { ReadDeps } from '../http/endpoints/read.ts';
+import { adminApi } from '../http/endpoints/admin.ts';
 import { serveHttp } from '../http/server.ts';
 import { clearStaleSocket } from '../http/socket.ts';
-import type { DeviceView } from '../http/wire.ts';
 import { createJoiner } from '../join/index.ts';
 import type { Device } from '../lifecycle/device.ts';
-import type { LifecycleEvent } from '../lifecycle/event.ts';
 import { createRunner, type Runner } from '../lifecycle/runner.ts';
 import type { Clock, Log, OpenUdp, Random } from '../ports.ts';
 import { openStore } from '../store/open.ts';
@@ -28,11 +23,11 @@ import { imageDesk } from './images.ts';
 import { together } from './lifetime.ts';
 import { networkServices } from './network-services.ts';
 import { followNodes, NODES_TURN } from './node-events.ts';
+import { boardNamed, ownerDesk } from './owner-desk.ts';
+import { createProgress } from './progress.ts';
 import { createPulse } from './pulse.ts';
-import { awaitSite, type Site } from './site.ts';
-import { statusView } from './status.ts';
+import { createWhereabouts } from './site.ts';
 import { createSupervisor } from './supervise.ts';
-import { describeDevice, deviceView } from './views.ts';
 import { STORE_TURN, watchStore } from './watched-store.ts';
 
 export type AppDeps = {
@@ -65,15 +60,14 @@ export async function runApp(deps: AppDeps): Promise<void> {
   void store.died.then((error) => broken.abort(error));
   const pulse = createPulse(clock);
   const written = watchStore(store);
-  const identity = await loadIdentity(config.data, random);
+  const snapshot = store.snapshot();
+  const identity = await loadIdentity(config.data, random, { isNew: snapshot.devices.length === 0 });
 
   const changes = createChanges(clock, signal);
   const timelines = createTimelines();
   const supervisor = createSupervisor({ clock, log, signal });
-  const progress = new Map<string, number>();
-  const snapshot = store.snapshot();
-  let site: Site | undefined;
-  let siteProblem = 'looking for the network of the boards';
+  const progress = createProgress(() => runner.fleet);
+  const whereabouts = createWhereabouts(config, { clock, log });
 
   const keys = hostKeys({ ...store, commit: written.commit });
   const images = imageDesk({
@@ -81,13 +75,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     clusterId: identity.clusterId,
     authorizedKey: identity.ssh.publicLine,
     hostKeyFor: keys.forDevice,
-    addressFor: (device) =>
-      site && {
-        ip: device.address,
-        prefix: site.subnet.prefix,
-        ...(site.gateway !== undefined && { gateway: site.gateway }),
-        dns: site.dns,
-      },
+    site: whereabouts.site,
     random,
     log,
   });
@@ -107,13 +95,12 @@ export async function runApp(deps: AppDeps): Promise<void> {
     devices: snapshot.devices,
     pendingEffects: snapshot.effects,
     nextNumber: Number(snapshot.settings.get('names.next') ?? '1'),
-    reservation: () =>
-      site && {
-        range: site.range,
-        taken: site.taken,
-        pattern: config.names.pattern,
-        pendingMax: config.pending.max,
-      },
+    reservation: () => {
+      const site = whereabouts.site();
+      return (
+        site && { range: site.range, taken: site.taken, pattern: config.names.pattern, pendingMax: config.pending.max }
+      );
+    },
     clock,
     random,
     log,
@@ -133,7 +120,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
       const { before, after } = change;
       // Its sectors have done their work, or are of no use any more: they hold its host key.
       if (before !== undefined && needsSectors(before) && !(after && needsSectors(after))) {
-        progress.delete(before.id);
+        progress.forget(before.id);
         void images.discard(before.id);
       }
       if (before !== undefined && after === undefined) {
@@ -145,57 +132,22 @@ export async function runApp(deps: AppDeps): Promise<void> {
     },
   });
   const feed = eventFeed(store, () => runner.fleet);
-  const progressOf = ({ id }: Device): number | undefined => progress.get(id);
-  const find = (name: string): Device | undefined => {
-    const [asName, asId] = [parseHostname(name), parseDeviceId(name)];
-    return (
-      (asName.ok ? runner.fleet.byName(asName.value) : undefined) ??
-      (asId.ok ? runner.fleet.byId(asId.value) : undefined)
-    );
-  };
-
-  const failing = (): ReadonlyMap<string, string> => {
-    const problem = written.problem();
-    return new Map([...supervisor.failing(), ...(problem === undefined ? [] : [['database', problem] as const])]);
-  };
   const clusterFacts = createClusterFacts(cluster, clock);
-  const read: ReadDeps = {
-    status: async () =>
-      statusView({
-        config,
-        revision: store.revision(),
-        now: clock.now(),
-        version: deps.version,
-        hostname: systemHostname(),
-        site,
-        siteProblem,
-        services: failing(),
-        cluster: clusterFacts.now(),
-        bases: await images.count(),
-        devices: runner.fleet.all(),
-        progressOf,
-      }),
-    describe: (name) => {
-      const device = find(name);
-      return (
-        device && describeDevice(device, progressOf(device), store.deviceEvents(device.id), timelines.of(device.id))
-      );
-    },
-    events: feed.events,
-    subscribe: feed.subscribe,
-    ready: () => {
-      const checks = [...failing().keys(), ...(site === undefined ? ['network'] : []), ...pulse.stuck()];
-      return { ok: checks.length === 0, failing: checks };
-    },
-  };
-  const act = async (name: string, action: Action, by: string): Promise<Result<DeviceView, ActionProblem>> => {
-    const device = find(name);
-    if (device === undefined) return problem('NOT_FOUND', `no board ${name}`);
-    const done = await runner.dispatch(device.id, { event: `${action}-requested`, by } satisfies LifecycleEvent);
-    if (!done.ok) return problem('NOT_FOUND', done.error.detail);
-    if (done.value.outcome === 'refused') return problem('CONFLICT', `${device.name}: ${done.value.reason}`);
-    return ok(deviceView(done.value.device, progressOf(device)));
-  };
+  const owner = ownerDesk({
+    config,
+    version: deps.version,
+    clock,
+    store,
+    runner,
+    timelines,
+    feed,
+    images,
+    cluster: clusterFacts,
+    whereabouts,
+    progressOf: progress.of,
+    failing: () => new Map([...supervisor.failing(), ...written.failing()]),
+    stuck: pulse.stuck,
+  });
   const boot = bootDesk({
     runner,
     timelines,
@@ -208,37 +160,20 @@ export async function runApp(deps: AppDeps): Promise<void> {
     hardwareAddressOf,
     onProgress: async (device, bytes) => {
       const base = await images.baseOf(device);
-      const installs = runner.fleet.byId(device.id)?.state.name === 'installing';
-      if (base !== undefined && installs) progress.set(device.id, Math.min(1, bytes / base.bytes));
+      if (base !== undefined) progress.tell(device, bytes, base.bytes);
     },
   });
 
   const onNetwork = async (): Promise<void> => {
-    const onProblem = (detail: string): void => {
-      siteProblem = detail;
-    };
-    site = await awaitSite(config, { clock, log, signal, onProblem });
+    const site = await whereabouts.find(signal);
     log.info('serving', { interface: site.interface, address: site.address, dhcp: config.dhcp.mode });
-    const hostname = parseHostname(systemHostname().split('.', 1)[0]?.toLowerCase() ?? '');
-    await networkServices({
-      ...deps,
-      site,
-      hostname: hostname.ok ? hostname.value : must(parseHostname('bramble')),
-      runner,
-      timelines,
-      changes,
-      images,
-      boot,
-      read,
-      supervisor,
-      signal,
-    });
+    await networkServices({ ...deps, site, runner, timelines, changes, images, boot, read: owner, supervisor, signal });
   };
   let told = false;
   const admin = async () => {
     const server = await serveHttp({
       listen: { socket: config.socket },
-      routes: adminApi({ ...read, act }),
+      routes: adminApi(owner),
       log: log.child({ service: 'admin' }),
       signal,
     });
@@ -249,7 +184,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
   };
 
   await images.sweep((id) => {
-    const device = find(id);
+    const device = boardNamed(runner.fleet, id);
     return device !== undefined && needsSectors(device);
   });
   const onTurn = pulse.loop('nodes', NODES_TURN);

@@ -1,6 +1,7 @@
 /** What a TFTP request is answered with: the meeting of the TFTP server, the boot files and the life of boards. */
 import { ok, type Problem, problem, type Result } from '../../config/result.ts';
 import { type Ipv4, type Mac, type Serial, sameSerial } from '../../config/values.ts';
+import { memorySource } from '../../image-builder/index.ts';
 import type { BootFile } from '../boot/files.ts';
 import { parseBootRequest } from '../boot/files.ts';
 import { mayNetboot } from '../boot/offer.ts';
@@ -88,15 +89,3 @@ export function bootFileDesk(deps: BootFilesDeps): {
 /** Somebody who uses the address of a board whose serial is known, but asks with another one. */
 const isOfAnother = (device: Device, serial: Serial): boolean =>
   device.serials.length > 0 && !device.serials.some((known) => sameSerial(known, serial));
-
-function memorySource(bytes: Uint8Array): ByteSource {
-  return {
-    size: bytes.length,
-    read: async (into, offset) => {
-      const part = bytes.subarray(offset, offset + into.length);
-      into.set(part);
-      return part.length;
-    },
-    close: async () => undefined,
-  };
-}

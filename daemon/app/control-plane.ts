@@ -14,8 +14,14 @@ export async function driverFor(config: Config, cluster: Cluster): Promise<Resul
   return ok(kubeadmDriver({ apiServerEndpoint: host, caCertHashes: caCertHashes(endpoint.value.caPem) }));
 }
 
+export type ClusterFacts = {
+  readonly now: () => { readonly reachable: boolean; readonly detail: string };
+  /** Settles when the signal is aborted. */
+  readonly follow: (signal: AbortSignal) => Promise<void>;
+};
+
 /** Whether the API answers, asked now and then: a status must not wait for a dead server. */
-export function createClusterFacts(cluster: Cluster, clock: Clock) {
+export function createClusterFacts(cluster: Cluster, clock: Clock): ClusterFacts {
   let facts = { reachable: false, detail: 'not asked yet' };
   async function follow(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {

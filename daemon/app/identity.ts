@@ -16,26 +16,34 @@ export type Identity = {
 
 /**
  * Reads `keys/` below the data directory, or makes what is missing. Files 0600, folder 0700. A file that is there but
- * damaged is an error: a new key would lock the daemon out of every board it has.
+ * damaged is an error, and so is one that is missing where boards are known: a new key would lock the daemon out of them.
  */
-export async function loadIdentity(data: string, random: Random): Promise<Identity> {
+export async function loadIdentity(
+  data: string,
+  random: Random,
+  { isNew }: { readonly isNew: boolean },
+): Promise<Identity> {
   const folder = join(data, 'keys');
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const clusterId = await readOrMake(join(folder, 'cluster-id'), /^[0-9a-f]{16}$/, () => hex(random.bytes(8)));
-  const clusterKey = await readOrMake(join(folder, 'cluster-key'), /^[0-9a-f]{64}$/, () => hex(random.bytes(32)));
+  const clusterId = await readOrMake(join(folder, 'cluster-id'), /^[0-9a-f]{16}$/, isNew, () => hex(random.bytes(8)));
+  const clusterKey = await readOrMake(join(folder, 'cluster-key'), /^[0-9a-f]{64}$/, isNew, () =>
+    hex(random.bytes(32)),
+  );
   // One file for both halves: a power cut between two files would leave a pair that does not match.
-  const pair = await readOrMake(join(folder, 'ssh.json'), /^\{.*\}$/s, () =>
+  const pair = await readOrMake(join(folder, 'ssh.json'), /^\{.*\}$/s, isNew, () =>
     JSON.stringify(generateSshKeyPair('bramble')),
   );
   return { clusterId, clusterKey: Buffer.from(clusterKey, 'hex'), ssh: parsePair(pair, join(folder, 'ssh.json')) };
 }
 
-async function readOrMake(path: string, form: RegExp, make: () => string): Promise<string> {
+async function readOrMake(path: string, form: RegExp, mayMake: boolean, make: () => string): Promise<string> {
   const there = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
   if (there === undefined) {
+    if (!mayMake)
+      throw new Error(`${path} is missing, but boards are known: restore the keys from a backup, with the database`);
     const made = make();
     await writeAtomically(path, `${made}\n`, { mode: 0o600 });
     return made;

@@ -24,6 +24,7 @@ import type { Device } from '../lifecycle/device.ts';
 import type { LifecycleEvent } from '../lifecycle/event.ts';
 import type { ByteSource, Log, Random } from '../ports.ts';
 import { writeAtomically } from '../system/files.ts';
+import type { Site } from './site.ts';
 
 export type ImageDesk = {
   /** The effect `make-image`: ends with `image-made` or `image-failed`. */
@@ -50,8 +51,8 @@ export type ImageDeskDeps = {
   readonly authorizedKey: string;
   /** Made at the first call, kept for good. */
   readonly hostKeyFor: (device: Device) => Promise<SshKeyPair>;
-  /** What stands in the board's own network configuration; undefined leaves it to DHCP. */
-  readonly addressFor: (device: Device) => StaticAddress | undefined;
+  /** What stands in the board's own network configuration; undefined leaves that to DHCP. */
+  readonly site: () => Pick<Site, 'subnet' | 'gateway' | 'dns'> | undefined;
   readonly random: Random;
   readonly log: Log;
 };
@@ -121,7 +122,7 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     const plan = planBoard(
       {
         hostname: device.name,
-        address: deps.addressFor(device),
+        address: staticAddress(device, deps.site()),
         sshHostKey: await deps.hostKeyFor(device),
         authorizedKey: deps.authorizedKey,
         timezone: config.images.timezone,
@@ -206,3 +207,11 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
 }
 
 const failed = (code: string, detail: string): LifecycleEvent => ({ event: 'image-failed', code, detail });
+
+const staticAddress = (device: Device, site: ReturnType<ImageDeskDeps['site']>): StaticAddress | undefined =>
+  site && {
+    ip: device.address,
+    prefix: site.subnet.prefix,
+    ...(site.gateway !== undefined && { gateway: site.gateway }),
+    dns: site.dns,
+  };

@@ -1,8 +1,9 @@
 /** The services on the boards' network. They start once the site is known, and are kept up from then on. */
 
+import { hostname } from 'node:os';
 import { must } from '../../config/result.ts';
 import type { Config } from '../../config/schema.ts';
-import { type Hostname, type Ipv4, parseIpv4 } from '../../config/values.ts';
+import { type Ipv4, parseHostname, parseIpv4 } from '../../config/values.ts';
 import { installerInitramfs } from '../../image-builder/index.ts';
 import type { Timelines } from '../boot/timeline.ts';
 import { dhcpServer } from '../dhcp/server.ts';
@@ -28,7 +29,6 @@ import type { Supervisor } from './supervise.ts';
 export type NetworkDeps = {
   readonly config: Config;
   readonly site: Site;
-  readonly hostname: Hostname;
   readonly version: string;
   readonly runner: Runner;
   readonly timelines: Timelines;
@@ -137,9 +137,11 @@ async function http(deps: NetworkDeps) {
 
 function mdns(deps: NetworkDeps) {
   const { site, runner, changes, inherited, config } = deps;
+  const own = parseHostname(hostname().split('.', 1)[0]?.toLowerCase() ?? '');
+  const name = own.ok ? own.value : must(parseHostname('bramble'));
   const records = () =>
     masterRecords({
-      name: deps.hostname,
+      name,
       address: site.address,
       httpPort: config.http.port,
       version: deps.version,

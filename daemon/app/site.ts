@@ -79,19 +79,32 @@ export function siteOf(config: Config, interfaces: readonly NetworkInterface[]):
   });
 }
 
-/** Looks until it is clear; a cable may come later. Throws the signal's reason. */
-export async function awaitSite(
-  config: Config,
-  deps: { clock: Clock; log: Log; signal: AbortSignal; onProblem: (detail: string) => void },
-): Promise<Site> {
-  let last = '';
-  for (;;) {
-    const found = await findSite(config);
-    if (found.ok) return found.value;
-    const { code, detail } = found.error;
-    if (detail !== last) deps.log.warn('network not clear, nothing is served', { code, detail });
-    last = detail;
-    deps.onProblem(detail);
-    await deps.clock.sleep(seconds(3), deps.signal);
+/** What is known by now of where the daemon stands. */
+export type Whereabouts = {
+  readonly site: () => Site | undefined;
+  /** Why there is no site yet, and what to do. */
+  readonly problem: () => string;
+  /** Looks until it is clear; a cable may come later. Throws the signal's reason. */
+  readonly find: (signal: AbortSignal) => Promise<Site>;
+};
+
+export function createWhereabouts(config: Config, { clock, log }: { clock: Clock; log: Log }): Whereabouts {
+  let site: Site | undefined;
+  let reason = 'looking for the network of the boards';
+
+  async function find(signal: AbortSignal): Promise<Site> {
+    for (;;) {
+      const found = await findSite(config);
+      if (found.ok) {
+        site = found.value;
+        return site;
+      }
+      const { code, detail } = found.error;
+      if (detail !== reason) log.warn('network not clear, nothing is served', { code, detail });
+      reason = detail;
+      await clock.sleep(seconds(3), signal);
+    }
   }
+
+  return { site: () => site, problem: () => reason, find };
 }

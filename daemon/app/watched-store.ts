@@ -4,8 +4,8 @@ import type { Clock } from '../ports.ts';
 import type { Store } from '../store/store.ts';
 
 export type WatchedStore = Pick<Store, 'commit'> & {
-  /** Why the last write was refused; undefined since one was taken. */
-  readonly problem: () => string | undefined;
+  /** `database` and why its last write was refused; empty since one was taken. */
+  readonly failing: () => ReadonlyMap<string, string>;
   /** Settles when the signal is aborted. `onTurn` is called whenever the writer has answered, whatever it said. */
   readonly follow: (clock: Pick<Clock, 'sleep'>, onTurn: () => void, signal: AbortSignal) => Promise<void>;
 };
@@ -41,5 +41,6 @@ export function watchStore(store: Pick<Store, 'commit' | 'revision'>): WatchedSt
     }
   }
 
-  return { commit, problem: () => problem, follow };
+  const failing = (): ReadonlyMap<string, string> => new Map(problem === undefined ? [] : [['database', problem]]);
+  return { commit, failing, follow };
 }

@@ -1,8 +1,9 @@
 /** What is on disk, as the rest of the daemon sees it: no SQL, no rows, only devices, events, effects and settings. */
 import type { DeviceId, Instant } from '../../config/values.ts';
-import type { Device, StateName } from '../lifecycle/device.ts';
+import type { Device } from '../lifecycle/device.ts';
 import type { Effect } from '../lifecycle/effect.ts';
 import type { LifecycleEvent } from '../lifecycle/event.ts';
+import type { Write as LifecycleWrite } from '../lifecycle/runner.ts';
 import type { StoreError } from './error.ts';
 
 export type Store = {
@@ -39,22 +40,9 @@ export type Snapshot = {
   readonly settings: ReadonlyMap<string, string>;
 };
 
+/** What the life of boards writes, and what else is kept. `delete-device` takes its events, effects and secrets with it. */
 export type Write =
-  | { readonly write: 'put-device'; readonly device: Device }
-  /** Its events, effects and secrets go with it. */
-  | { readonly write: 'delete-device'; readonly device: DeviceId }
-  | {
-      readonly write: 'append-event';
-      readonly device: DeviceId;
-      readonly at: Instant;
-      readonly event: LifecycleEvent;
-      readonly from: StateName;
-      readonly to: StateName;
-      readonly reason: string;
-    }
-  /** Replaces the device's pending effects. */
-  | { readonly write: 'set-effects'; readonly device: DeviceId; readonly effects: readonly Effect[] }
-  | { readonly write: 'put-setting'; readonly key: string; readonly value: string }
+  | LifecycleWrite
   | { readonly write: 'delete-setting'; readonly key: string }
   | { readonly write: 'put-board-secret'; readonly device: DeviceId; readonly key: string; readonly value: string }
   | { readonly write: 'delete-board-secret'; readonly device: DeviceId; readonly key: string };

@@ -41,10 +41,10 @@ test('a write that is refused is told of until one is taken; it is tried, and wi
   store.full = true;
   await t.throwsAsync(watched.commit([setting]));
   await clock.advance(STORE_TURN);
-  t.is(watched.problem(), 'database or disk is full');
+  t.is(watched.failing().get('database'), 'database or disk is full');
   store.full = false;
   await clock.advance(STORE_TURN);
-  t.is(watched.problem(), undefined);
+  t.is(watched.failing().size, 0);
   t.is(store.writes, 1);
   await clock.advance(STORE_TURN);
   t.is(store.writes, 1);
