@@ -7,5 +7,7 @@ export default {
   timeout: '120s',
   // The tests share two cores with real servers and clients.
   concurrency: 2,
+  // Written as root, it would be in the way of the next run without.
+  cache: false,
   workerThreads: false,
 };

@@ -133,7 +133,7 @@ function failureOf(error: unknown, options: ClientOptions, deadline: AbortSignal
   if (code === 'ENOENT' || code === 'ECONNREFUSED') {
     return new CommandFailed(
       exitCodes.notReachable,
-      `the daemon does not answer on ${socket}; is it running? (systemctl status brambled)`,
+      `the daemon does not answer on ${socket}; is it running? (systemctl status bramble)`,
     );
   }
   if (code === 'ECONNRESET' || code === 'EPIPE') {

@@ -34,6 +34,10 @@ async function main(): Promise<number> {
     complain(USAGE);
     return EXIT_USAGE;
   }
+  if (options.help) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
   if (options.version) {
     print(packageJson.version);
     return 0;
@@ -61,6 +65,7 @@ function readArguments() {
         check: { type: 'boolean', default: false },
         'print-interface': { type: 'boolean', default: false },
         version: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
       },
     }).values;
   } catch (error) {

@@ -6,5 +6,7 @@ export default {
   serial: true,
   concurrency: 1,
   timeout: '10m',
+  // Written as root, it would be in the way of the next run without.
+  cache: false,
   workerThreads: false,
 };

@@ -208,7 +208,10 @@ async function startApiServer(
   const assets = kind === 'simulator' ? undefined : await findAssets();
   const options = { ...site, address: masterAddress };
   if (assets !== undefined) return await startControlPlane({ ...options, assets });
-  const reason = kind === 'simulator' ? 'as asked' : 'its programs are not built; .ci/control-plane does that';
+  const reason =
+    kind === 'simulator'
+      ? 'as asked'
+      : 'its programs are not here; npm run control-plane gets them, and so does having Go';
   site.log(`the API simulator stands in for Kubernetes: ${reason}`);
   return await startApiSimulator(options);
 }

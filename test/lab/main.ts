@@ -118,7 +118,7 @@ async function main(): Promise<number> {
   }
   const stop = new AbortController();
   // The second one ends it at once; what was started goes with it.
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(new Error(name)));
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => stop.abort(new Error(name)));
   try {
     return await start(options.value, stop.signal);
   } catch (error) {

@@ -45,6 +45,25 @@ export function settleNode(node: Stored): Stored {
   return { ...node, spec: { ...spec, taints: (spec.taints ?? []).filter(({ key }) => key !== notReady.key) } };
 }
 
+/** As the node lifecycle controller: a node that has not renewed its Lease for this long is not known to be Ready. */
+const gracePeriodMs = 40_000;
+
+/** Call now and then. */
+export function missNodes(store: Store, now: number): void {
+  for (const node of store.list('nodes')) {
+    const lease = store.find('leases', 'kube-node-lease', node.metadata.name ?? '');
+    const { renewTime } = (lease?.['spec'] ?? {}) as { renewTime?: string };
+    const status = (node['status'] ?? {}) as { conditions?: readonly Condition[] };
+    const ready = status.conditions?.find(({ type }) => type === 'Ready');
+    if (renewTime === undefined || ready === undefined || ready.status === 'Unknown') continue;
+    if (now - Date.parse(renewTime) < gracePeriodMs) continue;
+    const conditions = status.conditions?.map((condition) =>
+      condition === ready ? { ...condition, status: 'Unknown', reason: 'NodeStatusUnknown' } : condition,
+    );
+    store.replace('nodes', node, { ...node, status: { ...status, conditions } });
+  }
+}
+
 /** Issues the certificate of an approved request, as the controller manager's kubelet-client signer does. */
 export async function issueCertificate(store: Store, name: string, pki: Pki): Promise<void> {
   const request = store.get('certificatesigningrequests', '', name);

@@ -13,7 +13,7 @@ import type { TLSSocket } from 'node:tls';
 import { renderKubeconfig } from '../control-plane/kubeconfig.ts';
 import { makePki } from '../control-plane/pki.ts';
 import { anonymous, authenticateToken, type Identity } from './access.ts';
-import { settleTokens } from './controllers.ts';
+import { missNodes, settleTokens } from './controllers.ts';
 import { type Answer, type Context, handle } from './handler.ts';
 import { StatusError, statusBody } from './status.ts';
 import { createStore, type Store, type Stored, type StoreEvent } from './store.ts';
@@ -143,7 +143,10 @@ async function serve(directory: string, address: string, port: number): Promise<
     const kubeconfig = renderKubeconfig(`https://${address}:${own}`, pki.caPem);
     const info: Stored = { metadata: { name: 'cluster-info' }, data: { kubeconfig } };
     store.create('configmaps', 'kube-public', info);
-    setInterval(() => settleTokens(store, Date.now()), cleanMs);
+    setInterval(() => {
+      settleTokens(store, Date.now());
+      missNodes(store, Date.now());
+    }, cleanMs);
     process.stdout.write(`${own}\n`);
   });
 }
