@@ -26,14 +26,16 @@ const colours: readonly (Colour | undefined)[] = ['red', 'yellow', 'green', 'dim
 export type Look = { readonly width: number; readonly paint: Paint; readonly wide: boolean };
 
 export function statusText(status: StatusView, look: Look): string {
-  const { master, devices } = status;
+  const { master, devices, strangers } = status;
   const where = master.address === null ? 'no usable interface' : `${master.interface} ${master.address}`;
   const { driver, reachable, detail } = master.cluster;
   const cluster = reachable ? `${driver} reachable` : `${driver} not reachable${detail === '' ? '' : `: ${detail}`}`;
   const head = `${master.hostname}  ${where}  dhcp ${master.dhcpMode}  admission ${master.admission}  ${cluster}`;
   const boards = devices.length === 0 ? 'No board yet.\n' : `${counts(devices)}\n\n${boardTable(status, look)}`;
   const inWidth = (line: string): string => (look.wide ? line : cut(line, look.width));
-  return `${inWidth(harmless(head))}\n${boards}\n${inWidth(`NEXT: ${harmless(nextStep(status))}`)}\n`;
+  const others = strangers.map(({ name, address }) => `${name} (${address})`).join(', ');
+  const beside = others === '' ? '' : `\n${inWidth(harmless(`Pis with a system of their own: ${others}`))}\n`;
+  return `${inWidth(harmless(head))}\n${boards}${beside}\n${inWidth(`NEXT: ${harmless(nextStep(status))}`)}\n`;
 }
 
 function boardTable(status: StatusView, { width, paint, wide }: Look): string {

@@ -21,6 +21,7 @@ import { hostKeys } from './host-keys.ts';
 import { loadIdentity } from './identity.ts';
 import { imageDesk } from './images.ts';
 import { together } from './lifetime.ts';
+import { createNeighbourhood } from './names-service.ts';
 import { networkServices } from './network-services.ts';
 import { followNodes, NODES_TURN } from './node-events.ts';
 import { boardNamed, ownerDesk } from './owner-desk.ts';
@@ -67,6 +68,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
   const timelines = createTimelines();
   const supervisor = createSupervisor({ clock, log, signal });
   const progress = createProgress(() => runner.fleet);
+  const neighbourhood = createNeighbourhood(() => runner.fleet);
   const whereabouts = createWhereabouts(config, { clock, log });
 
   const keys = hostKeys({ ...store, commit: written.commit });
@@ -144,6 +146,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     images,
     cluster: clusterFacts,
     whereabouts,
+    neighbourhood,
     progressOf: progress.of,
     failing: () => new Map([...supervisor.failing(), ...written.failing()]),
     stuck: pulse.stuck,
@@ -167,7 +170,19 @@ export async function runApp(deps: AppDeps): Promise<void> {
   const onNetwork = async (): Promise<void> => {
     const site = await whereabouts.find(signal);
     log.info('serving', { interface: site.interface, address: site.address, dhcp: config.dhcp.mode });
-    await networkServices({ ...deps, site, runner, timelines, changes, images, boot, read: owner, supervisor, signal });
+    await networkServices({
+      ...deps,
+      site,
+      runner,
+      timelines,
+      changes,
+      images,
+      neighbourhood,
+      boot,
+      read: owner,
+      supervisor,
+      signal,
+    });
   };
   let told = false;
   const admin = async () => {

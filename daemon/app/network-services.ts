@@ -1,9 +1,8 @@
 /** The services on the boards' network. They start once the site is known, and are kept up from then on. */
 
-import { hostname } from 'node:os';
 import { must } from '../../config/result.ts';
 import type { Config } from '../../config/schema.ts';
-import { type Ipv4, parseHostname, parseIpv4 } from '../../config/values.ts';
+import { type Ipv4, parseIpv4 } from '../../config/values.ts';
 import { installerInitramfs } from '../../image-builder/index.ts';
 import type { Timelines } from '../boot/timeline.ts';
 import { dhcpServer } from '../dhcp/server.ts';
@@ -13,8 +12,6 @@ import type { ReadDeps } from '../http/endpoints/read.ts';
 import { pageRoutes } from '../http/page/assets.ts';
 import { serveHttp } from '../http/server.ts';
 import type { Runner } from '../lifecycle/runner.ts';
-import { masterRecords } from '../mdns/records.ts';
-import { mdnsServer } from '../mdns/server.ts';
 import type { Clock, Log, OpenUdp, Random } from '../ports.ts';
 import { hardwareAddressOf } from '../system/neighbours.ts';
 import { closeInherited } from '../system/udp.ts';
@@ -23,6 +20,7 @@ import { bootFileDesk } from './boot-files.ts';
 import type { Changes } from './changes.ts';
 import type { ImageDesk } from './images.ts';
 import { leaseDesk } from './leases.ts';
+import { browseNames, type Neighbourhood, publishNames } from './names-service.ts';
 import type { Site } from './site.ts';
 import type { Supervisor } from './supervise.ts';
 
@@ -34,6 +32,7 @@ export type NetworkDeps = {
   readonly timelines: Timelines;
   readonly changes: Changes;
   readonly images: ImageDesk;
+  readonly neighbourhood: Neighbourhood;
   readonly boot: BootDeps;
   readonly read: ReadDeps;
   readonly openUdp: OpenUdp;
@@ -57,7 +56,8 @@ export async function networkServices(deps: NetworkDeps): Promise<void> {
     ...(config.dhcp.mode === 'off' ? [] : [supervisor.keepUp('dhcp', () => dhcp(deps))]),
     supervisor.keepUp('tftp', () => tftp(deps)),
     supervisor.keepUp('http', () => http(deps)),
-    supervisor.keepUp('mdns', async () => mdns(deps)),
+    supervisor.keepUp('mdns', async () => publishNames({ ...deps, hardwareAddressOf })),
+    supervisor.keepUp('mdns-browser', async () => browseNames({ ...deps, hardwareAddressOf })),
   ]);
 }
 
@@ -133,39 +133,4 @@ async function http(deps: NetworkDeps) {
   });
   if (!server.ok) throw new Error(`port ${config.http.port}: ${server.error.detail}`);
   return server.value;
-}
-
-function mdns(deps: NetworkDeps) {
-  const { site, runner, changes, inherited, config } = deps;
-  const own = parseHostname(hostname().split('.', 1)[0]?.toLowerCase() ?? '');
-  const name = own.ok ? own.value : must(parseHostname('bramble'));
-  const records = () =>
-    masterRecords({
-      name,
-      address: site.address,
-      httpPort: config.http.port,
-      version: deps.version,
-      state: deps.supervisor.failing().size === 0 ? 'ready' : 'degraded',
-      boards: runner.fleet.all(),
-    });
-  const fd = inherited.get(5353);
-  const server = mdnsServer({
-    interfaceAddress: site.address,
-    subnet: site.subnet,
-    ...(fd !== undefined && { fd }),
-    clock: deps.clock,
-    random: deps.random,
-    log: deps.log.child({ service: 'mdns' }),
-    signal: deps.signal,
-    records: records(),
-  });
-  const unsubscribe = changes.subscribe(({ before, after }) => {
-    if (before?.name !== after?.name) server.update(records());
-  });
-  const unsubscribeServices = deps.supervisor.subscribe(() => server.update(records()));
-  const ended = server.closed.finally(() => {
-    unsubscribe();
-    unsubscribeServices();
-  });
-  return { closed: ended };
 }

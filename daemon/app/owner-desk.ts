@@ -13,6 +13,7 @@ import type { Store } from '../store/store.ts';
 import type { ClusterFacts } from './control-plane.ts';
 import type { EventFeed } from './event-feed.ts';
 import type { ImageDesk } from './images.ts';
+import type { Neighbourhood } from './names-service.ts';
 import type { Whereabouts } from './site.ts';
 import { statusView } from './status.ts';
 import { describeDevice, deviceView } from './views.ts';
@@ -28,6 +29,7 @@ export type OwnerDeskDeps = {
   readonly images: Pick<ImageDesk, 'count'>;
   readonly cluster: ClusterFacts;
   readonly whereabouts: Whereabouts;
+  readonly neighbourhood: Pick<Neighbourhood, 'strangers' | 'conflicts'>;
   /** 0 to 1 while the board installs. */
   readonly progressOf: (device: Device) => number | undefined;
   /** What is not up, with the reason. */
@@ -53,6 +55,8 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
       cluster: deps.cluster.now(),
       bases: await deps.images.count(),
       devices: runner.fleet.all(),
+      strangers: deps.neighbourhood.strangers(),
+      nameConflicts: deps.neighbourhood.conflicts,
       progressOf,
     });
 

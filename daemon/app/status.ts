@@ -1,7 +1,7 @@
 /** `GET /v1/status`, from what is in memory at this moment. Pure. */
 import type { Config } from '../../config/schema.ts';
 import type { Instant } from '../../config/values.ts';
-import type { MasterView, StatusView } from '../http/wire.ts';
+import type { MasterView, StatusView, StrangerView } from '../http/wire.ts';
 import type { Device } from '../lifecycle/device.ts';
 import { nextDeed } from '../lifecycle/explain.ts';
 import { isUndecided } from '../lifecycle/registry.ts';
@@ -20,6 +20,9 @@ export type StatusFacts = {
   readonly cluster: { readonly reachable: boolean; readonly detail: string };
   readonly bases: number;
   readonly devices: readonly Device[];
+  readonly strangers: readonly StrangerView[];
+  /** Names of ours that another host has. */
+  readonly nameConflicts: ReadonlyMap<string, string>;
   readonly progressOf: (device: Device) => number | undefined;
 };
 
@@ -30,6 +33,7 @@ export function statusView(facts: StatusFacts): StatusView {
     version: facts.version,
     master: masterView(facts),
     devices: facts.devices.map((device) => deviceView(device, facts.progressOf(device))),
+    strangers: facts.strangers,
   };
 }
 
@@ -59,6 +63,7 @@ function advice(facts: StatusFacts): readonly string[] {
     ...(waiting >= config.pending.max
       ? [`${waiting} boards wait for a decision: no other is taken in (pending.max)`]
       : []),
+    ...[...facts.nameConflicts].map(([name, theirs]) => `another host is called ${name} (${theirs}): rename it`),
     ...devices.map(nextDeed).filter((deed) => deed !== undefined),
   ];
 }

@@ -9,7 +9,11 @@ export type StatusView = {
   readonly version: string;
   readonly master: MasterView;
   readonly devices: readonly DeviceView[];
+  /** Raspberry Pis on this network that run a system of their own and are not ours, as they announce themselves. */
+  readonly strangers: readonly StrangerView[];
 };
+
+export type StrangerView = { readonly name: string; readonly address: string; readonly mac: string };
 
 export type MasterView = {
   readonly hostname: string;

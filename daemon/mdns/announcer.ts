@@ -15,11 +15,19 @@ const goodbye = millis(0);
 
 export const silentAnnouncer: Announcer = { records: [], again: undefined };
 
-/** From now on these and no others. The same records again are no news. */
-export function publish(announcer: Announcer, records: readonly MdnsRecord[], now: Instant): Announcement {
+/**
+ * From now on these and no others. The same records again are no news. No goodbye to what is `theirs`: another host has
+ * that name now, and would have to take it for a word against its own.
+ */
+export function publish(
+  announcer: Announcer,
+  records: readonly MdnsRecord[],
+  now: Instant,
+  theirs: (record: MdnsRecord) => boolean = () => false,
+): Announcement {
   const before = new Set(announcer.records.map(identity));
   const news = records.filter((record) => !before.has(identity(record)) && isAnnounced(record));
-  const gone = goodbyes(announcer.records, records);
+  const gone = goodbyes(announcer.records, records).filter((record) => !theirs(record));
   if (news.length === 0)
     return { announcer: { ...announcer, records, again: stillTrue(announcer, records) }, say: gone };
   const earlier = stillTrue(announcer, records)?.records ?? [];
@@ -30,6 +38,15 @@ export function publish(announcer: Announcer, records: readonly MdnsRecord[], no
 /** At `again.at` or later. */
 export function announceAgain(announcer: Announcer): Announcement {
   return { announcer: { ...announcer, again: undefined }, say: announcer.again?.records ?? [] };
+}
+
+/** Others were made to forget these; a second after we last spoke of them they hear them again (RFC 6762 6.6, 10.1). */
+export function remind(announcer: Announcer, records: readonly MdnsRecord[], now: Instant): Announcer {
+  const earlier = announcer.again?.records ?? [];
+  const known = new Set(earlier.map(identity));
+  const more = records.filter((record) => !known.has(identity(record)));
+  if (more.length === 0) return announcer;
+  return { ...announcer, again: { records: [...earlier, ...more], at: announcer.again?.at ?? after(now, pause) } };
 }
 
 /** The end: says goodbye to everything. */

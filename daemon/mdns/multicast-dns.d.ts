@@ -27,14 +27,16 @@ declare module 'multicast-dns' {
     interface MulticastDns extends EventEmitter {
       on(event: 'packet', listener: (packet: Packet, from: RemoteInfo) => void): this;
       on(event: 'error' | 'warning', listener: (error: Error) => void): this;
-      on(event: 'networkInterface', listener: () => void): this;
-      respond(packet: Packet, to: Destination | null, done: (error?: Error | null) => void): void;
+      on(event: 'ready', listener: () => void): this;
+      send(packet: Packet, to: Destination | null, done: (error?: Error | null) => void): void;
       destroy(done: () => void): void;
     }
     type Options = {
-      readonly interface: string;
-      readonly bind: string | false;
-      readonly socket?: Socket;
+      /** Whether it joins the group itself; it cannot be told later about another interface. */
+      readonly multicast: boolean;
+      /** Whether it binds the socket itself. */
+      readonly bind: false;
+      readonly socket: Socket;
     };
   }
 

@@ -14,12 +14,18 @@ export type MdnsQuestion = {
 export type MdnsMessage = {
   readonly id: number;
   readonly kind: 'query' | 'response';
+  /** The TC bit. Of a query: more known answers follow (RFC 6762 7.2). */
+  readonly truncated: boolean;
   readonly questions: readonly MdnsQuestion[];
   /** Of a query: what the asker knows already (RFC 6762 7.1). */
   readonly answers: readonly MdnsRecord[];
   /** Of a query: what a prober wants to become its own (RFC 6762 8.1). */
   readonly authorities: readonly MdnsRecord[];
+  readonly additionals: readonly MdnsRecord[];
 };
+
+/** RFC 1035 4.1.1. */
+const flags = { truncated: 0x0200, authoritative: 0x0400 };
 
 /** Quirk: dns-packet 5.6 leaves the QU bit in the class and then has no name for it. */
 const internet = { multicast: ['IN', 'ANY'], unicast: ['UNKNOWN_32769', 'UNKNOWN_33023'] };
@@ -29,9 +35,11 @@ export function readPacket(packet: Packet): MdnsMessage {
   return {
     id: packet.id ?? 0,
     kind: packet.type === 'response' ? 'response' : 'query',
+    truncated: ((packet.flags ?? 0) & flags.truncated) !== 0,
     questions: (packet.questions ?? []).flatMap(readQuestion),
     answers: (packet.answers ?? []).flatMap(readRecord),
     authorities: (packet.authorities ?? []).flatMap(readRecord),
+    additionals: (packet.additionals ?? []).flatMap(readRecord),
   };
 }
 
@@ -67,8 +75,46 @@ const isSrv = (data: unknown): data is { readonly target: string; readonly port:
 
 export const writeQuestion = ({ name, type }: MdnsQuestion): Question => ({ name, type, class: 'IN' });
 
+export function writeResponse(
+  answers: readonly MdnsRecord[],
+  { additionals = [], ...more }: Partial<Pick<MdnsMessage, 'id' | 'questions' | 'additionals'>> & WriteOptions = {},
+): Packet {
+  const write = (record: MdnsRecord): Answer => writeRecord(record, more);
+  return {
+    type: 'response',
+    flags: flags.authoritative,
+    ...(more.id !== undefined && { id: more.id }),
+    ...(more.questions !== undefined && { questions: more.questions.map(writeQuestion) }),
+    answers: answers.map(write),
+    additionals: additionals.map(write),
+  };
+}
+
+/**
+ * No QU bit: port 5353 may be shared with another program on this machine, and an answer by unicast would reach either of
+ * us (RFC 6762 15.1). In the authority section there is no cache-flush bit (10.2).
+ */
+export const writeQuery = (
+  questions: readonly MdnsQuestion[],
+  { answers = [], authorities = [], truncated = false }: Partial<MdnsMessage> = {},
+): Packet => ({
+  type: 'query',
+  flags: truncated ? flags.truncated : 0,
+  questions: questions.map(writeQuestion),
+  answers: answers.map((record) => writeRecord(record, { flush: false })),
+  authorities: authorities.map((record) => writeRecord(record, { flush: false })),
+});
+
+type WriteOptions = { readonly flush?: boolean };
+
+/** dns-packet would write labels of any length, and a packet that nobody can read. */
+export const isWritable = (name: string): boolean =>
+  name.length > 0 &&
+  Buffer.byteLength(name) < 254 &&
+  name.split('.').every((label) => label !== '' && Buffer.byteLength(label) < 64);
+
 /** The cache-flush bit goes on unique records only, and never to those who speak plain DNS (RFC 6762 6.7, 10.2). */
-export function writeRecord(record: MdnsRecord, { flush = true } = {}): Answer {
+export function writeRecord(record: MdnsRecord, { flush = true }: WriteOptions = {}): Answer {
   const { name, type } = record;
   const common = { name, type, class: 'IN', ttl: Math.ceil(record.ttl / 1000), flush: flush && record.unique };
   switch (record.type) {
@@ -102,6 +148,26 @@ export function packLots(records: readonly MdnsRecord[]): readonly (readonly Mdn
     room -= length;
   }
   return lots;
+}
+
+/** One question for each name, with all that is claimed for it in the same packet. */
+export function packProbes(
+  claims: readonly MdnsRecord[],
+): readonly { readonly questions: readonly MdnsQuestion[]; readonly authorities: readonly MdnsRecord[] }[] {
+  const byName = Map.groupBy(claims, ({ name }) => name.toLowerCase());
+  const probes: { questions: MdnsQuestion[]; authorities: MdnsRecord[] }[] = [];
+  let room = 0;
+  for (const [name, records] of byName) {
+    const length = name.length + 8 + records.reduce((sum, record) => sum + lengthOf(record), 0);
+    if (length > room) {
+      probes.push({ questions: [], authorities: [] });
+      room = payloadMax;
+    }
+    probes.at(-1)?.questions.push({ name, type: 'ANY', unicast: false });
+    probes.at(-1)?.authorities.push(...records);
+    room -= length;
+  }
+  return probes;
 }
 
 /** At most this many bytes: names are not compressed, `+ 32` is every fixed field together. */

@@ -1,45 +1,67 @@
 /** Which of our records answer a message, and how they must travel (RFC 6762 sections 5 to 7, 9). */
-import { type Instant, type Millis, millis, seconds, since } from '../../config/values.ts';
+
+import type { Instant } from '../../config/values.ts';
+import { type Ipv4, millis, seconds, since } from '../../config/values.ts';
+import type { SentAt } from './outbox.ts';
 import type { MdnsMessage, MdnsQuestion } from './packet.ts';
-import { identity, type MdnsRecord, sameName, setOf } from './records.ts';
+import { identity, isReverse, type MdnsRecord, ownerAddress, sameName, sameSet } from './records.ts';
+import type { Heard } from './truncated.ts';
 
 export type MdnsReply = {
   /** `legacy`: plain DNS clients, that asked from another port than 5353. */
   readonly to: 'multicast' | 'unicast' | 'legacy';
   /** Several may answer: wait 20 to 120 ms at random, so that not all speak at once (RFC 6762 section 6). */
   readonly shared: boolean;
+  /** Against another host that probes for a name of ours: at once, and more often than usual. */
+  readonly defence: boolean;
   readonly answers: readonly MdnsRecord[];
   /** What the asker will want next. */
   readonly additionals: readonly MdnsRecord[];
 };
+
+export type Sent = { readonly sentAt: SentAt; readonly now: Instant };
 
 const mdnsPort = 5353;
 /** RFC 6762 6.7: a plain DNS client hears no goodbyes. */
 const legacyTtlMax = seconds(10);
 
 /** At most one reply for each way of travelling; none when nothing of ours was asked, or all is known. */
-export function respond(query: MdnsMessage, fromPort: number, records: readonly MdnsRecord[]): readonly MdnsReply[] {
+export function respond(heard: Heard, records: readonly MdnsRecord[], sent: Sent): readonly MdnsReply[] {
+  const { message: query, from } = heard;
   if (query.kind !== 'query') return [];
-  const legacy = fromPort !== mdnsPort;
-  const claimed = rightlyClaimed(query.authorities, records);
-  const open = records.filter((record) => !claimed.has(record.name) && !knows(query.answers, record));
+  const claimed = rightlyClaimed(heard, records);
+  const open = records.filter((record) => !claimed.has(record.name.toLowerCase()) && !knows(query.answers, record));
   const answersTo = (wanted: (question: MdnsQuestion) => boolean): readonly MdnsRecord[] =>
     open.filter((record) => query.questions.some((question) => wanted(question) && asks(question, record)));
-  if (legacy) return reply('legacy', answersTo(() => true).map(shortLived), open.map(shortLived));
-  const multicast = answersTo((question) => !question.unicast);
-  const unicast = answersTo((question) => question.unicast).filter((record) => !multicast.includes(record));
-  return [...reply('multicast', multicast, open), ...reply('unicast', unicast, open)];
+  if (from.port !== mdnsPort) return reply('legacy', answersTo(() => true).map(shortLived), open.map(shortLived));
+  const probe = query.authorities.length > 0;
+  const toAll = new Set(answersTo((question) => !question.unicast));
+  const toOne: MdnsRecord[] = [];
+  for (const record of answersTo((question) => question.unicast)) {
+    // RFC 6762 5.4: what the others have not heard for long is told to all, but a prober gets what he asked for.
+    if (probe || toldLately(record, sent)) toOne.push(record);
+    else toAll.add(record);
+  }
+  const multicast = open.filter((record) => toAll.has(record));
+  const unicast = toOne.filter((record) => !toAll.has(record));
+  return [...reply('multicast', multicast, open, probe), ...reply('unicast', unicast, open, probe)];
 }
 
-function reply(to: MdnsReply['to'], answers: readonly MdnsRecord[], open: readonly MdnsRecord[]): readonly MdnsReply[] {
+function toldLately(record: MdnsRecord, { sentAt, now }: Sent): boolean {
+  const last = sentAt.get(identity(record));
+  return last !== undefined && since(last, now) < record.ttl / 4;
+}
+
+function reply(
+  to: MdnsReply['to'],
+  answers: readonly MdnsRecord[],
+  open: readonly MdnsRecord[],
+  defence = false,
+): readonly MdnsReply[] {
   if (answers.length === 0) return [];
   const given = new Set(answers.map(identity));
-  const additionals = open.filter((record) => {
-    if (given.has(identity(record)) || !answers.some((answer) => leadsTo(answer, record, open))) return false;
-    given.add(identity(record));
-    return true;
-  });
-  return [{ to, shared: answers.some((record) => !record.unique), answers, additionals }];
+  const additionals = followUps(answers, open).filter((record) => !given.has(identity(record)));
+  return [{ to, shared: answers.some((record) => !record.unique), defence, answers, additionals }];
 }
 
 const shortLived = (record: MdnsRecord): MdnsRecord => ({
@@ -55,28 +77,45 @@ function asks({ name, type }: MdnsQuestion, record: MdnsRecord): boolean {
 }
 
 /** Service → its place and text → its host's address; a host's address → that it has no other (RFC 6763 12.1, 12.2). */
-function leadsTo(answer: MdnsRecord, record: MdnsRecord, open: readonly MdnsRecord[]): boolean {
-  if (answer.type === 'A') return record.type === 'NSEC' && sameName(record.name, answer.name);
-  if (answer.type === 'SRV') return isAddress(record) && sameName(record.name, answer.target);
-  if (answer.type !== 'PTR' || answer.unique) return false;
-  const ofInstance = record.type === 'SRV' || record.type === 'TXT';
-  if (ofInstance) return sameName(record.name, answer.target);
-  return open.some((srv) => srv.type === 'SRV' && sameName(srv.name, answer.target) && leadsTo(srv, record, open));
+function followUps(answers: readonly MdnsRecord[], open: readonly MdnsRecord[]): readonly MdnsRecord[] {
+  const instances = new Set<string>();
+  const hosts = new Set<string>();
+  const addresses = new Set<string>();
+  for (const answer of answers) {
+    if (answer.type === 'PTR' && !answer.unique) instances.add(answer.target.toLowerCase());
+    if (answer.type === 'SRV') hosts.add(answer.target.toLowerCase());
+    if (answer.type === 'A') addresses.add(answer.name.toLowerCase());
+  }
+  for (const record of open) {
+    if (record.type === 'SRV' && instances.has(record.name.toLowerCase())) hosts.add(record.target.toLowerCase());
+  }
+  return open.filter((record) => {
+    const name = record.name.toLowerCase();
+    if (record.type === 'A') return hosts.has(name);
+    if (record.type === 'NSEC') return hosts.has(name) || instances.has(name) || addresses.has(name);
+    return record.type !== 'PTR' && instances.has(name);
+  });
 }
-
-const isAddress = (record: MdnsRecord): boolean => record.type === 'A' || record.type === 'NSEC';
 
 /** RFC 6762 7.1: at half its life or more, it need not be told again. */
 const knows = (answers: readonly MdnsRecord[], record: MdnsRecord): boolean =>
-  answers.some((known) => known.ttl >= record.ttl / 2 && identity(known) === identity(record));
+  answers.some(
+    (known) => known.ttl >= record.ttl / 2 && sameSet(known, record) && identity(known) === identity(record),
+  );
 
 /**
  * A board that probes for its own name with the address that we gave it is right. Silence about the whole name: any
- * answer at all would make it rename itself (RFC 6762 8.1).
+ * answer at all would make it rename itself (RFC 6762 8.1). In lower case.
  */
-function rightlyClaimed(authorities: readonly MdnsRecord[], records: readonly MdnsRecord[]): ReadonlySet<string> {
-  const claims = new Set(authorities.map(identity));
-  return new Set(records.filter((record) => claims.has(identity(record))).map(({ name }) => name));
+export function rightlyClaimed({ message, from }: Heard, records: readonly MdnsRecord[]): ReadonlySet<string> {
+  const right = new Set<string>();
+  for (const claim of message.authorities) {
+    const name = claim.name.toLowerCase();
+    if (right.has(name)) continue;
+    const same = records.some((record) => sameName(record.name, name) && identity(record) === identity(claim));
+    if (same || ownerAddress(name, records) === from.address) right.add(name);
+  }
+  return right;
 }
 
 /**
@@ -86,28 +125,37 @@ function rightlyClaimed(authorities: readonly MdnsRecord[], records: readonly Md
 export const forgotten = (response: MdnsMessage, records: readonly MdnsRecord[]): readonly MdnsRecord[] =>
   response.kind === 'response'
     ? records.filter((record) =>
-        response.answers.some((heard) => heard.ttl < record.ttl / 2 && identity(heard) === identity(record)),
+        response.answers.some(
+          (heard) => heard.ttl < record.ttl / 2 && sameSet(heard, record) && identity(heard) === identity(record),
+        ),
       )
     : [];
 
-/** What others say of names that are only ours, different from what we say (RFC 6762 section 9). */
-export const conflicting = (response: MdnsMessage, records: readonly MdnsRecord[]): readonly MdnsRecord[] =>
-  response.kind === 'response'
-    ? response.answers.filter((heard) => {
-        const ours = records.filter((record) => record.unique && setOf(record) === setOf(heard));
-        return heard.ttl > 0 && ours.length > 0 && !ours.some((record) => identity(record) === identity(heard));
-      })
-    : [];
+export type Contradiction = {
+  readonly theirs: MdnsRecord;
+  /** The host itself speaks of its own name or services: whatever it says is right. */
+  readonly byOwner: boolean;
+};
 
-/** RFC 6762 section 6: not the same record twice within a second. `sentAt` is by `identity`. */
-export function notJustSent(
-  records: readonly MdnsRecord[],
-  sentAt: ReadonlyMap<string, Instant>,
-  now: Instant,
-): readonly MdnsRecord[] {
-  return records.filter((record) => {
-    const sent = sentAt.get(identity(record));
-    const age: Millis = sent === undefined ? seconds(1) : since(sent, now);
-    return age < 0 || age >= seconds(1);
-  });
+/**
+ * What others say of names that are only ours, and we do not say (RFC 6762 section 9), or, in a query, want to say. One
+ * for each name. A host with several addresses may name ours among them: then all is well.
+ */
+export function contradictions({ message, from }: Heard, records: readonly MdnsRecord[]): readonly Contradiction[] {
+  const said = message.kind === 'response' ? [...message.answers, ...message.additionals] : message.authorities;
+  const heard = said.filter(({ ttl }) => ttl > 0);
+  const found = new Map<string, Contradiction>();
+  for (const theirs of heard) {
+    const name = theirs.name.toLowerCase();
+    const ours = records.filter((record) => record.unique && sameSet(record, theirs));
+    if (found.has(name) || ours.length === 0) continue;
+    const set = heard.filter((record) => sameSet(record, theirs)).map(identity);
+    if (ours.some((record) => set.includes(identity(record)))) continue;
+    found.set(name, { theirs, byOwner: isOwner(from.address, theirs, records) });
+  }
+  return [...found.values()];
 }
+
+/** Which name an address has backwards is for its host to say, and nothing to fight for. */
+const isOwner = (from: Ipv4, theirs: MdnsRecord, records: readonly MdnsRecord[]): boolean =>
+  isReverse(theirs.name) || ownerAddress(theirs.name, records) === from;

@@ -1,184 +1,250 @@
-/** The mDNS responder on one interface: packets by multicast-dns, everything that is decided in the files beside it. */
-import { createSocket } from 'node:dgram';
-import multicastDns, { type Destination, type MulticastDns, type Packet } from 'multicast-dns';
+/** The mDNS responder on one interface: everything that is decided is in the files beside it. */
+import type { Packet } from 'multicast-dns';
+import { type Instant, type Ipv4, inSubnet, type Millis, millis, type Subnet, seconds } from '../../config/values.ts';
+import type { Clock, Endpoint, Log, Random } from '../ports.ts';
+import { createAlarm, earliest } from './alarm.ts';
+import { remind, withdraw } from './announcer.ts';
+import { nextClaim, probeDelayMax } from './claims.ts';
+import { type ConflictListeners, tellNames } from './conflicts.ts';
+import type { OpenMdnsLink } from './link.ts';
 import {
-  type Instant,
-  type Ipv4,
-  inSubnet,
-  type Millis,
-  millis,
-  parseIpv4,
-  type Subnet,
-  since,
-} from '../../config/values.ts';
-import type { Clock, Log, Random } from '../ports.ts';
-import { type Announcement, announceAgain, publish, silentAnnouncer, withdraw } from './announcer.ts';
-import { type MdnsMessage, type MdnsQuestion, packLots, readPacket, writeQuestion, writeRecord } from './packet.ts';
+  currentRecords,
+  hearProbe,
+  hearResponse,
+  heldRecords,
+  type NamesStep,
+  noNames,
+  restart,
+  tick,
+  wantRecords,
+} from './names.ts';
+import { type Delayed, delay, notJustSent, sharedDelay, spacing, withoutSaid } from './outbox.ts';
+import { type MdnsQuestion, packLots, packProbes, readPacket, writeQuery, writeResponse } from './packet.ts';
 import { identity, type MdnsRecord, sameName } from './records.ts';
-import { conflicting, forgotten, type MdnsReply, notJustSent, respond } from './responder.ts';
+import { forgotten, type MdnsReply, respond } from './responder.ts';
+import { openMdnsLink } from './server-link.ts';
+import { dueQueries, type Heard, nextQuery, takeQuery, truncatedDelay, type Waiting } from './truncated.ts';
 
-export type MdnsServerDeps = {
+export type MdnsPlace = {
   readonly interfaceAddress: Ipv4;
   /**
    * Of that interface. A socket on 0.0.0.0 hears the groups that other programs joined on other interfaces, too; what comes
    * from outside is dropped.
    */
   readonly subnet?: Subnet;
-  /** A socket on port 5353 that a launcher bound to the device. */
-  readonly fd?: number;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  /** Its end says goodbye to everything. */
-  readonly signal: AbortSignal;
-  readonly records: readonly MdnsRecord[];
 };
 
+export type MdnsServerDeps = MdnsPlace &
+  ConflictListeners & {
+    /** A socket on port 5353 that a launcher bound to the device. */
+    readonly fd?: number;
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly log: Log;
+    /** Its end says goodbye to everything. */
+    readonly signal: AbortSignal;
+    readonly records: readonly MdnsRecord[];
+    /** For tests. */
+    readonly openLink?: OpenMdnsLink;
+  };
+
 export type MdnsServer = {
-  /** All records from now on; the difference is announced. The same ones again cost nothing. */
+  /** All records from now on; the difference is probed for and announced. The same ones again cost nothing. */
   readonly update: (records: readonly MdnsRecord[]) => void;
+  /** The interface has another address, or another interface has to be used. Everything is probed for and announced anew. */
+  readonly move: (place: MdnsPlace, records: readonly MdnsRecord[]) => void;
+  /** The interface was away: joins the group again and starts over. (A device that came back is found within 5 s anyway.) */
+  readonly rejoin: () => void;
   /** Settles once `signal` was aborted, the goodbyes are out and the socket is closed. Never rejects. */
   readonly closed: Promise<void>;
 };
 
+const membershipCheck = seconds(5);
+
 /**
- * Port 5353 is shared with avahi, if it runs. If it cannot be bound, that is a warning: names then do not resolve, all
- * else works. We do not probe before the first announcement, and a conflict is logged, not fought over.
+ * Port 5353 may be shared. If it cannot be bound, that is a warning: names then do not resolve, all else works. Names are
+ * probed for before they are used (about 0.9 s), and left to whoever has them.
  */
 export function mdnsServer(deps: MdnsServerDeps): MdnsServer {
   const { clock, log, signal } = deps;
-  const { link, start } = openLink(deps);
-  const sentAt = new Map<string, Instant>();
-  let announcer = silentAnnouncer;
+  let place: MdnsPlace = deps;
+  let names = noNames(place.interfaceAddress);
   let wanted = deps.records;
+  let view = { claims: names.claims, wanted: names.wanted, renames: names.renames, records: heldRecords(names) };
   let joined = false;
-  let usable = true;
   let warned = false;
+  let waiting: readonly Waiting[] = [];
+  let delayed: Delayed | undefined;
+  const sentAt = new Map<string, Instant>();
+  const alarm = createAlarm({ clock, log, signal, onDue });
+  const link = (deps.openLink ?? openMdnsLink)({
+    ...(deps.fd !== undefined && { fd: deps.fd }),
+    bind: '0.0.0.0',
+    log,
+    onReady: () => void keepJoined(),
+    onFailed: (cause) => log.warn('mDNS is off', { address: place.interfaceAddress, cause }),
+    onPacket: receive,
+  });
 
-  link.on('error', (cause) => {
-    usable = false;
-    log.warn('mDNS is off', { address: deps.interfaceAddress, cause });
-  });
-  link.on('warning', (cause) => {
-    // Malformed packets; and before we are in: the group cannot be joined yet, which is tried every five seconds.
-    if (joined || warned) log.debug('mDNS warning', { detail: cause.message });
-    else log.warn('mDNS cannot join its group yet', { address: deps.interfaceAddress, detail: cause.message });
-    warned = !joined;
-  });
-  link.on('networkInterface', () => {
-    joined = true;
-    log.info('mDNS is on', { address: deps.interfaceAddress });
-    update(wanted);
-  });
-  link.on('packet', (packet, from) => {
-    try {
-      receive(packet, { address: from.address, port: from.port });
-    } catch (cause) {
-      log.error('mDNS packet not handled', { from: from.address, cause });
+  /** An interface that was removed and came back has lost the membership. */
+  async function keepJoined(): Promise<void> {
+    while (!signal.aborted) {
+      join();
+      await clock.sleep(membershipCheck, signal).catch(() => undefined);
     }
-  });
+  }
+
+  function join(): void {
+    const address = place.interfaceAddress;
+    const result = link.join(address);
+    if (result === 'unable') {
+      if (joined || !warned) log.warn('mDNS cannot join its group', { address });
+      warned = true;
+      joined = false;
+    } else if (result === 'joined' || !joined) {
+      joined = true;
+      warned = false;
+      log.info('mDNS is on', { address });
+      names = restart(names, address, alarm.now(), probeDelay());
+      carryOut(wantRecords(names, wanted, alarm.now(), probeDelay()));
+    }
+  }
 
   function update(records: readonly MdnsRecord[]): void {
     wanted = records;
     const still = new Set(records.map(identity));
     for (const old of sentAt.keys()) if (!still.has(old)) sentAt.delete(old);
-    if (joined && !signal.aborted) carryOut(publish(announcer, records, clock.now()));
+    if (joined && !signal.aborted) carryOut(wantRecords(names, records, alarm.now(), probeDelay()));
   }
 
-  function carryOut(announcement: Announcement): void {
-    const before = announcer.again;
-    announcer = announcement.announcer;
-    void multicast(announcement.say);
-    const { again } = announcer;
-    if (again === undefined || again === before) return;
-    later(since(clock.now(), again.at), () => {
-      if (announcer.again === again) carryOut(announceAgain(announcer));
-    });
+  function move(next: MdnsPlace, records: readonly MdnsRecord[]): void {
+    // What is no more is taken back while we can still be heard where it was said.
+    update(records);
+    link.leave(place.interfaceAddress);
+    place = next;
+    rejoin();
   }
 
-  function receive(packet: Packet, from: Destination): void {
-    const address = parseIpv4(from.address);
-    // Nothing can be sent to port 0, and trying would throw where nobody catches.
-    if (!joined || signal.aborted || !address.ok || from.port === 0) return;
+  function rejoin(): void {
+    if (signal.aborted) return;
+    link.leave(place.interfaceAddress);
+    joined = false;
+    join();
+  }
+
+  function onDue(): void {
+    const now = alarm.now();
+    carryOut(tick(names, now));
+    const queries = dueQueries(waiting, now);
+    waiting = queries.waiting;
+    for (const heard of queries.due) answer(heard);
+    if (delayed !== undefined && delayed.at <= now) {
+      const { answers, additionals } = delayed;
+      delayed = undefined;
+      say(notJustSent(answers, sentAt, now), additionals);
+    }
+    arm();
+  }
+
+  function arm(): void {
+    const due = [nextClaim(names.claims), names.announcer.again?.at, nextQuery(waiting), delayed?.at];
+    alarm.set(joined ? earliest(due) : undefined);
+  }
+
+  function carryOut(step: NamesStep): void {
+    names = step.names;
+    for (const { questions, authorities } of packProbes(step.probe)) {
+      void link.send(writeQuery(questions, { authorities }), null);
+    }
+    say(step.say);
+    for (const event of step.events) tellNames(event, deps);
+    arm();
+  }
+
+  function receive(packet: Packet, from: Endpoint): void {
+    if (!joined || signal.aborted) return;
     // RFC 6762 section 11.
-    if (deps.subnet !== undefined && !inSubnet(deps.subnet, address.value)) return;
+    if (place.subnet !== undefined && !inSubnet(place.subnet, from.address)) return;
     const message = readPacket(packet);
+    const heard: Heard = { message, from };
+    const now = alarm.now();
     if (message.kind === 'query') {
-      for (const reply of respond(message, from.port, announcer.records)) send(reply, message, from);
-      return;
+      if (from.address !== place.interfaceAddress) carryOut(hearProbe(names, heard, now));
+      const taken = takeQuery(waiting, heard, now, truncatedDelay(chance()));
+      waiting = taken.waiting;
+      if (taken.open !== undefined) answer(taken.open);
+    } else if (from.address !== place.interfaceAddress && from.port === mdnsPort) {
+      // RFC 6762 section 6: responses come from port 5353, others are no mDNS.
+      delayed = withoutSaid(delayed, message);
+      carryOut(hearResponse(names, heard, now));
+      const again = forgotten(message, held());
+      const soon = notJustSent(again, sentAt, now);
+      say(soon);
+      names = {
+        ...names,
+        announcer: remind(
+          names.announcer,
+          again.filter((record) => !soon.includes(record)),
+          now,
+        ),
+      };
     }
-    if (address.value === deps.interfaceAddress) return;
-    for (const heard of conflicting(message, announcer.records)) {
-      log.warn('somebody else answers for a name of ours', { name: heard.name, type: heard.type, from: from.address });
-    }
-    const again = forgotten(message, announcer.records);
-    if (again.length > 0) void multicast(notJustSent(again, sentAt, clock.now()));
+    arm();
   }
 
-  function send(reply: MdnsReply, query: MdnsMessage, from: Destination): void {
+  function answer(heard: Heard): void {
+    const now = alarm.now();
+    for (const reply of respond(heard, held(), { sentAt, now })) send(reply, heard, now);
+  }
+
+  /** Worked out anew only when something has changed: anybody may ask as often as he likes. */
+  function held(): readonly MdnsRecord[] {
+    const { claims, wanted: all, renames } = names;
+    if (view.claims !== claims || view.wanted !== all || view.renames !== renames) {
+      view = { claims, wanted: all, renames, records: heldRecords(names) };
+    }
+    return view.records;
+  }
+
+  function send(reply: MdnsReply, { message, from }: Heard, now: Instant): void {
+    const { answers, additionals } = reply;
     if (reply.to === 'multicast') {
-      const speak = (): void => void multicast(notJustSent(reply.answers, sentAt, clock.now()), reply.additionals);
-      if (reply.shared) later(millis(20 + ((deps.random.bytes(1)[0] ?? 0) * 100) / 255), speak);
-      else speak();
+      if (reply.shared && !reply.defence) delayed = delay(delayed, reply, now, sharedDelay(chance()));
+      else say(notJustSent(answers, sentAt, now, reply.defence ? spacing.defence : spacing.usual), additionals);
       return;
     }
-    const flush = reply.to !== 'legacy';
-    const write = (record: MdnsRecord) => writeRecord(record, { flush });
     // RFC 6762 6.7: plain DNS wants its id back, and its question. Only those with a name of ours: they can be encoded.
-    const echo = flush ? {} : { id: query.id, questions: query.questions.filter(isOurs).map(writeQuestion) };
-    void transmit({ ...echo, answers: reply.answers.map(write), additionals: reply.additionals.map(write) }, from);
+    const echo =
+      reply.to === 'legacy' ? { id: message.id, questions: message.questions.filter(isOurs), flush: false } : {};
+    void link.send(writeResponse(answers, { additionals, ...echo }), from);
   }
 
-  const isOurs = ({ name }: MdnsQuestion): boolean => announcer.records.some((record) => sameName(record.name, name));
+  const isOurs = ({ name }: MdnsQuestion): boolean =>
+    currentRecords(names).some((record) => sameName(record.name, name));
 
-  async function multicast(answers: readonly MdnsRecord[], additionals: readonly MdnsRecord[] = []): Promise<void> {
-    for (const record of answers) sentAt.set(identity(record), clock.now());
-    const lots = packLots(answers);
+  function say(answers: readonly MdnsRecord[], additionals: readonly MdnsRecord[] = []): void {
+    void sayAll(answers, additionals);
+  }
+
+  async function sayAll(answers: readonly MdnsRecord[], additionals: readonly MdnsRecord[] = []): Promise<void> {
+    for (const record of answers) sentAt.set(identity(record), alarm.now());
     const more = packLots([...answers, ...additionals]).length === 1 ? additionals : [];
-    const write = (record: MdnsRecord) => writeRecord(record);
-    await Promise.all(lots.map((lot) => transmit({ answers: lot.map(write), additionals: more.map(write) }, null)));
+    const packets = packLots(answers).map((lot) => writeResponse(lot, { additionals: more }));
+    await Promise.all(packets.map((packet) => link.send(packet, null)));
   }
 
-  function transmit(packet: Packet, to: Destination | null): Promise<void> {
-    return new Promise((resolve) => {
-      link.respond(packet, to, (cause) => {
-        if (cause != null) log.debug('mDNS packet not sent', { to: to?.address, cause });
-        resolve();
-      });
-    });
-  }
-
-  function later(wait: Millis, then: () => void): void {
-    // It rejects for one reason only: the end.
-    clock.sleep(wait, signal).then(then, () => undefined);
-  }
+  const chance = (): number => (deps.random.bytes(1)[0] ?? 0) / 255;
+  const probeDelay = (): Millis => millis(chance() * probeDelayMax);
 
   const closed = Promise.withResolvers<void>();
   async function close(): Promise<void> {
-    if (joined && usable) await multicast(withdraw(announcer).say);
-    try {
-      link.destroy(closed.resolve);
-    } catch {
-      // It was never open.
-      closed.resolve();
-    }
+    if (joined) await sayAll(withdraw(names.announcer).say);
+    await link.close();
+    closed.resolve();
   }
   signal.addEventListener('abort', () => void close(), { once: true });
   if (signal.aborted) void close();
-  else start();
-  return { update, closed: closed.promise };
+  return { update, move, rejoin, closed: closed.promise };
 }
 
-/** `start` comes after the listeners: binding a descriptor emits at once. */
-function openLink({ interfaceAddress, fd }: MdnsServerDeps): {
-  readonly link: MulticastDns;
-  readonly start: () => void;
-} {
-  // Quirk: multicast-dns 7.2 given the interface only binds to its address and hears no multicast.
-  if (fd === undefined) {
-    return { link: multicastDns({ interface: interfaceAddress, bind: '0.0.0.0' }), start: () => undefined };
-  }
-  const socket = createSocket({ type: 'udp4', reuseAddr: true });
-  const link = multicastDns({ interface: interfaceAddress, bind: false, socket });
-  return { link, start: () => socket.bind({ fd }) };
-}
+const mdnsPort = 5353;

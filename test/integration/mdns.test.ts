@@ -6,7 +6,8 @@ import { type Host, type Lan, makeLan, runPrefix } from '../support/netns.ts';
 import type { Running } from '../support/program.ts';
 
 const fixture = fileURLToPath(new URL('./mdns-fixture.ts', import.meta.url));
-const boards = ['worker-kube1=10.77.0.11', 'worker-kube2=10.77.0.12'];
+const launcher = fileURLToPath(new URL('../../daemon/launcher', import.meta.url));
+const boards = ['worker-kube1=10.77.0.11+ssh', 'worker-kube2=10.77.0.12'];
 
 async function startLan(t: ExecutionContext): Promise<Lan> {
   const lan = await makeLan({ prefix: runPrefix(), signal: new AbortController().signal });
@@ -14,37 +15,48 @@ async function startLan(t: ExecutionContext): Promise<Lan> {
   return lan;
 }
 
-async function startMaster(lan: Lan): Promise<{ readonly host: Host; readonly responder: Running }> {
+async function startMaster(
+  lan: Lan,
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ readonly host: Host; readonly responder: Running }> {
   const host = await lan.addHost({ name: 'master', address: '10.77.0.1/24' });
-  const responder = host.spawn([process.execPath, fixture, '10.77.0.1', '24', ...boards]);
+  const responder = host.spawn([process.execPath, fixture, '10.77.0.1', '24', ...boards], { env });
   await responder.waitFor(/mDNS is on/, 60_000);
   return { host, responder };
 }
 
-/** Its own bus, as every machine has one. */
+/** Its own bus, as every machine has one. `$1`: whether it calls itself a workstation; `$2`: the text of its SSH service. */
 const avahiScript = `
 mkdir -p /run/dbus /run/avahi-daemon; rm -rf /etc/avahi/services/*
+[ -z "$2" ] || echo "<?xml version='1.0' standalone='no'?><!DOCTYPE service-group SYSTEM 'avahi-service.dtd'>
+<service-group><name replace-wildcards='yes'>%h</name><service><type>_ssh._tcp</type><port>22</port>
+<txt-record>$2</txt-record></service></service-group>" > /etc/avahi/services/ssh.service
 printf '[server]\\nuse-ipv4=yes\\nuse-ipv6=no\\nallow-interfaces=eth0\\nenable-dbus=yes\\n[publish]\\npublish-hinfo=no\\n' > /run/avahi.conf
+printf "publish-workstation=$1\\n" >> /run/avahi.conf
 dbus-daemon --system --nofork --nopidfile & bus=$!
 until [ -S /run/dbus/system_bus_socket ]; do sleep .05; done
-avahi-daemon -f /run/avahi.conf --no-drop-root --no-chroot --no-rlimits & avahi=$!
-trap 'kill $avahi; wait $avahi; kill $bus' TERM
-wait $avahi`;
+trap 'kill $avahi; wait $avahi; kill $bus; exit' TERM
+# SIGUSR1: avahi alone is stopped, SIGUSR2: and started again.
+start() { avahi-daemon -f /run/avahi.conf --no-drop-root --no-chroot --no-rlimits & avahi=$!; }
+trap 'kill $avahi' USR1
+trap start USR2
+start
+while :; do wait; done`;
 
 type Avahi = {
   readonly daemon: Running;
   readonly run: (...command: readonly string[]) => Promise<string>;
-  readonly watch: (...command: readonly string[]) => Running;
+  readonly watch: (command: readonly string[], env?: Readonly<Record<string, string>>) => Running;
 };
 
-async function startAvahi(host: Host): Promise<Avahi> {
-  const daemon = host.inside.spawn(['bash', '-c', avahiScript]);
+async function startAvahi(host: Host, { workstation = 'no', ssh = '' } = {}): Promise<Avahi> {
+  const daemon = host.inside.spawn(['bash', '-c', avahiScript, 'avahi', workstation, ssh]);
   await daemon.waitFor(/Server startup complete/, 60_000);
   const enter = (command: readonly string[]): string[] => ['nsenter', '-t', `${daemon.pid}`, '-m', '-u', ...command];
   return {
     daemon,
     run: async (...command) => (await host.exec(enter(command))).stdout,
-    watch: (...command) => host.spawn(enter(command)),
+    watch: (command, env = {}) => host.spawn(enter(command), { env }),
   };
 }
 
@@ -69,7 +81,11 @@ test('avahi resolves boards that are switched off, finds the service, and hears 
   t.regex(found, /"version=0\.1\.0"/);
   t.regex(found, /"state=ready"/);
 
-  const browser = desk.watch('avahi-browse', '-p', '_bramble._tcp');
+  const remote = await desk.run('avahi-browse', '-rtp', '_ssh._tcp');
+  t.regex(remote, /^=;eth0;IPv4;worker-kube1;SSH Remote Terminal;local;worker-kube1\.local;10\.77\.0\.11;22;/m);
+  t.notRegex(remote, /kube2/);
+
+  const browser = desk.watch(['avahi-browse', '-p', '_bramble._tcp']);
   await browser.waitFor(/^\+;eth0;IPv4;master;/m);
   process.kill(responder.pid, 'SIGUSR2');
   t.true(await eventually(async () => (await resolve('worker-kube2.local')) === ''));
@@ -94,7 +110,152 @@ test('a board with its own avahi keeps its name, beside an avahi on the master; 
   await board.daemon.kill();
   t.is(await resolve(), 'worker-kube1.local\t10.77.0.11\n');
   t.notRegex(board.daemon.stderr() + masterAvahi.daemon.stderr(), /conflict/i);
-  t.notRegex(responder.stderr(), /somebody else answers/);
+  t.notRegex(responder.stderr(), /another host has/);
+});
+
+test("another machine has a board's name: silence until it is gone; the master's own name gets a number", async (t) => {
+  const lan = await startLan(t);
+  const other = await startAvahi(await lan.addHost({ name: 'worker-kube1', address: '10.77.0.99/24' }));
+  const namesake = await startAvahi(await lan.addHost({ name: 'master', address: '10.77.0.98/24' }));
+  const host = await lan.addHost({ name: 'head', address: '10.77.0.1/24' });
+  const responder = host.spawn([process.execPath, fixture, '10.77.0.1', '24', ...boards]);
+  const desk = await startAvahi(await lan.addHost({ name: 'desk', address: '10.77.0.50/24' }));
+  const resolve = (name: string): Promise<string> => desk.run('avahi-resolve', '-4', '-n', name);
+
+  await responder.waitFor(/another host has a name of ours.*worker-kube1\.local.*10\.77\.0\.99/, 60_000);
+  await responder.waitFor(/another host has a name of ours.*"master\.local".*10\.77\.0\.98.*master-2\.local/, 60_000);
+  t.true(await eventually(async () => (await resolve('master-2.local')) === 'master-2.local\t10.77.0.1\n'));
+  t.is(await resolve('master.local'), 'master.local\t10.77.0.98\n');
+  t.is(await resolve('worker-kube1.local'), 'worker-kube1.local\t10.77.0.99\n');
+  t.is(await resolve('worker-kube2.local'), 'worker-kube2.local\t10.77.0.12\n');
+  t.regex(await desk.run('avahi-browse', '-rtp', '_bramble._tcp'), /;master-2\.local;10\.77\.0\.1;8067;/);
+  t.notRegex(other.daemon.stderr() + namesake.daemon.stderr(), /conflict/i);
+
+  await other.daemon.kill();
+  await responder.waitFor(/a name is free again.*worker-kube1\.local/, 60_000);
+  t.true(await eventually(async () => (await resolve('worker-kube1.local')) === 'worker-kube1.local\t10.77.0.11\n'));
+});
+
+test('a machine that comes later and wants a name of ours has to take another', async (t) => {
+  const lan = await startLan(t);
+  const { responder } = await startMaster(lan);
+  const desk = await startAvahi(await lan.addHost({ name: 'desk', address: '10.77.0.50/24' }));
+  const resolve = (): Promise<string> => desk.run('avahi-resolve', '-4', '-n', 'worker-kube2.local');
+  t.true(await eventually(async () => (await resolve()) === 'worker-kube2.local\t10.77.0.12\n'));
+  const late = await startAvahi(await lan.addHost({ name: 'worker-kube2', address: '10.77.0.97/24' }));
+  t.regex(late.daemon.stderr(), /Host name is worker-kube2-2\.local/);
+  t.is(await resolve(), 'worker-kube2.local\t10.77.0.12\n');
+  t.notRegex(responder.stderr(), /another host has/);
+});
+
+test('a board that offers SSH itself, with a text of its own, is left alone; when it goes, its service stays', async (t) => {
+  const lan = await startLan(t);
+  const { responder } = await startMaster(lan);
+  const desk = await startAvahi(await lan.addHost({ name: 'desk', address: '10.77.0.50/24' }));
+  const browse = (): Promise<string> => desk.run('avahi-browse', '-rtp', '_ssh._tcp');
+  t.true(await eventually(async () => (await browse()).includes(';22;')));
+  const board = await startAvahi(await lan.addHost({ name: 'worker-kube1', address: '10.77.0.11/24' }), {
+    ssh: 'serial=abcd',
+  });
+  await board.daemon.waitFor(/Service "worker-kube1" .* successfully established/, 60_000);
+  t.true(await eventually(async () => (await browse()).includes('"serial=abcd"')));
+  t.notRegex(board.daemon.stderr(), /conflict|collision|#2/i);
+  t.notRegex(responder.stderr(), /another host has/);
+  await board.daemon.kill();
+  t.true(
+    await eventually(async () => /;worker-kube1\.local;10\.77\.0\.11;22;$/m.test(await browse())),
+    responder.stderr(),
+  );
+});
+
+test('machines that come up by themselves are seen, with their hardware address if they tell it, and when they go', async (t) => {
+  const lan = await startLan(t);
+  const early = await startAvahi(
+    await lan.addHost({ name: 'raspberrypi', mac: 'dc:a6:32:01:02:03', address: '10.77.0.60/24' }),
+    { workstation: 'yes' },
+  );
+  const { responder } = await startMaster(lan, { MDNS_BROWSE: 'yes' });
+  await responder.waitFor(/^seen raspberrypi 10\.77\.0\.60 dc:a6:32:01:02:03 -$/m, 60_000);
+  const late = await startAvahi(await lan.addHost({ name: 'pi-late', address: '10.77.0.61/24' }), { ssh: 'a=b' });
+  await responder.waitFor(/^seen pi-late 10\.77\.0\.61 - ssh$/m, 60_000);
+  t.notRegex(responder.stderr(), /^seen (master|worker)/m);
+  await early.daemon.kill();
+  await responder.waitFor(/^gone raspberrypi 10\.77\.0\.60 /m, 60_000);
+  await late.daemon.kill();
+  await responder.waitFor(/^gone pi-late 10\.77\.0\.61 /m, 60_000);
+  t.pass();
+});
+
+test('an interface that was removed and comes back', async (t) => {
+  const lan = await startLan(t);
+  const { host, responder } = await startMaster(lan);
+  const desk = await startAvahi(await lan.addHost({ name: 'desk', address: '10.77.0.50/24' }));
+  const resolve = (): Promise<string> => desk.run('avahi-resolve', '-4', '-n', 'worker-kube1.local');
+  t.true(await eventually(async () => (await resolve()) !== ''));
+  await host.exec(['ip', 'link', 'del', 'eth0']);
+  await responder.waitFor(/mDNS cannot join its group/, 60_000);
+  await lan.addHost({ name: 'master', address: '10.77.0.1/24', into: host });
+  await responder.waitFor(/mDNS is on[\s\S]*mDNS is on/, 60_000);
+  await desk.daemon.kill();
+  const other = await startAvahi(await lan.addHost({ name: 'desk2', address: '10.77.0.51/24' }));
+  const again = (): Promise<string> => other.run('avahi-resolve', '-4', '-n', 'worker-kube1.local');
+  t.true(await eventually(async () => (await again()) === 'worker-kube1.local\t10.77.0.11\n'));
+});
+
+test('with a socket of the launcher, and another address of the master', async (t) => {
+  const lan = await startLan(t);
+  const host = await lan.addHost({ name: 'master', address: '10.77.0.1/24' });
+  const env = { MDNS_FD: '3', MDNS_MOVE: '10.77.0.2' };
+  const command = [launcher, 'eth0', 'udp:5353', '--', process.execPath, fixture, '10.77.0.1', '24', ...boards];
+  const responder = host.spawn(command, { env });
+  await responder.waitFor(/mDNS is on/, 60_000);
+  const desk = await startAvahi(await lan.addHost({ name: 'desk', address: '10.77.0.50/24' }));
+  const resolve = (): Promise<string> => desk.run('avahi-resolve', '-4', '-n', 'master.local');
+  t.true(await eventually(async () => (await resolve()) === 'master.local\t10.77.0.1\n'));
+  await host.exec(['ip', 'addr', 'del', '10.77.0.1/24', 'dev', 'eth0']);
+  await host.exec(['ip', 'addr', 'add', '10.77.0.2/24', 'dev', 'eth0']);
+  process.kill(responder.pid, 'SIGUSR1');
+  t.true(await eventually(async () => (await resolve()) === 'master.local\t10.77.0.2\n'), responder.stderr());
+  process.kill(responder.pid, 'SIGTERM');
+  t.is(await responder.exited, 0);
+});
+
+test('avahi on the master publishes for us; when it stops we do it ourselves, until it is back', async (t) => {
+  const lan = await startLan(t);
+  const host = await lan.addHost({ name: 'master', address: '10.77.0.1/24' });
+  const avahi = await startAvahi(host);
+  const other = await startAvahi(await lan.addHost({ name: 'worker-kube2', address: '10.77.0.99/24' }));
+  const command = [process.execPath, fixture, '10.77.0.1', '24', ...boards, 'worker-kube3=10.77.0.13'];
+  const responder = avahi.watch(command, { MDNS_AVAHI: 'yes' });
+  const desk = await startAvahi(await lan.addHost({ name: 'desk', address: '10.77.0.50/24' }));
+  const resolve = (name: string): Promise<string> => desk.run('avahi-resolve', '-4', '-n', name);
+  const resolves = (): Promise<boolean> =>
+    eventually(async () => (await resolve('worker-kube1.local')) === 'worker-kube1.local\t10.77.0.11\n');
+
+  await responder.waitFor(/mDNS goes through avahi/, 60_000);
+  t.true(await resolves());
+  t.is(await desk.run('avahi-resolve', '-a', '10.77.0.11'), '10.77.0.11\tworker-kube1.local\n');
+  t.regex(
+    await desk.run('avahi-browse', '-rtp', '_bramble._tcp'),
+    /^=;eth0;IPv4;master;_bramble\._tcp;local;master\.local;10\.77\.0\.1;8067;.*"state=ready"/m,
+  );
+  t.regex(await desk.run('avahi-browse', '-rtp', '_ssh._tcp'), /;worker-kube1\.local;10\.77\.0\.11;22;/);
+  await responder.waitFor(/another host has a name of ours.*worker-kube2\.local.*10\.77\.0\.99/, 60_000);
+  t.notRegex(other.daemon.stderr(), /conflict/i);
+  t.is(await resolve('worker-kube3.local'), 'worker-kube3.local\t10.77.0.13\n');
+  process.kill(responder.pid, 'SIGUSR2');
+  t.true(await eventually(async () => (await resolve('worker-kube3.local')) === ''));
+  t.notRegex(responder.stderr(), /mDNS is on/);
+
+  process.kill(avahi.daemon.pid, 'SIGUSR1');
+  await responder.waitFor(/avahi is gone[\s\S]*mDNS is on/, 60_000);
+  t.true(await resolves());
+  process.kill(avahi.daemon.pid, 'SIGUSR2');
+  await responder.waitFor(/mDNS is on[\s\S]*mDNS goes through avahi/, 60_000);
+  t.true(await resolves());
+  process.kill(responder.pid, 'SIGTERM');
+  t.is(await responder.exited, 0);
+  t.true(await eventually(async () => (await resolve('worker-kube1.local')) === ''));
 });
 
 test('a plain DNS client, the mdns-js browser, and noise', async (t) => {

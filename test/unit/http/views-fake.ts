@@ -31,6 +31,7 @@ export const statusFake = (devices: readonly DeviceView[], master: Partial<Statu
     ...master,
   },
   devices,
+  strangers: [],
 });
 
 export const eventFake = (id: number, device = 'worker-kube1'): EventView => ({

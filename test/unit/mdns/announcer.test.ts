@@ -51,7 +51,7 @@ test('a board that is gone: one goodbye, and no second announcement of it', (t) 
 test('another text or address replaces the old one by the cache-flush bit alone', (t) => {
   const step = publish(quiet.announcer, masterRecords({ ...master, state: 'degraded' }), instant(9000));
   t.deepEqual(said(step), ['TXT master._bramble._tcp.local ["version=0.1.0","state=degraded"]']);
-  const boards = [hostOf('worker-kube1', '10.77.0.31'), ...master.boards.slice(1)];
+  const boards = [{ ...hostOf('worker-kube1', '10.77.0.31'), ssh: true }, ...master.boards.slice(1)];
   t.deepEqual(said(publish(quiet.announcer, masterRecords({ ...master, boards }), instant(9000))), [
     'PTR 11.0.77.10.in-addr.arpa worker-kube1.local goodbye',
     'A worker-kube1.local 10.77.0.31',

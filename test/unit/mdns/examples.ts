@@ -1,8 +1,10 @@
 /** The article's trio, as the master publishes it. */
 import { must } from '../../../config/result.ts';
-import { millis, parseHostname, parseIpv4 } from '../../../config/values.ts';
+import { type Instant, instant, millis, parseHostname, parseIpv4 } from '../../../config/values.ts';
+import type { SentAt } from '../../../daemon/mdns/outbox.ts';
 import type { MdnsMessage } from '../../../daemon/mdns/packet.ts';
 import { type Host, identity, type MasterFacts, type MdnsRecord, masterRecords } from '../../../daemon/mdns/records.ts';
+import type { Heard } from '../../../daemon/mdns/truncated.ts';
 
 export const hostOf = (name: string, address: string): Host => ({
   name: must(parseHostname(name)),
@@ -14,7 +16,7 @@ export const master: MasterFacts = {
   httpPort: 8067,
   version: '0.1.0',
   state: 'ready',
-  boards: [hostOf('worker-kube1', '10.77.0.11'), hostOf('worker-kube2', '10.77.0.12')],
+  boards: [{ ...hostOf('worker-kube1', '10.77.0.11'), ssh: true }, hostOf('worker-kube2', '10.77.0.12')],
 };
 export const records = masterRecords(master);
 
@@ -39,15 +41,30 @@ export const query = (questions: readonly string[], more: Partial<MdnsMessage> =
     const [type = '', name = '', unicast] = text.split(' ');
     return { type, name, unicast: unicast === 'QU' };
   }),
+  truncated: false,
   answers: [],
   authorities: [],
+  additionals: [],
   ...more,
 });
+
+/** Somebody on the LAN says it, from 10.77.0.50 and port 5353 if it is not said otherwise. */
+export const heard = (message: MdnsMessage, { from = '10.77.0.50', port = 5353 } = {}): Heard => ({
+  message,
+  from: { address: must(parseIpv4(from)), port },
+});
+
+/** Everything was multicast at this moment. */
+export const allSentAt = (now: Instant): SentAt => new Map(records.map((record) => [identity(record), now]));
+
+export const nothingSent = { sentAt: new Map<string, Instant>(), now: instant(0) };
 
 export const response = (answers: readonly MdnsRecord[]): MdnsMessage => ({
   id: 0,
   kind: 'response',
+  truncated: false,
   questions: [],
   answers,
   authorities: [],
+  additionals: [],
 });

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { seconds } from '../../../config/values.ts';
-import { packLots, readPacket, writeRecord } from '../../../daemon/mdns/packet.ts';
-import { identity, masterRecords } from '../../../daemon/mdns/records.ts';
+import { isWritable, packLots, packProbes, readPacket, writeQuery, writeRecord } from '../../../daemon/mdns/packet.ts';
+import { identity, masterRecords, nextName, ownerAddress, renamed } from '../../../daemon/mdns/records.ts';
 import { hostOf, master, records, show } from './examples.ts';
 
 test('what the master publishes', (t) => {
@@ -9,16 +9,22 @@ test('what the master publishes', (t) => {
     'A master.local 10.77.0.1',
     'NSEC master.local A',
     'PTR 1.0.77.10.in-addr.arpa master.local',
-    'PTR _bramble._tcp.local master._bramble._tcp.local',
     'PTR _services._dns-sd._udp.local _bramble._tcp.local',
+    'PTR _bramble._tcp.local master._bramble._tcp.local',
     'SRV master._bramble._tcp.local 8067 master.local',
     'TXT master._bramble._tcp.local ["version=0.1.0","state=ready"]',
+    'NSEC master._bramble._tcp.local TXT SRV',
     'A worker-kube1.local 10.77.0.11',
     'NSEC worker-kube1.local A',
     'PTR 11.0.77.10.in-addr.arpa worker-kube1.local',
     'A worker-kube2.local 10.77.0.12',
     'NSEC worker-kube2.local A',
     'PTR 12.0.77.10.in-addr.arpa worker-kube2.local',
+    'PTR _services._dns-sd._udp.local _ssh._tcp.local',
+    'PTR _ssh._tcp.local worker-kube1._ssh._tcp.local',
+    'SRV worker-kube1._ssh._tcp.local 22 worker-kube1.local',
+    'TXT worker-kube1._ssh._tcp.local [""]',
+    'NSEC worker-kube1._ssh._tcp.local TXT SRV',
   ]);
 });
 
@@ -26,7 +32,7 @@ test('only the service pointers are shared', (t) => {
   const shared = records.filter((record) => !record.unique);
   t.deepEqual(
     shared.map(({ name }) => name),
-    ['_bramble._tcp.local', '_services._dns-sd._udp.local'],
+    ['_services._dns-sd._udp.local', '_bramble._tcp.local', '_services._dns-sd._udp.local', '_ssh._tcp.local'],
   );
 });
 
@@ -89,4 +95,48 @@ test('the records of 200 boards are put in packets that an Ethernet frame holds'
   t.deepEqual(lots.flat().map(identity), all.map(identity));
   t.true(lots.length > 10 && lots.length < 60, `${lots.length} packets`);
   t.deepEqual(packLots([]), []);
+});
+
+test('probes: a question for each name, with all that is claimed for it in the same packet', (t) => {
+  const boards = Array.from({ length: 50 }, (_, at) => hostOf(`worker-kube${at + 1}`, `10.77.1.${at + 1}`));
+  const claims = masterRecords({ ...master, boards }).filter(({ unique, type }) => unique && type !== 'NSEC');
+  const probes = packProbes(claims);
+  t.deepEqual(new Set(probes.flatMap(({ authorities }) => authorities).map(identity)), new Set(claims.map(identity)));
+  for (const { questions, authorities } of probes) {
+    t.deepEqual(new Set(questions.map(({ name }) => name)), new Set(authorities.map(({ name }) => name)));
+    const packet = writeQuery(questions, { authorities });
+    t.true(packet.authorities?.every(({ flush }) => flush === false));
+    t.true(packet.questions?.every(({ type }) => type === 'ANY'));
+  }
+});
+
+test('whose a name is', (t) => {
+  t.is(ownerAddress('worker-kube1.local', records), hostOf('x', '10.77.0.11').address);
+  t.is(ownerAddress('Worker-Kube1._ssh._tcp.local', records), hostOf('x', '10.77.0.11').address);
+  t.is(ownerAddress('12.0.77.10.in-addr.arpa', records), hostOf('x', '10.77.0.12').address);
+  t.is(ownerAddress('_ssh._tcp.local', records), undefined);
+});
+
+test('the next name, and every place where it stands', (t) => {
+  t.is(nextName('master.local'), 'master-2.local');
+  t.is(nextName('master-2.local'), 'master-3.local');
+  t.is(nextName('master._bramble._tcp.local'), 'master-2._bramble._tcp.local');
+  t.is(nextName(`${'m'.repeat(63)}.local`), `${'m'.repeat(61)}-2.local`);
+  const shown = renamed(records, new Map([['master.local', 'master-2.local']])).map(show);
+  t.deepEqual(
+    shown.filter((text) => /master(-2)?\.local/.test(text)),
+    [
+      'A master-2.local 10.77.0.1',
+      'NSEC master-2.local A',
+      'PTR 1.0.77.10.in-addr.arpa master-2.local',
+      'SRV master._bramble._tcp.local 8067 master-2.local',
+    ],
+  );
+});
+
+test('names that cannot be written are known', (t) => {
+  t.true(isWritable('worker-kube1._ssh._tcp.local'));
+  for (const name of ['', '.', 'a..local', `${'a'.repeat(64)}.local`, `${'é'.repeat(32)}.local`, 'a.'.repeat(130)]) {
+    t.false(isWritable(name), name);
+  }
 });

@@ -1,0 +1,105 @@
+/** `OpenMdnsLink` over multicast-dns. Membership is our own: the package cannot be told of an address that changed. */
+import { createSocket } from 'node:dgram';
+import multicastDns from 'multicast-dns';
+import { parseIpv4 } from '../../config/values.ts';
+import type { MdnsLink, OpenMdnsLink } from './link.ts';
+
+const group = '224.0.0.251';
+const port = 5353;
+
+export const openMdnsLink: OpenMdnsLink = ({ fd, bind, log, onPacket, onReady, onFailed }) => {
+  const socket = createSocket({ type: 'udp4', reuseAddr: true });
+  const link = multicastDns({ socket, bind: false, multicast: false });
+  let usable = false;
+  let closed = false;
+
+  link.on('error', (cause) => fail(cause));
+  // Malformed packets, and whatever else a socket reports.
+  link.on('warning', (cause) => (usable ? log.debug('mDNS warning', { detail: cause.message }) : fail(cause)));
+  link.on('packet', (packet, from) => {
+    const address = parseIpv4(from.address);
+    // Nothing can be sent to port 0, and trying would throw where nobody catches.
+    if (!usable || !address.ok || from.port === 0) return;
+    try {
+      onPacket(packet, { address: address.value, port: from.port });
+    } catch (cause) {
+      log.error('mDNS packet not handled', { from: from.address, cause });
+    }
+  });
+  socket.once('listening', () => {
+    usable = true;
+    // RFC 6762 section 11; other programs of this machine are to hear us.
+    socket.setMulticastTTL(255);
+    socket.setMulticastLoopback(true);
+    // Not in the same turn: with a descriptor this comes before `openMdnsLink` has returned.
+    queueMicrotask(() => !closed && onReady());
+  });
+  if (fd === undefined) socket.bind(port, bind);
+  else socket.bind({ fd });
+
+  function fail(cause: Error): void {
+    const first = !closed && !usable;
+    if (first) onFailed(cause);
+    else log.debug('mDNS error', { cause });
+  }
+
+  const send: MdnsLink['send'] = (packet, to) =>
+    new Promise((resolve) => {
+      if (!usable || closed) return resolve();
+      const done = (cause?: Error | null): void => {
+        if (cause != null) log.debug('mDNS packet not sent', { to: to?.address, cause });
+        resolve();
+      };
+      try {
+        link.send(packet, to, done);
+      } catch (cause) {
+        log.debug('mDNS packet not sent', { to: to?.address, cause });
+        resolve();
+      }
+    });
+
+  const join: MdnsLink['join'] = (address) => {
+    if (!usable || closed) return 'unable';
+    try {
+      socket.addMembership(group, address);
+    } catch (cause) {
+      // It is in the group on that interface already.
+      if (isCode(cause, 'EADDRINUSE')) return speakFrom(address) ? 'member' : 'unable';
+      return 'unable';
+    }
+    return speakFrom(address) ? 'joined' : 'unable';
+  };
+
+  function speakFrom(address: string): boolean {
+    try {
+      socket.setMulticastInterface(address);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  const leave: MdnsLink['leave'] = (address) => {
+    try {
+      if (usable && !closed) socket.dropMembership(group, address);
+    } catch {
+      // The address is gone: the kernel finds the interface by it.
+    }
+  };
+
+  const close: MdnsLink['close'] = () =>
+    new Promise((resolve) => {
+      if (closed) return resolve();
+      closed = true;
+      try {
+        link.destroy(resolve);
+      } catch {
+        // It was never open.
+        resolve();
+      }
+    });
+  return { send, join, leave, close };
+};
+
+const isCode = (cause: unknown, code: string): boolean =>
+  cause instanceof Error && 'code' in cause && cause.code === code;

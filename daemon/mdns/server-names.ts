@@ -1,0 +1,83 @@
+/** The names of the master and its boards: through avahi where it runs, by our own responder elsewhere. */
+import { closeSync } from 'node:fs';
+import { type Millis, seconds } from '../../config/values.ts';
+import type { MdnsPlace, MdnsServer, MdnsServerDeps } from './server.ts';
+import { mdnsServer } from './server.ts';
+import { type AvahiPublisher, avahiPublisher, avahiRuns } from './server-avahi.ts';
+
+export type MdnsServiceDeps = MdnsServerDeps & {
+  /** The name of the interface, which avahi wants to know. */
+  readonly interface?: string;
+  /** Default: the system bus. */
+  readonly busPath?: string;
+};
+
+/** avahi may be installed, started or stopped while we run. */
+const lookAgain: Millis = seconds(10);
+
+/** `mdnsServer`, and the same without it. `deps.fd` is used or closed. */
+export function mdnsService(deps: MdnsServiceDeps): MdnsServer {
+  const { signal, log, clock } = deps;
+  let place: MdnsPlace = deps;
+  let { records } = deps;
+  let fd = deps.fd;
+  let publisher: AvahiPublisher | undefined;
+  let server: MdnsServer | undefined;
+
+  async function keepUp(): Promise<void> {
+    while (!signal.aborted) {
+      // What is wanted is read when it is there: it may have changed while it was connecting.
+      publisher = await avahiPublisher({ ...deps, ...place, records });
+      publisher?.update(records, place.interfaceAddress);
+      if (publisher !== undefined) {
+        // Two sockets on one port: what is for avahi would come to the one that nobody reads.
+        if (fd !== undefined) closeSync(fd);
+        fd = undefined;
+        await publisher.closed;
+        publisher = undefined;
+        if (!signal.aborted) log.info('avahi is gone');
+        // It may only have been restarted.
+        await clock.sleep(seconds(1), signal).catch(() => undefined);
+      } else await ownResponder();
+    }
+  }
+
+  /** Until the end, or until avahi is there. */
+  async function ownResponder(): Promise<void> {
+    const ending = new AbortController();
+    server = mdnsServer({
+      ...withoutFd(deps),
+      ...place,
+      ...(fd !== undefined && { fd }),
+      records,
+      signal: AbortSignal.any([signal, ending.signal]),
+    });
+    fd = undefined;
+    while (!signal.aborted && !ending.signal.aborted) {
+      await clock.sleep(lookAgain, signal).catch(() => undefined);
+      if (!signal.aborted && (await avahiRuns(deps.busPath))) ending.abort();
+    }
+    await server.closed;
+    server = undefined;
+  }
+
+  return {
+    update: (next) => {
+      records = next;
+      publisher?.update(next);
+      server?.update(next);
+    },
+    move: (next, nextRecords) => {
+      place = next;
+      records = nextRecords;
+      publisher?.update(nextRecords, next.interfaceAddress);
+      server?.move(next, nextRecords);
+    },
+    rejoin: () => server?.rejoin(),
+    closed: keepUp().catch((cause: unknown) => log.error('mDNS is off', { cause })),
+  };
+}
+
+function withoutFd({ fd: _, ...rest }: MdnsServiceDeps): Omit<MdnsServiceDeps, 'fd'> {
+  return rest;
+}
