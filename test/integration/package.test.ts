@@ -6,6 +6,7 @@ import anyTest, { type TestFn } from 'ava';
 import { minutes } from '../../config/values.ts';
 import { systemShell } from '../../daemon/system/shell.ts';
 import manifest from '../../package.json' with { type: 'json' };
+import { makeLan, runPrefix } from '../support/netns.ts';
 import { device, open, put, temporaryFolder } from '../unit/store/samples.ts';
 
 type Built = { readonly work: string; readonly deb: string; readonly tree: string; readonly lib: string };
@@ -159,6 +160,36 @@ for (const [how, { becomes, ...doubles }] of Object.entries(starts)) {
     t.is(await started(join(work, how.replaceAll(' ', '-')), join(lib, 'start'), doubles), becomes);
   });
 }
+
+test('what is packed runs: sockets by the launcher, the page, the command line, an orderly end', async (t) => {
+  if (process.getuid?.() !== 0) {
+    t.log('not run: needs root for a network namespace');
+    return t.pass();
+  }
+  const { work, lib } = t.context;
+  const lan = await makeLan({ prefix: runPrefix(), signal: new AbortController().signal });
+  t.teardown(lan.close);
+  const [master, laptop] = await lan.addHosts([
+    { name: 'master', address: '10.77.0.1/24' },
+    { name: 'laptop', address: '10.77.0.9/24' },
+  ]);
+  if (master === undefined || laptop === undefined) throw new Error('no hosts');
+  const socket = join(work, 'sock');
+  const config = join(work, 'bramble.yaml');
+  await writeFile(config, `interface: eth0\ndata: ${join(work, 'data')}\nsocket: ${socket}\nlog: {level: debug}\n`);
+  const daemon = master.spawn([join(lib, 'start'), '--config', config]);
+  t.teardown(daemon.kill);
+  await daemon.waitFor(/"service":"http"[^\n]*"service is up"|"service is up"[^\n]*"service":"http"/);
+  const page = await laptop.exec(['curl', '-sS', '--max-time', '20', 'http://10.77.0.1:8067/']);
+  t.regex(page.stdout, /<title>bramble/i, page.stderr);
+  const fetched = await laptop.exec(['curl', '-sS', '--max-time', '20', 'tftp://10.77.0.1/start4.elf']);
+  t.not(fetched.code, 0);
+  t.not(fetched.code, 28, 'TFTP answers');
+  const status = await run(join(lib, 'node'), join(lib, 'bramble.js'), '--socket', socket, 'status');
+  t.regex(status.stdout, /eth0 10\.77\.0\.1 .* dhcp off/, status.stderr);
+  await daemon.kill();
+  t.is(await daemon.exited, 0, daemon.stderr());
+});
 
 test('the same sources make the same package', async (t) => {
   const again = await build(join(t.context.work, 'again'));

@@ -1,4 +1,5 @@
 import test from 'ava';
+import fc from 'fast-check';
 import { must } from '../../../config/result.ts';
 import { after, instant, parseIpv4, parseSerial, seconds } from '../../../config/values.ts';
 import { parseBootRequest } from '../../../daemon/boot/files.ts';
@@ -71,4 +72,15 @@ test('a timeline is of one boot: repeated packets are one mark, a later boot sta
   t.deepEqual(timelines.of(id), [{ at: instant(START + 300_000), what: 'DISCOVER of its boot ROM' }]);
   timelines.forget(id);
   t.deepEqual(timelines.of(id), []);
+});
+
+test('any name means one thing, and never a path out of the boot partition’s own', (t) => {
+  const part = fc.oneof(fc.string(), fc.constantFrom('7bf18f79', 'dc-a6-32-01-36-c2', 'config.txt', '..', ''));
+  fc.assert(
+    fc.property(fc.array(part, { maxLength: 6 }), (parts) => {
+      const { file } = parseBootRequest(parts.join('/'));
+      return file.from !== 'kit' || (!file.path.startsWith('/') && !file.path.includes('//'));
+    }),
+  );
+  t.pass();
 });

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import test from 'ava';
+import fc from 'fast-check';
 import { formatProblem, parseConfig } from '../../../config/load.ts';
 
 const defaults = parseConfig('');
@@ -72,4 +73,42 @@ test('no YAML, twice the same key, no mapping, an alias bomb: refused with a lin
 test('what was loaded cannot be changed', (t) => {
   t.true(defaults.ok);
   if (defaults.ok) t.throws(() => Object.assign(defaults.value.dhcp, { mode: 'full' }), { instanceOf: TypeError });
+});
+
+test('whatever the file holds, it is a configuration or a list of problems', (t) => {
+  const words = fc.constantFrom(
+    'dhcp',
+    'mode',
+    'full',
+    ':',
+    ' ',
+    '\n',
+    '  ',
+    '- ',
+    '[',
+    '{',
+    '}',
+    '&a',
+    '*a',
+    '"',
+    '#',
+    '1',
+    '\t',
+    '!!',
+    '|',
+  );
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.array(words, { maxLength: 30 }).map((parts) => parts.join('')),
+      ),
+      (text) => {
+        const result = parseConfig(text);
+        return result.ok || result.error.length > 0;
+      },
+    ),
+    { numRuns: 2000 },
+  );
+  t.pass();
 });
