@@ -114,7 +114,8 @@ function firstFreeName(pattern: string, from: number, names: ReadonlySet<Hostnam
 }
 
 function firstFree(range: AddressRange, taken: ReadonlySet<Ipv4>): Ipv4 | undefined {
-  for (let number = ipv4Number(range.first); number <= ipv4Number(range.last); number++) {
+  const last = ipv4Number(range.last);
+  for (let number = ipv4Number(range.first); number <= last; number++) {
     const address = ipv4FromNumber(number);
     if (!taken.has(address)) return address;
   }

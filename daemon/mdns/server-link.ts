@@ -10,6 +10,11 @@ const port = 5353;
 export const openMdnsLink: OpenMdnsLink = ({ fd, bind, log, onPacket, onReady, onFailed }) => {
   const socket = createSocket({ type: 'udp4', reuseAddr: true });
   const link = multicastDns({ socket, bind: false, multicast: false });
+  // Quirk: multicast-dns 7.2 makes lists as long as the header claims before it reads them: 2 MB for 12 bytes.
+  for (const decode of socket.listeners('message')) {
+    socket.off('message', decode as never);
+    socket.on('message', (payload, from) => isPlausible(payload) && Reflect.apply(decode, socket, [payload, from]));
+  }
   let usable = false;
   let closed = false;
 
@@ -103,3 +108,10 @@ export const openMdnsLink: OpenMdnsLink = ({ fd, bind, log, onPacket, onReady, o
 
 const isCode = (cause: unknown, code: string): boolean =>
   cause instanceof Error && 'code' in cause && cause.code === code;
+
+/** A question takes 5 bytes at least, a record 11. */
+function isPlausible(payload: Buffer): boolean {
+  if (payload.length < 12) return false;
+  const [questions, answers, authorities, additionals] = [4, 6, 8, 10].map((at) => payload.readUInt16BE(at));
+  return 12 + 5 * (questions ?? 0) + 11 * ((answers ?? 0) + (authorities ?? 0) + (additionals ?? 0)) <= payload.length;
+}

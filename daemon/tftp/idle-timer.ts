@@ -13,21 +13,26 @@ export type IdleTimer = {
  * of reading the clock: a Pi without a battery gets its time from the network, hours off, in the middle of a transfer.
  */
 export function idleTimer(clock: Clock, onIdle: () => void): IdleTimer {
-  const ending = new AbortController();
   let wait: Millis | undefined;
   let armings = 0;
   let running = false;
+  let stopped = false;
+  /** What the rest under way is a quarter of, and what cuts it short. */
+  let measure = millis(0);
+  let resting = new AbortController();
 
   async function run(first: Millis): Promise<void> {
     let quiet = 0;
     let seen = armings;
-    let rest: Millis = first;
-    while (!ending.signal.aborted) {
-      await clock.sleep(millis(Math.ceil(rest / 4)), ending.signal);
+    measure = first;
+    while (!stopped) {
+      resting = new AbortController();
+      // It rejects for one reason only: that it was cut short.
+      await clock.sleep(millis(Math.ceil(measure / 4)), resting.signal).catch(() => undefined);
       quiet = armings === seen ? quiet + 1 : 0;
       seen = armings;
-      rest = wait ?? rest;
-      if (quiet >= 4) {
+      measure = wait ?? measure;
+      if (quiet >= 4 && !stopped) {
         quiet = 0;
         onIdle();
       }
@@ -38,11 +43,15 @@ export function idleTimer(clock: Clock, onIdle: () => void): IdleTimer {
     arm(next: Millis): void {
       wait = next;
       armings += 1;
-      if (running) return;
+      // One rest would be longer than all four should be now.
+      if (running && next * 4 <= measure) resting.abort();
+      if (running || stopped) return;
       running = true;
-      // It rejects for one reason only: that it was stopped.
-      run(next).catch(() => undefined);
+      void run(next);
     },
-    stop: () => ending.abort(),
+    stop(): void {
+      stopped = true;
+      resting.abort();
+    },
   };
 }

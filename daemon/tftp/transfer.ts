@@ -6,6 +6,7 @@ import { assertNever } from '../../config/result.ts';
 import { type Instant, type Millis, millis, seconds, since } from '../../config/values.ts';
 import type { Agreement } from './negotiate.ts';
 import { errorCode } from './packet.ts';
+import { lossAfter, type RoundTrip, withSample } from './round-trip.ts';
 
 export type Transfer = {
   readonly phase: 'offering' | 'sending' | 'ended';
@@ -18,6 +19,12 @@ export type Transfer = {
   readonly inMemory: number;
   /** Retransmissions since the last progress. */
   readonly retries: number;
+  /** The time that we waited for nothing since then. */
+  readonly waited: Millis;
+  /** Known only where a window was agreed. */
+  readonly roundTrip: RoundTrip | undefined;
+  /** When what is in flight was sent; `undefined` if any of it went more than once, so that its ACK tells no round trip. */
+  readonly sentAt: Instant | undefined;
   /** When a window was last sent again because the client said that it has a gap. */
   readonly resentAt: Instant | undefined;
 };
@@ -54,9 +61,13 @@ export type Step = { readonly transfer: Transfer; readonly actions: readonly Tra
 /** Quirk: start4.elf acknowledges a doubled block as the next one and hangs (facts 2.6): never sooner than this. */
 const retransmitAfter = seconds(1);
 const retransmitAfterMax = seconds(4);
-const retriesMax = 6;
-/** One gap makes a client repeat its ACK for every block behind it; one window is the answer to all of them. */
-const resendPause = millis(50);
+/** With a window the round trip tells when something was lost; below this it is the client's scheduler that we would measure. */
+const windowRetransmitAfterMin = millis(20);
+/** What a client that is still there may be silent: 1 + 2 + 4 + 4 … s; with an agreed timeout as many of those. */
+const patience = seconds(23);
+const timeoutsOfPatience = 7;
+/** One gap makes a client repeat its ACK for every block behind it; one window a round trip is the answer to all of them. */
+const resendPauseMin = millis(5);
 const none: readonly TransferAction[] = [];
 
 /** The OACK, or, when no option was agreed, nothing until block 1 is in memory. */
@@ -65,7 +76,10 @@ export function beginTransfer(agreement: Agreement, size: number): Step {
   const terms = { size, blksize, windowsize, timeout, lastBlock: Math.floor(size / blksize) + 1 };
   const offering = agreement.acknowledged.length > 0;
   const phase = offering ? 'offering' : 'sending';
-  const transfer: Transfer = { phase, terms, acked: 0, sent: 0, inMemory: 0, retries: 0, resentAt: undefined };
+  const transfer: Transfer = {
+    ...{ phase, terms, acked: 0, sent: 0, inMemory: 0, retries: 0, waited: millis(0) },
+    ...{ roundTrip: undefined, sentAt: undefined, resentAt: undefined },
+  };
   return { transfer, actions: offering ? [{ action: 'send-oack' }, arm(transfer)] : none };
 }
 
@@ -76,9 +90,9 @@ export function stepTransfer(transfer: Transfer, event: TransferEvent, now: Inst
     case 'ack':
       return onAck(transfer, event.block, now);
     case 'data-read':
-      return onDataRead({ ...transfer, inMemory: Math.max(transfer.inMemory, event.upTo) });
+      return onDataRead({ ...transfer, inMemory: Math.max(transfer.inMemory, event.upTo) }, now);
     case 'timeout':
-      return onTimeout(transfer);
+      return onTimeout(transfer, now);
     case 'error':
       // Quirk: ERROR 0 "Early terminate" is how the firmware asks whether a file exists: an end like any other.
       return finish(transfer, 'aborted');
@@ -96,7 +110,8 @@ export const bytesAcked = ({ acked, terms }: Transfer): number => Math.min(terms
 
 function onAck(transfer: Transfer, wireBlock: number, now: Instant): Step {
   if (transfer.phase === 'offering') {
-    return wireBlock === 0 ? sendWindow({ ...transfer, phase: 'sending', retries: 0 }) : { transfer, actions: none };
+    if (wireBlock !== 0) return { transfer, actions: none };
+    return sendWindow({ ...transfer, phase: 'sending', ...progress }, now);
   }
   const advance = (wireBlock - transfer.acked) & 0xffff;
   const inFlight = transfer.sent - transfer.acked;
@@ -104,52 +119,80 @@ function onAck(transfer: Transfer, wireBlock: number, now: Instant): Step {
   if (advance > inFlight) return { transfer, actions: none };
   const acked = transfer.acked + advance;
   if (acked === transfer.terms.lastBlock) return finish({ ...transfer, acked }, 'complete');
+  const advanced = { ...transfer, acked, ...progress, roundTrip: measured(transfer, now) };
+  if (advance === inFlight) return sendWindow({ ...advanced, sentAt: undefined, resentAt: undefined }, now);
+  // After a timeout of ours it only says what the client had before: what is behind it has just been sent again.
+  if (transfer.retries > 0) return sendWindow(advanced, now);
   // An ACK inside the window tells of a gap behind it: go on from there (RFC 7440 section 4).
-  const resentAt = acked < transfer.sent ? now : undefined;
-  return sendWindow({ ...transfer, acked, sent: acked, retries: 0, resentAt });
+  return sendAgain({ ...advanced, resentAt: now }, now);
+}
+
+const progress = { retries: 0, waited: millis(0) };
+
+/** A sample that is no time at all comes from a clock that was set. */
+function measured({ terms, roundTrip, sentAt }: Transfer, now: Instant): RoundTrip | undefined {
+  if (terms.windowsize === 1 || sentAt === undefined) return roundTrip;
+  const sample = since(sentAt, now);
+  return sample >= 0 && sample <= retransmitAfterMax ? withSample(roundTrip, sample) : roundTrip;
 }
 
 /** Lock-step: never an answer, or each further block goes twice (Sorcerer's Apprentice, RFC 1123 4.2.3.1). */
 function onDuplicateAck(transfer: Transfer, inFlight: number, now: Instant): Step {
   if (transfer.terms.windowsize === 1 || inFlight === 0) return { transfer, actions: none };
-  const age = transfer.resentAt === undefined ? resendPause : since(transfer.resentAt, now);
-  if (age >= 0 && age < resendPause) return { transfer, actions: none };
-  return sendWindow({ ...transfer, sent: transfer.acked, resentAt: now });
+  const pause = Math.max(resendPauseMin, transfer.roundTrip?.smoothed ?? 0);
+  const age = transfer.resentAt === undefined ? pause : since(transfer.resentAt, now);
+  if (age >= 0 && age < pause) return { transfer, actions: none };
+  return sendAgain({ ...transfer, resentAt: now }, now);
 }
 
-function onDataRead(transfer: Transfer): Step {
+function onDataRead(transfer: Transfer, now: Instant): Step {
   const { phase, acked, sent, terms } = transfer;
   const windowOpen = phase === 'sending' && sent < Math.min(acked + terms.windowsize, terms.lastBlock);
-  return windowOpen ? sendWindow(transfer) : { transfer, actions: none };
+  return windowOpen ? sendWindow(transfer, now) : { transfer, actions: none };
 }
 
-function onTimeout(transfer: Transfer): Step {
+function onTimeout(transfer: Transfer, now: Instant): Step {
   if (transfer.phase === 'sending' && transfer.sent === transfer.acked) {
     // Not the client, our disk is slow.
     return { transfer, actions: [arm(transfer)] };
   }
-  if (transfer.retries === retriesMax) return finish(transfer, 'timeout');
-  const again = { ...transfer, retries: transfer.retries + 1 };
+  const { timeout } = transfer.terms;
+  const waited = millis(transfer.waited + waitFor(transfer));
+  if (waited >= (timeout === undefined ? patience : timeout * timeoutsOfPatience)) return finish(transfer, 'timeout');
+  const again = { ...transfer, retries: transfer.retries + 1, waited };
   return again.phase === 'offering'
     ? { transfer: again, actions: [{ action: 'send-oack' }, arm(again)] }
-    : sendWindow({ ...again, sent: again.acked });
+    : sendAgain(again, now);
+}
+
+/** All that is in flight, from its first block on. */
+function sendAgain(transfer: Transfer, now: Instant): Step {
+  const { transfer: resent, actions } = sendWindow({ ...transfer, sent: transfer.acked }, now);
+  return { transfer: { ...resent, sentAt: undefined }, actions };
 }
 
 /** What the window has room for and memory has, behind what was sent. */
-function sendWindow(transfer: Transfer): Step {
+function sendWindow(transfer: Transfer, now: Instant): Step {
   const { acked, inMemory, terms } = transfer;
   const from = transfer.sent + 1;
   const to = Math.min(acked + terms.windowsize, inMemory, terms.lastBlock);
   if (to < from) return { transfer, actions: [arm(transfer)] };
-  return { transfer: { ...transfer, sent: to }, actions: [{ action: 'send-data', from, to }, arm(transfer)] };
+  const sentAt = transfer.sent === acked ? now : undefined;
+  return { transfer: { ...transfer, sent: to, sentAt }, actions: [{ action: 'send-data', from, to }, arm(transfer)] };
 }
 
 function finish(transfer: Transfer, ended: Ended, before: readonly TransferAction[] = none): Step {
   return { transfer: { ...transfer, phase: 'ended' }, actions: [...before, { action: 'finish', ended }] };
 }
 
+const arm = (transfer: Transfer): TransferAction => ({ action: 'arm', wait: waitFor(transfer) });
+
 /** An agreed timeout is kept to (RFC 2349); our own grows while nothing comes back. */
-function arm({ terms, retries }: Transfer): TransferAction {
-  const grown = millis(Math.min(retransmitAfter * 2 ** retries, retransmitAfterMax));
-  return { action: 'arm', wait: terms.timeout ?? grown };
+function waitFor({ terms, retries, roundTrip }: Transfer): Millis {
+  if (terms.timeout !== undefined) return terms.timeout;
+  const first =
+    roundTrip === undefined
+      ? retransmitAfter
+      : Math.min(Math.max(Math.ceil(lossAfter(roundTrip)), windowRetransmitAfterMin), retransmitAfter);
+  return millis(Math.min(first * 2 ** retries, retransmitAfterMax));
 }

@@ -1,9 +1,11 @@
 /** `npm run bench -- NAME [--json] [--runs N]`: median of at least three runs; speed is measured here and nowhere else. */
 import { parseArgs } from 'node:util';
 import { bench as boot } from './boot.ts';
+import { bench as dhcp } from './dhcp.ts';
 import { resultTable } from './result.ts';
+import { bench as tftp } from './tftp.ts';
 
-const benches = { boot };
+const benches = { boot, dhcp, tftp };
 const isBench = (name: string): name is keyof typeof benches => Object.hasOwn(benches, name);
 
 const { values, positionals } = parseArgs({

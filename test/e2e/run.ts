@@ -1,9 +1,10 @@
 /** `npm run e2e [-- NAME]`: the long scenarios. */
+import { fuzz } from './fuzz.ts';
 import { mainJob } from './main-job.ts';
 import { namedPackages } from './named-packages.ts';
 import { play } from './scenario.ts';
 
-const scenarios = { 'main-job': mainJob, 'named-packages': namedPackages };
+const scenarios = { 'main-job': mainJob, 'named-packages': namedPackages, fuzz };
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !Object.hasOwn(scenarios, name));
 if (unknown.length > 0) {

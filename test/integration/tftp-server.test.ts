@@ -207,3 +207,26 @@ test('a window with losses arrives whole', async (t) => {
   t.deepEqual(Buffer.concat(got), Buffer.from(bytes));
   t.like(await end, { ended: 'complete', bytes: 300_000 });
 });
+
+test('with a window the round trip tells what was lost, before the second of lock-step is over', async (t) => {
+  const bytes = patternBytes(100_000);
+  const { server } = await startServer(t, { files: { bytes } });
+  const client = await bareClient(t);
+  client.send(rrq('bytes', ['windowsize', '4']), server.local.port);
+  const oack = await client.receive();
+  const port = oack?.port ?? 0;
+  const nextBlock = async (deadline?: number): Promise<number | undefined> => {
+    const packet = (await client.receive(deadline))?.packet;
+    return packet?.opcode === 'DATA' ? packet.block : undefined;
+  };
+  client.send(ack(0), port);
+  // Long enough for one slow moment of this machine to be forgotten.
+  for (let acked = 0; acked < 120; ) {
+    const block = await nextBlock();
+    if (block !== acked + 4) continue;
+    acked = block;
+    client.send(ack(acked), port);
+  }
+  while ((await nextBlock()) !== 124);
+  t.is(await nextBlock(900), 121, 'nobody acknowledged it');
+});

@@ -134,8 +134,9 @@ test('a file that cannot be read ends with an ERROR', story, '', 5000, '', [
 test('window: sent whole, moved whole', story, 'windowsize=4', 4600, 'oack, arm 1000', [
   ['read 9', ''],
   ['ack 0', 'data 1-4, arm 1000'],
-  ['ack 4', 'data 5-8, arm 1000'],
-  ['ack 8', 'data 9-9, arm 1000'],
+  // The first round trip took 100 ms: nothing for 100 + 4 × 50 ms means that something was lost.
+  ['ack 4', 'data 5-8, arm 300'],
+  ['ack 8', 'data 9-9, arm 250'],
   ['ack 9', 'finish complete'],
 ]);
 test('window: filled as the blocks are read', story, 'windowsize=4', 4600, 'oack, arm 1000', [
@@ -147,8 +148,9 @@ test('window: filled as the blocks are read', story, 'windowsize=4', 4600, 'oack
 test('window: an ACK inside it names the gap', story, 'windowsize=4', 9000, 'oack, arm 1000', [
   ['read 99', ''],
   ['ack 0', 'data 1-4, arm 1000'],
-  ['ack 2', 'data 3-6, arm 1000'],
-  ['ack 6', 'data 7-10, arm 1000'],
+  ['ack 2', 'data 3-6, arm 300'],
+  // What went twice tells no round trip.
+  ['ack 6', 'data 7-10, arm 300'],
 ]);
 test('window: its first block lost', story, 'windowsize=4', 9000, 'oack, arm 1000', [
   ['read 99', ''],
@@ -163,6 +165,39 @@ test('window: lost as a whole', story, 'windowsize=4', 9000, 'oack, arm 1000', [
   ['timeout', 'data 1-4, arm 2000'],
   ['ack 4', 'data 5-8, arm 1000'],
 ]);
+test(
+  'window: its last block lost; what the client had is not sent a third time',
+  story,
+  'windowsize=4',
+  9000,
+  'oack, arm 1000',
+  [
+    ['read 99', ''],
+    ['ack 0', 'data 1-4, arm 1000'],
+    ['ack 4', 'data 5-8, arm 300'],
+    ['timeout', 'data 5-8, arm 600'],
+    ['ack 7', 'data 9-11, arm 300'],
+    ['ack 11', 'data 12-15, arm 300'],
+    ['ack 13', 'data 14-17, arm 250'],
+  ],
+);
+test('window: a client that is silent has the same patience of ours as one in lock-step', (t) => {
+  let step = beginTransfer(negotiate([{ name: 'windowsize', value: '4' }], 9000), 9000);
+  const at = (event: string, now: number): string => {
+    step = stepTransfer(step.transfer, parse(event), instant(now));
+    return step.actions.map(format).join(', ');
+  };
+  at('read 99', 0);
+  at('ack 0', 0);
+  t.is(at('ack 4', 1), 'data 5-8, arm 20', 'never sooner than 20 ms');
+  const waits: number[] = [20];
+  for (;;) {
+    const said = at('timeout', 2);
+    if (said === 'finish timeout') break;
+    waits.push(Number(/^data 5-8, arm (\d+)$/.exec(said)?.[1]));
+  }
+  t.deepEqual(waits, [20, 40, 80, 160, 320, 640, 1280, 2560, 4000, 4000, 4000, 4000, 4000]);
+});
 
 test('window: every block behind a gap repeats the ACK, and one window is the answer', (t) => {
   const agreement = negotiate([{ name: 'windowsize', value: '4' }], 9000);
@@ -173,12 +208,14 @@ test('window: every block behind a gap repeats the ACK, and one window is the an
   };
   at('read 99', 0);
   at('ack 0', 0);
-  t.is(at('ack 1', 10), 'data 2-5, arm 1000');
+  t.is(at('ack 1', 10), 'data 2-5, arm 30');
   t.is(at('ack 1', 11), '');
-  t.is(at('ack 1', 59), '');
-  t.is(at('ack 1', 60), 'data 2-5, arm 1000');
-  // The clock was set back: it must not silence us.
-  t.is(at('ack 1', -500_000), 'data 2-5, arm 1000');
+  t.is(at('ack 1', 19), '');
+  t.is(at('ack 1', 20), 'data 2-5, arm 30');
+  // The clock was set back: it must not silence us, and tells no round trip.
+  t.is(at('ack 1', -500_000), 'data 2-5, arm 30');
+  t.is(at('ack 5', 500_000), 'data 6-9, arm 30');
+  t.is(at('ack 9', -500_000), 'data 10-13, arm 30');
 });
 
 test('block numbers roll over to 0, twice', (t) => {

@@ -1,0 +1,110 @@
+/**
+ * Our servers as a process of their own, for measuring and for hostile input: TFTP from a folder, DHCP with the real
+ * lifecycle and the real store behind it, mDNS. One argument, JSON (`ServiceOptions`). Prints `ready` once all listen.
+ */
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { must, ok, problem } from '../../../config/result.ts';
+import { parseAddressRange, parseHostname, parseIpv4, subnetOf } from '../../../config/values.ts';
+import { leaseDesk } from '../../../daemon/app/leases.ts';
+import { createTimelines } from '../../../daemon/boot/timeline.ts';
+import { dhcpServer } from '../../../daemon/dhcp/server.ts';
+import { createRunner } from '../../../daemon/lifecycle/runner.ts';
+import { openStore } from '../../../daemon/store/open.ts';
+import { systemClock as clock } from '../../../daemon/system/clock.ts';
+import { createLog } from '../../../daemon/system/log.ts';
+import { systemRandom as random } from '../../../daemon/system/random.ts';
+import { nodeUdp } from '../../../daemon/system/udp.ts';
+import { type OpenFile, tftpServer } from '../../../daemon/tftp/server.ts';
+import type { ServiceOptions } from './options.ts';
+
+const options: ServiceOptions = JSON.parse(process.argv[2] ?? '{}');
+const address = must(parseIpv4(options.address));
+const subnet = subnetOf(address, options.prefix);
+const log = createLog({ stream: process.stderr, level: 'error', format: 'json', clock });
+const openUdp = nodeUdp(log);
+const stop = new AbortController();
+const { signal } = stop;
+process.once('SIGTERM', () => stop.abort());
+
+const folderFiles =
+  (folder: string): OpenFile =>
+  async ({ file }) => {
+    try {
+      const handle = await open(join(folder, file));
+      const { size } = await handle.stat();
+      return ok({
+        size,
+        read: async (into, offset) => (await handle.read(into, 0, into.length, offset)).bytesRead,
+        close: () => handle.close(),
+      });
+    } catch {
+      return problem('NOT_FOUND', file);
+    }
+  };
+
+async function serveTftp({ folder }: { readonly folder: string }): Promise<{ readonly closed: Promise<void> }> {
+  return await tftpServer({
+    ...{ openUdp, clock, log, signal },
+    listen: { bind: { address, port: 69 } },
+    transferAddress: address,
+    limits: { perClient: 16, total: 512 },
+    open: folderFiles(folder),
+  });
+}
+
+async function serveDhcp(dhcp: NonNullable<ServiceOptions['dhcp']>): Promise<{ readonly closed: Promise<void> }> {
+  const store = await openStore({ directory: dhcp.data, log, signal: new AbortController().signal, clock });
+  const { devices, effects, settings } = store.snapshot();
+  const nothing = async () => undefined;
+  const runner = createRunner({
+    ...{ clock, random, log, signal, devices },
+    commit: store.commit,
+    pendingEffects: effects,
+    nextNumber: Number(settings.get('names.next') ?? '1'),
+    reservation: () => ({
+      range: must(parseAddressRange(dhcp.range)),
+      taken: [address],
+      pattern: 'worker-kube{n}',
+      pendingMax: dhcp.pendingMax,
+    }),
+    execute: {
+      'decide-admission': nothing,
+      'make-image': nothing,
+      'await-ssh': nothing,
+      join: nothing,
+      'release-quarantine': nothing,
+      leave: nothing,
+    },
+    onChange: () => undefined,
+  });
+  const listening = Promise.withResolvers<void>();
+  const served = dhcpServer({
+    ...{ openUdp, clock, log, signal },
+    mode: 'full',
+    self: { address, subnet, dns: [address], ntp: [address] },
+    onSighting: leaseDesk({ runner, timelines: createTimelines(), clock, log, subnet }),
+    onListening: listening.resolve,
+  });
+  await Promise.race([listening.promise, served]);
+  return { closed: Promise.all([served, runner.run()]).then(() => store.close()) };
+}
+
+async function serveMdns({ name }: { readonly name: string }): Promise<{ readonly closed: Promise<void> }> {
+  // Loaded only where it is served, as the store is: what is measured is to be itself.
+  const { masterRecords } = await import('../../../daemon/mdns/records.ts');
+  const { mdnsServer } = await import('../../../daemon/mdns/server.ts');
+  const facts = { name: must(parseHostname(name)), address, httpPort: 8067, version: '0', state: 'ready', boards: [] };
+  return mdnsServer({ interfaceAddress: address, subnet, clock, random, log, signal, records: masterRecords(facts) });
+}
+
+const { tftp, dhcp, mdns } = options;
+const servers = await Promise.all([
+  ...(tftp === undefined ? [] : [serveTftp(tftp)]),
+  ...(dhcp === undefined ? [] : [serveDhcp(dhcp)]),
+  ...(mdns === undefined ? [] : [serveMdns(mdns)]),
+]);
+process.stdout.write('ready\n');
+await Promise.all(servers.map(({ closed }) => closed));
+// A profile is written at the end of the process, and the store's thread may take its time.
+process.exit(0);
