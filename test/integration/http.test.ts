@@ -15,8 +15,9 @@ import { pageRoutes } from '../../daemon/http/page/assets.ts';
 import { get, type Route } from '../../daemon/http/router.ts';
 import { type HttpOptions, serveHttp } from '../../daemon/http/server.ts';
 import type { EventView } from '../../daemon/http/wire.ts';
+import { memorySource } from '../../image-builder/index.ts';
 import { descriptionFake, deviceFake, eventFake, statusFake } from '../unit/http/views-fake.ts';
-import { baseOf, bootFake, bytesSource, installOf, sha256, silentLog } from './installer-boot-fake.ts';
+import { baseOf, bootFake, installOf, sha256, silentLog } from './installer-boot-fake.ts';
 
 type AdminFake = AdminDeps & {
   readonly acted: string[];
@@ -306,7 +307,7 @@ test('twenty streams at once: each is whole, none waits for another, and a clien
 });
 
 test('a source that ends early cuts the connection, so that nobody takes it for whole', async (t) => {
-  const source = { ...bytesSource(new Uint8Array(1000)), size: 500_000 };
+  const source = { ...memorySource(new Uint8Array(1000)), size: 500_000 };
   const { url } = await serve(t, [get('/short', () => ({ kind: 'bytes', source, offset: 0 }))]);
   await t.throwsAsync(fetch(`${url}/short`).then((response) => response.arrayBuffer()));
 });

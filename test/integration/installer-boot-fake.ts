@@ -1,4 +1,5 @@
 /** A daemon behind the boot endpoints that knows one board, and the real installer run by busybox against it. */
+
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -13,6 +14,7 @@ import type { BootClaim } from '../../daemon/http/claim.ts';
 import { type BootDeps, type BootInstruction, bootApi, type SectorsPayload } from '../../daemon/http/endpoints/boot.ts';
 import { serveHttp } from '../../daemon/http/server.ts';
 import type { ByteSource, Log } from '../../daemon/ports.ts';
+import { memorySource } from '../../image-builder/index.ts';
 
 export const silentLog: Log = {
   debug: () => undefined,
@@ -21,16 +23,6 @@ export const silentLog: Log = {
   error: () => undefined,
   child: () => silentLog,
 };
-
-export const bytesSource = (bytes: Uint8Array): ByteSource => ({
-  size: bytes.length,
-  read: async (into, offset) => {
-    const part = bytes.subarray(offset, offset + into.length);
-    into.set(part);
-    return part.length;
-  },
-  close: async () => undefined,
-});
 
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -65,7 +57,7 @@ export function bootFake(options: {
     openBase: async (digest) => {
       if (digest !== sha256(base)) return undefined;
       fake.opened.push(fake.opened.length);
-      const source = bytesSource(base);
+      const source = memorySource(base);
       return options.open?.(source, fake.opened.length) ?? source;
     },
     sectors: async (arming) => (arming === 'arm-1' ? options.payload : undefined),

@@ -1,28 +1,20 @@
 /** A TFTP server on loopback with files in memory, and a bare client that speaks packets. For the tests beside it. */
+
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import type { ExecutionContext } from 'ava';
 import { err, must, ok } from '../../config/result.ts';
 import { parseIpv4 } from '../../config/values.ts';
-import type { ByteSource, Log, OpenUdp } from '../../daemon/ports.ts';
+import type { Log, OpenUdp } from '../../daemon/ports.ts';
 import { systemClock } from '../../daemon/system/clock.ts';
 import { nodeUdp } from '../../daemon/system/udp.ts';
 import { decodePacket, encodePacket, type TftpPacket } from '../../daemon/tftp/packet.ts';
 import { type OpenFile, type Served, type TftpServer, tftpServer } from '../../daemon/tftp/server.ts';
+import { memorySource } from '../../image-builder/index.ts';
 
 export const loopback = must(parseIpv4('127.0.0.1'));
 const nothing = (): void => undefined;
 export const silentLog: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing, child: () => silentLog };
-
-export const memorySource = (bytes: Uint8Array): ByteSource => ({
-  size: bytes.length,
-  read: async (into, offset) => {
-    const part = bytes.subarray(offset, offset + into.length);
-    into.set(part);
-    return part.length;
-  },
-  close: async () => undefined,
-});
 
 /** Bytes that differ from block to block, the same in every run. */
 export function patternBytes(length: number): Uint8Array {

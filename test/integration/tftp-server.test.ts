@@ -4,7 +4,8 @@ import { ok } from '../../config/result.ts';
 import type { OpenUdp } from '../../daemon/ports.ts';
 import { nodeUdp } from '../../daemon/system/udp.ts';
 import type { TftpPacket } from '../../daemon/tftp/packet.ts';
-import { bareClient, memorySource, patternBytes, silentLog, startServer } from './tftp-fixture.ts';
+import { memorySource } from '../../image-builder/index.ts';
+import { bareClient, patternBytes, silentLog, startServer } from './tftp-fixture.ts';
 
 const file = patternBytes(1500);
 const files = { file };
