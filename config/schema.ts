@@ -71,6 +71,14 @@ export const configSchema = z.strictObject({
         .describe(
           '`full`: bramble is the only DHCP server here. `proxy`: the router gives addresses, bramble adds the boot information. `off`: nothing is answered.',
         ),
+      search: z
+        .int()
+        .min(0)
+        .max(3600)
+        .default(120)
+        .describe(
+          'Seconds for which `full` looks for another DHCP server before boards that are not known yet are answered. `0`: you say that there is none; this also ends what was remembered of one.',
+        ),
       gateway: ipv4.optional().describe('Default gateway for the boards. Behind the master: the master.'),
       dns: z.array(ipv4).optional().describe('Resolvers for the boards. Default: the gateway.'),
       ntp: z.array(ipv4).optional().describe('Time servers for the boards. Default: the gateway.'),

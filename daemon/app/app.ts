@@ -15,6 +15,7 @@ import { hardwareAddressOf } from '../system/neighbours.ts';
 import { bootDesk } from './boot-desk.ts';
 import { createChanges } from './changes.ts';
 import { createClusterFacts, driverFor } from './control-plane.ts';
+import { createDhcpStanding } from './dhcp-standing.ts';
 import { effectDesk, recentAcceptances } from './effects.ts';
 import { eventFeed } from './event-feed.ts';
 import { hostKeys } from './host-keys.ts';
@@ -70,6 +71,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
   const progress = createProgress(() => runner.fleet);
   const neighbourhood = createNeighbourhood(() => runner.fleet);
   const whereabouts = createWhereabouts(config, { clock, log });
+  const standing = createDhcpStanding({ config, settings: snapshot.settings, commit: written.commit, clock, log });
 
   const keys = hostKeys({ ...store, commit: written.commit });
   const images = imageDesk({
@@ -146,6 +148,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     images,
     cluster: clusterFacts,
     whereabouts,
+    standing,
     neighbourhood,
     progressOf: progress.of,
     failing: () => new Map([...supervisor.failing(), ...written.failing()]),
@@ -173,6 +176,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     await networkServices({
       ...deps,
       site,
+      standing,
       runner,
       timelines,
       changes,

@@ -5,7 +5,6 @@ import type { Config } from '../../config/schema.ts';
 import { type Ipv4, parseIpv4 } from '../../config/values.ts';
 import { installerInitramfs } from '../../image-builder/index.ts';
 import type { Timelines } from '../boot/timeline.ts';
-import { dhcpServer } from '../dhcp/server.ts';
 import { type BootDeps, bootApi } from '../http/endpoints/boot.ts';
 import { lanApi } from '../http/endpoints/lan.ts';
 import type { ReadDeps } from '../http/endpoints/read.ts';
@@ -18,8 +17,9 @@ import { closeInherited } from '../system/udp.ts';
 import { tftpServer } from '../tftp/server.ts';
 import { bootFileDesk } from './boot-files.ts';
 import type { Changes } from './changes.ts';
+import { dhcpService } from './dhcp-service.ts';
+import type { DhcpStandings } from './dhcp-standing.ts';
 import type { ImageDesk } from './images.ts';
-import { leaseDesk } from './leases.ts';
 import { browseNames, type Neighbourhood, publishNames } from './names-service.ts';
 import type { Site } from './site.ts';
 import type { Supervisor } from './supervise.ts';
@@ -27,6 +27,7 @@ import type { Supervisor } from './supervise.ts';
 export type NetworkDeps = {
   readonly config: Config;
   readonly site: Site;
+  readonly standing: DhcpStandings;
   readonly version: string;
   readonly runner: Runner;
   readonly timelines: Timelines;
@@ -52,45 +53,15 @@ export async function networkServices(deps: NetworkDeps): Promise<void> {
   const { supervisor, config, inherited } = deps;
   // Nobody would read it, and no other DHCP server could have the port.
   if (config.dhcp.mode === 'off') closeInherited(inherited.get(67));
+  // Only where we may be the only server another one is looked for.
+  if (config.dhcp.mode !== 'full') closeInherited(inherited.get(68));
   await Promise.all([
-    ...(config.dhcp.mode === 'off' ? [] : [supervisor.keepUp('dhcp', () => dhcp(deps))]),
+    ...(config.dhcp.mode === 'off' ? [] : [supervisor.keepUp('dhcp', () => dhcpService(deps))]),
     supervisor.keepUp('tftp', () => tftp(deps)),
     supervisor.keepUp('http', () => http(deps)),
     supervisor.keepUp('mdns', async () => publishNames({ ...deps, hardwareAddressOf })),
     supervisor.keepUp('mdns-browser', async () => browseNames({ ...deps, hardwareAddressOf })),
   ]);
-}
-
-async function dhcp(deps: NetworkDeps) {
-  const { site, config, inherited, log } = deps;
-  const fd = inherited.get(67);
-  if (fd === undefined && site.shared) {
-    // A socket on 0.0.0.0 hears every interface and cannot tell them apart: it would answer the wrong network.
-    throw new Error(
-      'not started through the launcher, and this machine has more than one network: use bramble.service',
-    );
-  }
-  const started = Promise.withResolvers<void>();
-  const closed = dhcpServer({
-    openUdp: deps.openUdp,
-    ...(fd !== undefined && { fd }),
-    clock: deps.clock,
-    log: log.child({ service: 'dhcp' }),
-    signal: deps.signal,
-    mode: config.dhcp.mode,
-    self: {
-      address: site.address,
-      subnet: site.subnet,
-      ...(site.gateway !== undefined && { gateway: site.gateway }),
-      dns: site.dns,
-      ntp: site.ntp,
-    },
-    onSighting: leaseDesk({ ...deps, subnet: site.subnet, log: log.child({ service: 'dhcp' }) }),
-    onListening: started.resolve,
-  });
-  // Whichever comes first: it listens, or it could not.
-  await Promise.race([started.promise, closed]);
-  return { closed };
 }
 
 function tftp(deps: NetworkDeps) {

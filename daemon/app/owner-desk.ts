@@ -11,6 +11,7 @@ import type { Runner } from '../lifecycle/runner.ts';
 import type { Clock } from '../ports.ts';
 import type { Store } from '../store/store.ts';
 import type { ClusterFacts } from './control-plane.ts';
+import type { DhcpStandings } from './dhcp-standing.ts';
 import type { EventFeed } from './event-feed.ts';
 import type { ImageDesk } from './images.ts';
 import type { Neighbourhood } from './names-service.ts';
@@ -29,6 +30,7 @@ export type OwnerDeskDeps = {
   readonly images: Pick<ImageDesk, 'count'>;
   readonly cluster: ClusterFacts;
   readonly whereabouts: Whereabouts;
+  readonly standing: Pick<DhcpStandings, 'now' | 'hasDeclined'>;
   readonly neighbourhood: Pick<Neighbourhood, 'strangers' | 'conflicts'>;
   /** 0 to 1 while the board installs. */
   readonly progressOf: (device: Device) => number | undefined;
@@ -51,6 +53,8 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
       hostname: hostname(),
       site: whereabouts.site(),
       siteProblem: whereabouts.problem(),
+      standing: deps.standing.now(),
+      hasDeclined: deps.standing.hasDeclined,
       services: deps.failing(),
       cluster: deps.cluster.now(),
       bases: await deps.images.count(),

@@ -39,8 +39,16 @@ export function silenceWithoutLease(request: DhcpRequest, mode: DhcpMode, self: 
   }
 }
 
-/** `lease` is what the lifecycle grants this board, if anything; the caller asked `silenceWithoutLease` first. */
-export function answerRequest(to: ReplyTo, lease: Lease | undefined, mode: DhcpMode): Answer {
+/**
+ * `lease` is what the lifecycle grants this board, if anything; the caller asked `silenceWithoutLease` first. Not
+ * `authoritative`: another server may be on this network, and the address that a board remembers may be from that one.
+ */
+export function answerRequest(
+  to: ReplyTo,
+  lease: Lease | undefined,
+  mode: DhcpMode,
+  authoritative: boolean = true,
+): Answer {
   const { request } = to;
   if (lease === undefined) return silence('nothing is granted');
   if (mode === 'off') return silence('mode off');
@@ -53,7 +61,7 @@ export function answerRequest(to: ReplyTo, lease: Lease | undefined, mode: DhcpM
     case 'request-selecting':
       return ackOrNak(to, lease, request.requestedAddress ?? request.ciaddr);
     case 'request-init-reboot':
-      return initReboot(to, lease);
+      return initReboot(to, lease, authoritative);
     case 'request-renewing':
     case 'request-rebinding':
       return request.ciaddr === lease.address ? ack(to, lease) : silence('its address is not from us');
@@ -75,9 +83,10 @@ const ackOrNak = (to: ReplyTo, lease: Lease, wanted: Ipv4 | undefined): Answer =
     : { answer: 'nak', packet: nakReply(to, `the address of this board is ${lease.address}`) };
 
 /** Only about our own network are we sure: the client may have been moved here and another server may speak for it. */
-function initReboot(to: ReplyTo, lease: Lease): Answer {
+function initReboot(to: ReplyTo, lease: Lease, authoritative: boolean): Answer {
   const wanted = to.request.requestedAddress;
   if (wanted === undefined) return silence('asks for no address');
+  if (!authoritative && wanted !== lease.address) return silence('another server may have given it that address');
   return inSubnet(to.self.subnet, wanted)
     ? ackOrNak(to, lease, wanted)
     : silence('asks for an address of another network');

@@ -26,6 +26,7 @@ export const option = {
   serverIdentifier: 54,
   parameterRequestList: 55,
   message: 56,
+  maximumMessageSize: 57,
   vendorClass: 60,
   clientIdentifier: 61,
   tftpServerName: 66,
@@ -113,10 +114,17 @@ const ranks = Array.from({ length: 256 }, (_, code) => {
   return last >= 0 ? 1000 + last : code;
 });
 
-/** All options in canonical order, closed by option 255. A value above 255 bytes is split (RFC 3396). */
-export function encodeOptions(options: Options): Uint8Array {
-  const sorted = [...options].sort(([a], [b]) => (ranks[a] ?? a) - (ranks[b] ?? b));
-  const lengths = sorted.map(([, value]) => value.length + 2 * Math.max(1, Math.ceil(value.length / 255)));
+/** What an option takes in a datagram, with its code and length, split or not. */
+export const optionLength = ({ length }: Uint8Array): number => length + 2 * Math.max(1, Math.ceil(length / 255));
+
+/**
+ * All options in canonical order, closed by option 255. A value above 255 bytes is split (RFC 3396). What is `wanted` comes
+ * in that order (RFC 2131 4.3.1) behind 53, 54 and 51 and before all others but those that always come last.
+ */
+export function encodeOptions(options: Options, wanted: Uint8Array = new Uint8Array()): Uint8Array {
+  const rank = wanted.length === 0 ? (code: number) => ranks[code] ?? code : rankBy(wanted);
+  const sorted = [...options].sort(([a], [b]) => rank(a) - rank(b));
+  const lengths = sorted.map(([, value]) => optionLength(value));
   const bytes = new Uint8Array(lengths.reduce((sum, length) => sum + length, 1));
   let offset = 0;
   for (const [code, value] of sorted) {
@@ -133,12 +141,26 @@ export function encodeOptions(options: Options): Uint8Array {
   return bytes;
 }
 
+function rankBy(wanted: Uint8Array): (code: number) => number {
+  const fixed = [option.messageType, option.serverIdentifier, option.leaseTime, ...lastOptions];
+  return (code) => {
+    const place = fixed.includes(code) ? -1 : wanted.indexOf(code);
+    // Between 51 and the next of the first ones.
+    return place < 0 ? (ranks[code] ?? code) : (place + 1) / 1000 - 998;
+  };
+}
+
 const ofLength = (options: Options, code: number, length: number): Uint8Array | undefined => {
   const value = options.get(code);
   return value?.length === length ? value : undefined;
 };
 
 export const uint8Option = (options: Options, code: number): number | undefined => ofLength(options, code, 1)?.[0];
+
+export function uint16Option(options: Options, code: number): number | undefined {
+  const value = ofLength(options, code, 2);
+  return value === undefined ? undefined : new DataView(value.buffer, value.byteOffset, 2).getUint16(0);
+}
 
 export function uint32Option(options: Options, code: number): number | undefined {
   const value = ofLength(options, code, 4);

@@ -35,7 +35,7 @@ const at = { xid: 4, secs: 8, flags: 10, ciaddr: 12, yiaddr: 16, siaddr: 20, gia
 const sname = { from: 44, to: 108 } as const;
 const file = { from: 108, to: 236 } as const;
 const cookieAt = 236;
-const optionsAt = 240;
+export const optionsAt = 240;
 /** RFC 951 3 with 1542 2.1: there are relays and ROMs that drop a shorter message. */
 const minimumLength = 300;
 const broadcastFlag = 0x8000;
@@ -79,9 +79,12 @@ export function decodePacket(datagram: Uint8Array): Result<DhcpPacket, PacketPro
   });
 }
 
-/** At least 300 bytes, options in canonical order. Throws on a packet that cannot be written: our own mistake. */
-export function encodePacket(packet: DhcpPacket): Uint8Array {
-  const options = encodeOptions(packet.options);
+/**
+ * At least 300 bytes, options in canonical order but for those that are `wanted` in their own. Throws on a packet that cannot
+ * be written: our own mistake.
+ */
+export function encodePacket(packet: DhcpPacket, wanted?: Uint8Array): Uint8Array {
+  const options = encodeOptions(packet.options, wanted);
   const bytes = new Uint8Array(Math.max(minimumLength, optionsAt + options.length));
   const view = new DataView(bytes.buffer);
   const put = (field: Uint8Array, from: number, to: number): void => {

@@ -1,10 +1,11 @@
 /** The edge: sockets in, decisions from the pure files, sockets out. */
 import { ok, type Result } from '../../config/result.ts';
-import { type Mac, millis } from '../../config/values.ts';
+import { type Ipv4, type Mac, millis } from '../../config/values.ts';
 import type { Clock, Endpoint, Log, OpenUdp, Udp } from '../ports.ts';
 import { answerRequest, type DhcpMode, silenceWithoutLease } from './answer.ts';
 import { coalesce, type Job } from './coalesce.ts';
 import { limitedBroadcast, replyDestination, serverPort } from './destination.ts';
+import { fitTo, requestedOptions } from './message-size.ts';
 import { type DhcpPacket, decodePacket, encodePacket, type PacketProblem, unspecified } from './packet.ts';
 import type { DhcpSelf, Lease } from './reply.ts';
 import { type DhcpRequest, type RequestProblem, readRequest } from './request.ts';
@@ -21,12 +22,16 @@ export type DhcpServerDeps = {
   readonly log: Log;
   readonly signal: AbortSignal;
   readonly mode: DhcpMode;
+  /** Whether it may speak for the whole network and refuse addresses; asked at each answer. Default: it may. */
+  readonly isAuthoritative?: () => boolean;
   readonly self: DhcpSelf;
   /**
    * What the board is granted; resolves only after that is on disk. `undefined`: it gets no answer. Called for one message of
    * a board at a time and for several boards at once; a rejection is logged and means silence.
    */
   readonly onSighting: (request: DhcpRequest) => Promise<Lease | undefined>;
+  /** A board found its address in use (RFC 2131 4.3.3) and says so to us. Anybody can claim it. */
+  readonly onDecline?: (declined: { readonly mac: Mac; readonly address: Ipv4 }) => void;
   /** Called once, when the sockets are bound. */
   readonly onListening?: () => void;
   /** Prefixes of Raspberry Pi hardware addresses, if other ones are to be taken for a hint. */
@@ -65,8 +70,10 @@ export async function dhcpServer(deps: DhcpServerDeps): Promise<void> {
     }
     const { request } = received.value;
     const fields = fieldsOf(request);
-    if (request.kind === 'decline') {
-      log.warn('dhcp address declined: another host uses it', { ...fields, address: request.requestedAddress });
+    const { kind, mac, requestedAddress: address, serverIdentifier } = request;
+    if (kind === 'decline' && address !== undefined && serverIdentifier === self.address && deps.mode === 'full') {
+      log.warn('dhcp address declined: another host uses it', { ...fields, address });
+      deps.onDecline?.({ mac, address });
     }
     const why = silenceWithoutLease(request, deps.mode, self.address);
     if (why !== undefined) log.debug('dhcp message not answered', { ...fields, why });
@@ -77,13 +84,15 @@ export async function dhcpServer(deps: DhcpServerDeps): Promise<void> {
     const lease = await deps.onSighting(job.latest.request);
     const { packet, request } = job.latest;
     if (signal.aborted) return;
-    const answer = answerRequest({ packet, request, self }, lease, deps.mode);
+    const answer = answerRequest({ packet, request, self }, lease, deps.mode, deps.isAuthoritative?.() ?? true);
     if (answer.answer === 'silence') {
       log.debug('dhcp message not answered', { ...fieldsOf(request), why: answer.why });
       return;
     }
     const to = replyDestination(answer.packet, self.subnet);
-    sender?.send(encodePacket(answer.packet), to);
+    // Boot ROMs get the one order that every model is known to read.
+    const wanted = request.isPxe ? undefined : requestedOptions(packet);
+    sender?.send(encodePacket(fitTo(packet, answer.packet), wanted), to);
     log.debug(`dhcp ${answer.answer} sent`, { ...fieldsOf(request), to: to.address, address: answer.packet.yiaddr });
     if (request.isMaskRom) {
       const stray = sendStray().finally(() => strays.delete(stray));

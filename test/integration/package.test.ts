@@ -137,12 +137,12 @@ async function started(folder: string, start: string, { printInterface, taken = 
 const starts: Readonly<Record<string, Doubles & { readonly becomes: string }>> = {
   'through the launcher when the interface is clear': {
     printInterface: 'echo eth0; exit 0',
-    becomes: 'launcher eth0 udp:67,udp:69,udp:5353 -- node brambled.js --config x\n',
+    becomes: 'launcher eth0 udp:67,udp:68,udp:69,udp:5353 -- node brambled.js --config x\n',
   },
   'with the ports that are free': {
     printInterface: 'echo eth0; exit 0',
     taken: 'udp:67',
-    becomes: 'launcher eth0 udp:69,udp:5353 -- node brambled.js --config x\n',
+    becomes: 'launcher eth0 udp:68,udp:69,udp:5353 -- node brambled.js --config x\n',
   },
   'without the launcher when it can open nothing': {
     printInterface: 'echo eth0; exit 0',

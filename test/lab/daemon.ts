@@ -45,7 +45,7 @@ export async function prepareDaemon(options: DaemonOptions): Promise<Daemon> {
     interface: 'eth0',
     topology: 'behind-master',
     addresses: options.addresses,
-    dhcp: { mode: 'full' },
+    dhcp: { mode: 'full', search: 0 },
     images: {
       default: baseNames['cloud-init'],
       models: { pi3: baseNames['device-init'] },
@@ -65,7 +65,7 @@ export async function prepareDaemon(options: DaemonOptions): Promise<Daemon> {
     (await readFile(log, 'utf8').catch(() => '')).trimEnd().split('\n').slice(-30).join('\n');
 
   async function start(): Promise<void> {
-    const inside = ['netns', 'exec', netns, launcher, 'eth0', 'udp:67,udp:69,udp:5353', '--'];
+    const inside = ['netns', 'exec', netns, launcher, 'eth0', 'udp:67,udp:68,udp:69,udp:5353', '--'];
     const started = spawn(
       'setpriv',
       ['--pdeathsig', 'KILL', 'ip', ...inside, process.execPath, program, '--config', config ?? ''],

@@ -291,3 +291,20 @@ test('who is not even looked up', (t) => {
   t.regex(why(type(7), 'full') ?? '', /release/);
   t.is(why(type(8), 'full'), undefined);
 });
+
+test('not sure that the network is ours: no NAK for an address that another server may have given', (t) => {
+  const { options, ...packet } = packetOf(pi400Request);
+  const initReboot = (wanted: Ipv4): DhcpPacket => {
+    const changed = new Map(options).set(50, Uint8Array.from(wanted.split('.'), Number));
+    changed.delete(54);
+    return { ...packet, options: changed };
+  };
+  const ask = (wanted: Ipv4, authoritative: boolean) => {
+    const asked = initReboot(wanted);
+    return answerRequest({ packet: asked, request: must(readRequest(asked)), self }, lease, 'full', authoritative)
+      .answer;
+  };
+  t.is(ask(ip('192.168.2.77'), true), 'nak');
+  t.is(ask(ip('192.168.2.77'), false), 'silence');
+  t.is(ask(lease.address, false), 'ack');
+});

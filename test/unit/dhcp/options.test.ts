@@ -138,3 +138,13 @@ test('law: decode ∘ encode = identity', (t) => {
   });
   fc.assert(law, { numRuns: 200 });
 });
+
+test('what the client wants comes in its own order, behind 53, 54 and 51; 43 and 82 stay last', (t) => {
+  const options = new Map([6, 43, 3, 82, 51, 12, 1, 54, 15, 53].map((code) => [code, Uint8Array.of(0)]));
+  const order = (wanted?: Uint8Array): number[] => {
+    const bytes = encodeOptions(options, wanted);
+    return Array.from({ length: options.size }, (_, index) => bytes[index * 3] ?? 0);
+  };
+  t.deepEqual(order(), [53, 54, 51, 1, 3, 6, 12, 15, 43, 82]);
+  t.deepEqual(order(Uint8Array.of(43, 12, 15, 99, 3, 51)), [53, 54, 51, 12, 15, 3, 1, 6, 43, 82]);
+});

@@ -223,17 +223,6 @@ test('a REQUEST that names another server is not even looked up', async (t) => {
   t.is(server.sent.length, 0);
 });
 
-test('DECLINE is a warning and gets no answer', async (t) => {
-  const server = await start(t);
-  const options = new Map([
-    [53, Uint8Array.of(4)],
-    [50, Uint8Array.of(192, 168, 2, 40)],
-  ]);
-  await server.receive(changed(pi400Request.datagram, { options }));
-  t.like(server.logged[0], { level: 'warn', fields: { address: lease.address } });
-  t.is(server.sent.length, 0);
-});
-
 test('the ROM of a Pi 3B gets a stray datagram behind its OFFER, a 3B+ does not', async (t) => {
   const server = await start(t);
   await server.receive(pi3bPlusDiscover.datagram);
@@ -327,3 +316,43 @@ test('a port that is taken is told to the caller, and nothing stays open', async
 });
 
 const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}, child: () => silent };
+
+test('a system gets what it asked for in its own order; a boot ROM the one that every model reads', async (t) => {
+  const server = await start(t);
+  const { options, ...rom } = must(decodePacket(pi400Discover.datagram));
+  const list = Uint8Array.of(12, 1);
+  await server.receive(
+    encodePacket({
+      ...rom,
+      options: new Map([
+        [53, Uint8Array.of(1)],
+        [55, list],
+      ]),
+    }),
+  );
+  await server.receive(encodePacket({ ...rom, options: new Map(options).set(55, list) }));
+  const codes = server.replies().map((reply) => [...reply.options.keys()].slice(0, 5));
+  t.deepEqual(codes, [
+    [53, 54, 51, 12, 1],
+    [53, 54, 51, 1, 12],
+  ]);
+});
+
+test('a DECLINE of an address that we gave is told, has no answer, and grants nothing', async (t) => {
+  const declined: unknown[] = [];
+  const server = await start(t, { onDecline: (one) => declined.push(one) });
+  const decline = (identifier: Ipv4): Uint8Array => {
+    const options = new Map([
+      [53, Uint8Array.of(4)],
+      [50, Uint8Array.of(192, 168, 2, 40)],
+      [54, Uint8Array.from(identifier.split('.'), Number)],
+    ]);
+    return changed(pi400Request.datagram, { options });
+  };
+  await server.receive(decline(ip('192.168.2.254')));
+  t.deepEqual(declined, [], 'another server gave that one');
+  await server.receive(decline(address));
+  t.deepEqual(declined, [{ mac: 'dc:a6:32:ec:fc:3c', address: lease.address }]);
+  t.is(server.logged.filter(({ level }) => level === 'warn').length, 1);
+  t.is(server.sent.length + server.sightings.length, 0);
+});
