@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** The process `brambled`: arguments, signals, exit codes. */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';

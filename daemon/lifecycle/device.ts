@@ -14,7 +14,7 @@ export type Device = {
   readonly state: DeviceState;
   /** When it came into this state. */
   readonly since: Instant;
-  /** When `deadline-passed` is due, if this state does not last for ever. */
+  /** When `deadline-passed` is due by the clock that `since` was read from, if this state does not last for ever. */
   readonly deadline: Instant | undefined;
 };
 

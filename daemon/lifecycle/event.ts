@@ -1,5 +1,5 @@
 /** Everything that can happen to one board. Edges make these from packets, requests, API objects and effects' ends. */
-import type { Mac, Model, Serial } from '../../config/values.ts';
+import type { Instant, Mac, Model, Serial } from '../../config/values.ts';
 import type { BoardReport } from './device.ts';
 
 export type LifecycleEvent =
@@ -27,7 +27,8 @@ export type LifecycleEvent =
   | { readonly event: 'quarantine-released' }
   /** Node and token of a rejected board are gone. */
   | { readonly event: 'left' }
-  | { readonly event: 'deadline-passed' };
+  /** Of the state that the board came into at `since`. */
+  | { readonly event: 'deadline-passed'; readonly since: Instant };
 
 export type EventName = LifecycleEvent['event'];
 

@@ -11,6 +11,7 @@ import type { Device, StateName } from './device.ts';
 import type { Effect } from './effect.ts';
 import type { LifecycleEvent } from './event.ts';
 import { createFleet, type Fleet } from './fleet.ts';
+import { createPatience } from './patience.ts';
 import type { Sighting } from './registry.ts';
 import { type Transition, transition } from './transition.ts';
 
@@ -65,9 +66,8 @@ export type Runner = {
 /** Pause before an effect that threw, or whose end could not be written, is tried again; doubled each time up to the second. */
 const EFFECT_PAUSE = seconds(3);
 const EFFECT_PAUSE_MAX = seconds(30);
-/** Longest pause between two looks at the deadlines, and the one after a commit that was refused. */
-const TURN = seconds(60);
-const TURN_AFTER_FAILURE = seconds(3);
+/** Between two looks at the deadlines, which are minutes. */
+const TURN = seconds(5);
 
 export function createRunner(deps: RunnerDeps): Runner {
   const { clock, log, signal } = deps;
@@ -75,7 +75,7 @@ export function createRunner(deps: RunnerDeps): Runner {
   const queues = new Map<DeviceId, Promise<unknown>>();
   const running = new Map<DeviceId, AbortController>();
   const underWay = new Set<Promise<void>>();
-  let deadlinesChanged = new AbortController();
+  const patience = createPatience();
   const arrivals = createArrivals({ ...deps, fleet, inTurn, tell, forget });
 
   function dispatch(id: DeviceId, event: LifecycleEvent) {
@@ -127,7 +127,6 @@ export function createRunner(deps: RunnerDeps): Runner {
         after: spent,
         reason: decided.reason,
       });
-      deadlinesChanged.abort();
       carryOut(after, decided.effects);
     }
     return ok(decided);
@@ -192,31 +191,18 @@ export function createRunner(deps: RunnerDeps): Runner {
     for (const device of fleet.all()) carryOut(device, deps.pendingEffects.get(device.id) ?? []);
     while (!signal.aborted) {
       deps.onTurn?.();
-      // Before the look, so that a deadline that is set while it lasts is not slept through.
-      deadlinesChanged = new AbortController();
-      const now = clock.now();
-      const deadlines = fleet
-        .all()
-        .flatMap((device) => (device.deadline === undefined ? [] : [{ device, at: device.deadline }]));
-      let pause = TURN;
-      for (const { device, at } of deadlines) {
-        if (at > now) pause = millis(Math.min(pause, at - now));
-        else if (!(await passDeadline(device))) pause = millis(Math.min(pause, TURN_AFTER_FAILURE));
-      }
-      await clock.sleep(pause, AbortSignal.any([signal, deadlinesChanged.signal])).catch(() => undefined);
+      await clock.sleep(TURN, signal).catch(() => undefined);
+      if (signal.aborted) break;
+      for (const device of patience.rested(TURN, fleet.all())) await passDeadline(device);
     }
     await Promise.all([...underWay, ...queues.values()]);
   }
 
-  /** False if that could not be written: a full disk passes, and the deadline is still there. */
-  async function passDeadline({ id, name }: Device): Promise<boolean> {
-    try {
-      await dispatch(id, { event: 'deadline-passed' });
-      return true;
-    } catch (error) {
-      log.error('deadline not written, will be tried again', { name, error: String(error) });
-      return false;
-    }
+  /** What cannot be written now is tried again at the next turn: a full disk passes, and the deadline is still there. */
+  async function passDeadline({ id, name, since: from }: Device): Promise<void> {
+    await dispatch(id, { event: 'deadline-passed', since: from }).catch((error: unknown) =>
+      log.error('deadline not written, will be tried again', { name, error: String(error) }),
+    );
   }
 
   return { fleet, sight, dispatch, run };

@@ -20,8 +20,8 @@ export type Transition = {
 };
 
 export function transition(device: Device, event: LifecycleEvent, now: Instant): Transition {
-  // Deadlines queue behind other events: one that is not due any more belonged to the state before.
-  const overtaken = event.event === 'deadline-passed' && (device.deadline === undefined || device.deadline > now);
+  // Deadlines queue behind other events: this one may belong to the state before.
+  const overtaken = event.event === 'deadline-passed' && event.since !== device.since;
   const next = overtaken ? stay() : decide(device, event, now);
   const learned = learn(device, event);
   if (next.go === 'to') {

@@ -1,6 +1,6 @@
 /** The JSON of a device's state and of an event: written with a version, read by the parser of that version. */
 import { assertNever } from '../../config/result.ts';
-import { models, parseMac, parseSerial } from '../../config/values.ts';
+import { instant, models, parseMac, parseSerial } from '../../config/values.ts';
 import type { BoardReport, DeviceState, ResumePoint, StateName } from '../lifecycle/device.ts';
 import type { EventName, LifecycleEvent, Verdict } from '../lifecycle/event.ts';
 import { asFields, count, Damage, type Fields, flag, json, object, oneOf, optional, parsed, text } from './fields.ts';
@@ -118,8 +118,9 @@ export function readEvent(row: Fields): LifecycleEvent {
     case 'node-deleted':
     case 'quarantine-released':
     case 'left':
-    case 'deadline-passed':
       return { event };
+    case 'deadline-passed':
+      return { event, since: instant(count(from, 'since')) };
     default:
       return assertNever(event);
   }

@@ -68,7 +68,7 @@ export const events: { readonly [E in EventName]: Extract<LifecycleEvent, { even
   'node-deleted': { event: 'node-deleted' },
   'quarantine-released': { event: 'quarantine-released' },
   left: { event: 'left' },
-  'deadline-passed': { event: 'deadline-passed' },
+  'deadline-passed': { event: 'deadline-passed', since: START },
 };
 
 export function aDevice(state: DeviceState = states.seen, changes: Partial<Device> = {}): Device {

@@ -78,7 +78,7 @@ export const events: readonly LifecycleEvent[] = [
   { event: 'node-deleted' },
   { event: 'quarantine-released' },
   { event: 'left' },
-  { event: 'deadline-passed' },
+  { event: 'deadline-passed', since: instant(1_700_000_000_000) },
 ];
 
 const hex = (number: number, digits: number): string => number.toString(16).padStart(digits, '0');
