@@ -61,8 +61,14 @@ export function startProgram(
       stderr += String(cause);
       end(127);
     });
-    // A program that became a daemon may keep the pipes open: its own end is what counts.
-    child.once('exit', (code) => setImmediate(end, code ?? 137));
+    // Its last words may still be in the pipes when it is gone. Where a child of it keeps them open, they are not waited for.
+    child.once('exit', (code) => {
+      const silent = setTimeout(end, 2000, code ?? 137);
+      child.once('close', () => {
+        clearTimeout(silent);
+        end(code ?? 137);
+      });
+    });
   });
 
   const waitFor = (pattern: RegExp, deadlineMs = 30_000): Promise<RegExpExecArray> =>
