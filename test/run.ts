@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
 type Suite = { readonly name: string; readonly args: readonly string[]; readonly needsRoot: boolean };
-type Count = { readonly passed: number; readonly failed: number; readonly failedFiles: readonly string[] };
+type Count = { readonly passed: number; readonly failed: number };
 
 const suites: readonly Suite[] = [
   { name: 'unit', args: ['test/unit/**/*.test.ts'], needsRoot: false },
@@ -21,7 +21,7 @@ const wanted = process.argv.slice(2);
 /** Runs one suite in TAP, shows its failures and its last lines as they come. */
 function run(suite: Suite): Promise<Count> {
   const child = spawn('ava', ['--tap', ...suite.args], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const count = { passed: 0, failed: 0, failedFiles: [] as string[] };
+  const count = { passed: 0, failed: 0 };
   let ofFailure = false;
   createInterface({ input: child.stdout }).on('line', (line) => {
     if (/^(not )?ok /.test(line)) ofFailure = line.startsWith('not ');
@@ -34,7 +34,6 @@ function run(suite: Suite): Promise<Count> {
       if (suite.name === 'lab') say(`  ${line.replace(/^ok \d+ - /, '✔ ')}`);
     } else if (line.startsWith('not ok ')) {
       count.failed += 1;
-      count.failedFiles.push(/^not ok \d+ - (\S+) › /.exec(line)?.[1] ?? '');
       say(`  ✘ ${line}`);
     } else if (line.startsWith('#   ')) {
       // What a test logged is worth its lines only where it failed.
@@ -50,20 +49,6 @@ function run(suite: Suite): Promise<Count> {
   });
 }
 
-/**
- * Foreign programs share two cores here. At most two files that failed are run once more, alone, and that is said: what fails
- * again has failed.
- */
-async function again(suite: Suite, first: Count): Promise<Count> {
-  const files = [...new Set(first.failedFiles)];
-  if (files.length === 0 || files.length > 2 || files.includes('')) return first;
-  say(`  once more, alone: ${files.join(', ')}`);
-  const second = await run({ ...suite, args: files.map((file) => `test/integration/${file}.test.ts`) });
-  if (second.failed > 0) return first;
-  say(`  ${first.failed} failed at first and passed alone: ${files.join(', ')}`);
-  return { passed: first.passed + first.failed, failed: 0, failedFiles: [] };
-}
-
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 let passed = 0;
@@ -77,7 +62,7 @@ for (const suite of suites) {
   }
   say(`${suite.name}:`);
   const started = performance.now();
-  const count = suite.name === 'integration' ? await again(suite, await run(suite)) : await run(suite);
+  const count = await run(suite);
   say(`  ${count.passed} passed, ${count.failed} failed in ${((performance.now() - started) / 1000).toFixed(1)} s`);
   passed += count.passed;
   failed += count.failed;
