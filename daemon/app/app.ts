@@ -102,7 +102,12 @@ export async function runApp(deps: AppDeps): Promise<void> {
     reservation: () => {
       const site = whereabouts.site();
       return (
-        site && { range: site.range, taken: site.taken, pattern: config.names.pattern, pendingMax: config.pending.max }
+        site && {
+          range: site.range,
+          isTaken: (address) => site.taken.includes(address),
+          pattern: config.names.pattern,
+          pendingMax: config.pending.max,
+        }
       );
     },
     clock,

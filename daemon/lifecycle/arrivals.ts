@@ -1,6 +1,6 @@
 /** Boards that were never seen before: name and address are theirs, and on disk, before anybody hears of them. */
 import { ok, type Problem, problem, type Result } from '../../config/result.ts';
-import { type DeviceId, type Instant, type Mac, parseDeviceId, since } from '../../config/values.ts';
+import { type DeviceId, type Instant, type Ipv4, type Mac, parseDeviceId, since } from '../../config/values.ts';
 import type { Clock, Log, Random } from '../ports.ts';
 import type { Device } from './device.ts';
 import type { Fleet } from './fleet.ts';
@@ -84,7 +84,7 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
   const counted = (): readonly Device[] => [...fleet.all().filter(({ id }) => !leaving.has(id)), ...claimed.values()];
 
   const ownRules = (rules: ArrivalRules, now: Instant) => ({
-    taken: [...rules.taken, ...leaving.values().map(({ address }) => address)],
+    isTaken: (address: Ipv4) => rules.isTaken(address) || leaving.values().some((device) => device.address === address),
     nextNumber,
     isSilent: (device: Device) =>
       !claimed.has(device.id) && since(heard.get(device.id) ?? started, now) >= provisionalLease(device),

@@ -32,8 +32,8 @@ export type Reservation = {
 
 export type ReservationRules = {
   readonly range: AddressRange;
-  /** Addresses inside the range that are not for boards: the master's own, the gateway's. */
-  readonly taken: readonly Ipv4[];
+  /** Addresses inside the range that are not for boards: the master's own, the gateway's, one that another host was found to use. */
+  readonly isTaken: (address: Ipv4) => boolean;
   readonly pattern: string;
   /** The number after the last one used. Names are never used twice, so it is kept. */
   readonly nextNumber: number;
@@ -74,7 +74,8 @@ export function reserve(
   const names = new Set<Hostname>(staying.map((device) => device.name));
   const named = firstFreeName(rules.pattern, rules.nextNumber, names);
   if (!named.ok) return named;
-  const address = firstFree(rules.range, new Set<Ipv4>([...rules.taken, ...staying.map((device) => device.address)]));
+  const addresses = new Set<Ipv4>(staying.map((device) => device.address));
+  const address = firstFree(rules.range, (one) => addresses.has(one) || rules.isTaken(one));
   if (address === undefined) {
     return problem(
       'ADDRESSES_EXHAUSTED',
@@ -113,11 +114,11 @@ function firstFreeName(pattern: string, from: number, names: ReadonlySet<Hostnam
   }
 }
 
-function firstFree(range: AddressRange, taken: ReadonlySet<Ipv4>): Ipv4 | undefined {
+function firstFree(range: AddressRange, isTaken: (address: Ipv4) => boolean): Ipv4 | undefined {
   const last = ipv4Number(range.last);
   for (let number = ipv4Number(range.first); number <= last; number++) {
     const address = ipv4FromNumber(number);
-    if (!taken.has(address)) return address;
+    if (!isTaken(address)) return address;
   }
   return undefined;
 }

@@ -64,7 +64,7 @@ async function serveDhcp(dhcp: NonNullable<ServiceOptions['dhcp']>): Promise<{ r
     nextNumber: Number(settings.get('names.next') ?? '1'),
     reservation: () => ({
       range: must(parseAddressRange(dhcp.range)),
-      taken: [address],
+      isTaken: (one) => one === address,
       pattern: 'worker-kube{n}',
       pendingMax: dhcp.pendingMax,
     }),

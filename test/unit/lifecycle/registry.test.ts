@@ -15,7 +15,7 @@ const ID = must(parseDeviceId('d-00000000000a'));
 const sighting = { mac: must(parseMac('dc:a6:32:00:00:0a')) };
 const rules: ReservationRules = {
   range: must(parseAddressRange('10.0.0.10-12')),
-  taken: [must(parseIpv4('10.0.0.10'))],
+  isTaken: (address) => address === must(parseIpv4('10.0.0.10')),
   pattern: 'worker-kube{n}',
   nextNumber: 4,
   pendingMax: 2,
