@@ -3,9 +3,10 @@ import { ok, type Problem, problem, type Result } from '../../config/result.ts';
 import { type DeviceId, type Instant, type Ipv4, type Mac, parseDeviceId, since } from '../../config/values.ts';
 import type { Clock, Log, Random } from '../ports.ts';
 import type { Device } from './device.ts';
-import type { Fleet } from './fleet.ts';
+import { createFleet, type Fleet } from './fleet.ts';
 import {
   isUndecided,
+  type KnownBoards,
   provisionalLease,
   type Reservation,
   type ReservationRules,
@@ -15,7 +16,7 @@ import {
 import type { Change, Write } from './runner.ts';
 
 /** What the owner and the network say; the rest of the rules is known here. */
-export type ArrivalRules = Omit<ReservationRules, 'nextNumber' | 'isSilent'>;
+export type ArrivalRules = Omit<ReservationRules, 'nextNumber' | 'lastAddress'>;
 
 export type ArrivalDeps = {
   readonly fleet: Fleet;
@@ -43,13 +44,14 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
   const { fleet, clock, log } = deps;
   const underWay = new Map<Mac, Promise<Result<Device, Problem>>>();
   /** Reserved but not yet on disk: nobody else may get the same name or address. */
-  const claimed = new Map<DeviceId, Device>();
+  const claimed = createFleet([]);
   /** About to be dropped, and not yet gone from the disk: it counts no more, but its address is not free yet. */
-  const leaving = new Map<DeviceId, Device>();
+  const leaving = new Set<DeviceId>();
   /** When each board was last heard of. Not on disk: after a restart all of them count as just heard. */
   const heard = new Map<DeviceId, Instant>();
   const started = clock.now();
   let nextNumber = deps.nextNumber;
+  let lastAddress: Ipv4 | undefined;
 
   function welcome(sighting: Sighting): Promise<Result<Device, Problem>> {
     const same = underWay.get(sighting.mac);
@@ -63,32 +65,38 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
     const rules = deps.reservation();
     if (rules === undefined) return problem('NO_NETWORK', 'the network of the boards is not known yet');
     const now = clock.now();
-    const reserved = reserve(sighting, newId(), counted(), { ...rules, ...ownRules(rules, now) }, now);
+    const reserved = reserve(sighting, newId(), knownBoards(now), { ...rules, nextNumber, lastAddress }, now);
     if (!reserved.ok) return reserved;
     const { device, dropped, number } = reserved.value;
     nextNumber = number + 1;
-    claimed.set(device.id, device);
-    if (dropped !== undefined) leaving.set(dropped.id, dropped);
+    lastAddress = device.address;
+    claimed.put(device);
+    if (dropped !== undefined) leaving.add(dropped.id);
     try {
       if (!(await settle(reserved.value))) {
         return problem('PENDING_FULL', `${dropped?.name} was to give way and was just decided about: ask again`);
       }
     } finally {
-      claimed.delete(device.id);
+      claimed.remove(device.id);
       if (dropped !== undefined) leaving.delete(dropped.id);
     }
+    fleet.put(device);
+    heardOf(device.id);
+    deps.tell({ before: undefined, after: device });
     log.info('board first seen', { name: device.name, mac: sighting.mac, address: device.address });
     return ok(device);
   }
 
-  const counted = (): readonly Device[] => [...fleet.all().filter(({ id }) => !leaving.has(id)), ...claimed.values()];
-
-  const ownRules = (rules: ArrivalRules, now: Instant) => ({
-    isTaken: (address: Ipv4) => rules.isTaken(address) || leaving.values().some((device) => device.address === address),
-    nextNumber,
-    isSilent: (device: Device) =>
-      !claimed.has(device.id) && since(heard.get(device.id) ?? started, now) >= provisionalLease(device),
-  });
+  function knownBoards(now: Instant): KnownBoards {
+    const undecided = fleet.undecided();
+    const isSilent = (device: Device) => since(heard.get(device.id) ?? started, now) >= provisionalLease(device);
+    return {
+      byName: (name) => fleet.byName(name) ?? claimed.byName(name),
+      byAddress: (address) => fleet.byAddress(address) ?? claimed.byAddress(address),
+      undecided: undecided.size - [...leaving].filter((id) => undecided.has(id)).length + claimed.undecided().size,
+      silent: () => undecided.values().filter((device) => !leaving.has(device.id) && isSilent(device)),
+    };
+  }
 
   /** False if the one that was to give way is not to be dropped any more. */
   async function settle(reservation: Reservation): Promise<boolean> {
@@ -120,9 +128,6 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
       heard.delete(dropped.id);
       deps.forget(dropped);
     }
-    fleet.put(device);
-    heardOf(device.id);
-    deps.tell({ before: undefined, after: device });
     return true;
   }
 

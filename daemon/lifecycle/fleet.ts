@@ -1,6 +1,7 @@
 /** All boards, in memory, by everything they are looked up with. The disk is the truth; this is what it says. */
 import type { DeviceId, Hostname, Ipv4, Mac } from '../../config/values.ts';
 import type { Device } from './device.ts';
+import { isUndecided } from './registry.ts';
 
 export type Fleet = {
   readonly all: () => readonly Device[];
@@ -9,6 +10,8 @@ export type Fleet = {
   readonly byAddress: (address: Ipv4) => Device | undefined;
   readonly byName: (name: Hostname) => Device | undefined;
   readonly byArming: (arming: string) => Device | undefined;
+  /** Those that nobody decided about. */
+  readonly undecided: () => ReadonlyMap<DeviceId, Device>;
   readonly put: (device: Device) => void;
   readonly remove: (id: DeviceId) => void;
 };
@@ -18,6 +21,7 @@ export function createFleet(devices: readonly Device[]): Fleet {
   const macs = new Map<Mac, DeviceId>();
   const addresses = new Map<Ipv4, DeviceId>();
   const names = new Map<Hostname, DeviceId>();
+  const undecided = new Map<DeviceId, Device>();
   const find = (id: DeviceId | undefined) => (id === undefined ? undefined : byId.get(id));
 
   function put(device: Device): void {
@@ -25,12 +29,15 @@ export function createFleet(devices: readonly Device[]): Fleet {
     addresses.set(device.address, device.id);
     names.set(device.name, device.id);
     for (const mac of device.macs) macs.set(mac, device.id);
+    if (isUndecided(device)) undecided.set(device.id, device);
+    else undecided.delete(device.id);
   }
 
   function remove(id: DeviceId): void {
     const device = byId.get(id);
     if (device === undefined) return;
     byId.delete(id);
+    undecided.delete(id);
     addresses.delete(device.address);
     names.delete(device.name);
     for (const mac of device.macs) macs.delete(mac);
@@ -44,6 +51,7 @@ export function createFleet(devices: readonly Device[]): Fleet {
     byAddress: (address) => find(addresses.get(address)),
     byName: (name) => find(names.get(name)),
     byArming: (arming) => byId.values().find(({ state }) => state.name === 'installing' && state.arming === arming),
+    undecided: () => undecided,
     put,
     remove,
   };

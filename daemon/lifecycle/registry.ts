@@ -34,12 +34,22 @@ export type ReservationRules = {
   readonly range: AddressRange;
   /** Addresses inside the range that are not for boards: the master's own, the gateway's, one that another host was found to use. */
   readonly isTaken: (address: Ipv4) => boolean;
+  /** The search for a free one goes on here, round the range: what was given up just now is not given to the next board. */
+  readonly lastAddress: Ipv4 | undefined;
   readonly pattern: string;
   /** The number after the last one used. Names are never used twice, so it is kept. */
   readonly nextNumber: number;
   readonly pendingMax: number;
-  /** It was not heard of for its `provisionalLease`: nobody relies on its address any more. */
-  readonly isSilent: (device: Device) => boolean;
+};
+
+/** The boards that are known, those among them whose reservation is only on its way to the disk. */
+export type KnownBoards = {
+  readonly byName: (name: Hostname) => Device | undefined;
+  readonly byAddress: (address: Ipv4) => Device | undefined;
+  /** How many nobody decided about. */
+  readonly undecided: number;
+  /** Those of them that were not heard of for their `provisionalLease`: nobody relies on their address any more. */
+  readonly silent: () => Iterable<Device>;
 };
 
 /**
@@ -57,25 +67,24 @@ export const provisionalLease = ({ state }: Device): Millis => minutes(state.nam
 export function reserve(
   sighting: Sighting,
   id: DeviceId,
-  devices: readonly Device[],
+  known: KnownBoards,
   rules: ReservationRules,
   now: Instant,
 ): Result<Reservation, Problem<'ADDRESSES_EXHAUSTED' | 'PENDING_FULL' | 'INVALID_VALUE'>> {
-  const undecided = devices.filter(isUndecided);
-  const isFull = undecided.length >= rules.pendingMax;
-  const dropped = isFull ? undecided.filter(rules.isSilent).toSorted(givesWayFirst)[0] : undefined;
+  const isFull = known.undecided >= rules.pendingMax;
+  const dropped = isFull ? [...known.silent()].sort(givesWayFirst)[0] : undefined;
   if (isFull && dropped === undefined) {
     return problem(
       'PENDING_FULL',
-      `${undecided.length} boards wait to be accepted, more than that are not taken in: accept or reject some, or raise \`pending.max\``,
+      `${known.undecided} boards wait to be accepted, more than that are not taken in: accept or reject some, or raise \`pending.max\``,
     );
   }
-  const staying = devices.filter((device) => device !== dropped);
-  const names = new Set<Hostname>(staying.map((device) => device.name));
-  const named = firstFreeName(rules.pattern, rules.nextNumber, names);
+  const named = firstFreeName(rules.pattern, rules.nextNumber, known);
   if (!named.ok) return named;
-  const addresses = new Set<Ipv4>(staying.map((device) => device.address));
-  const address = firstFree(rules.range, (one) => addresses.has(one) || rules.isTaken(one));
+  const address = nextFree(rules, (one) => {
+    const holder = known.byAddress(one);
+    return (holder === undefined || holder === dropped) && !rules.isTaken(one);
+  });
   if (address === undefined) {
     return problem(
       'ADDRESSES_EXHAUSTED',
@@ -106,19 +115,26 @@ const givesWayFirst = (a: Device, b: Device): number =>
   Number(hasReported(a)) - Number(hasReported(b)) || a.firstSeen - b.firstSeen;
 const hasReported = ({ state }: Device): boolean => state.name === 'reported' || state.name === 'pending';
 
-function firstFreeName(pattern: string, from: number, names: ReadonlySet<Hostname>) {
+function firstFreeName(pattern: string, from: number, { byName }: KnownBoards) {
   for (let number = from; ; number++) {
     const name = nameFromPattern(pattern, number);
     if (!name.ok) return name;
-    if (!names.has(name.value)) return ok({ name: name.value, number });
+    if (byName(name.value) === undefined) return ok({ name: name.value, number });
   }
 }
 
-function firstFree(range: AddressRange, isTaken: (address: Ipv4) => boolean): Ipv4 | undefined {
-  const last = ipv4Number(range.last);
-  for (let number = ipv4Number(range.first); number <= last; number++) {
-    const address = ipv4FromNumber(number);
-    if (!isTaken(address)) return address;
+function nextFree(
+  { range, lastAddress = range.first }: ReservationRules,
+  isFree: (address: Ipv4) => boolean,
+): Ipv4 | undefined {
+  const first = ipv4Number(range.first);
+  const size = ipv4Number(range.last) - first + 1;
+  const from = ipv4Number(lastAddress) - first;
+  // The range may be another one than when the last address was given.
+  const offset = from >= 0 && from < size ? from : 0;
+  for (let step = 0; step < size; step++) {
+    const address = ipv4FromNumber(first + ((offset + step) % size));
+    if (isFree(address)) return address;
   }
   return undefined;
 }

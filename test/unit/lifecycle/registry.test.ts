@@ -8,7 +8,9 @@ import {
   parseIpv4,
   parseMac,
 } from '../../../config/values.ts';
-import { defaultRange, type ReservationRules, reserve } from '../../../daemon/lifecycle/registry.ts';
+import type { Device } from '../../../daemon/lifecycle/device.ts';
+import { createFleet } from '../../../daemon/lifecycle/fleet.ts';
+import { defaultRange, type KnownBoards, type ReservationRules, reserve } from '../../../daemon/lifecycle/registry.ts';
 import { aDevice, START, states } from '../../support/boards.ts';
 
 const ID = must(parseDeviceId('d-00000000000a'));
@@ -17,9 +19,9 @@ const rules: ReservationRules = {
   range: must(parseAddressRange('10.0.0.10-12')),
   isTaken: (address) => address === must(parseIpv4('10.0.0.10')),
   pattern: 'worker-kube{n}',
+  lastAddress: undefined,
   nextNumber: 4,
   pendingMax: 2,
-  isSilent: () => true,
 };
 const board = (number: number, state = states.ready as ReturnType<typeof aDevice>['state']) =>
   aDevice(state, {
@@ -29,8 +31,13 @@ const board = (number: number, state = states.ready as ReturnType<typeof aDevice
     firstSeen: instant(START + number),
   });
 
-test('the next name, and the lowest address that nobody has', (t) => {
-  const { device, number, dropped } = must(reserve(sighting, ID, [board(1)], rules, START));
+const known = (devices: readonly Device[], isSilent = (_: Device) => true): KnownBoards => {
+  const { byName, byAddress, undecided } = createFleet(devices);
+  return { byName, byAddress, undecided: undecided().size, silent: () => undecided().values().filter(isSilent) };
+};
+
+test('the next name, and the first address that nobody has', (t) => {
+  const { device, number, dropped } = must(reserve(sighting, ID, known([board(1)]), rules, START));
   t.is(device.name, must(parseHostname('worker-kube4')));
   t.is(device.address, must(parseIpv4('10.0.0.12')));
   t.is(number, 4);
@@ -38,35 +45,52 @@ test('the next name, and the lowest address that nobody has', (t) => {
   t.is(device.state.name, 'seen');
 });
 
+test('addresses are given in turn, round the range, and from its beginning if the last one is of another', (t) => {
+  const address = (lastAddress: string, devices: readonly Device[]): string =>
+    must(reserve(sighting, ID, known(devices), { ...rules, lastAddress: must(parseIpv4(lastAddress)) }, START)).device
+      .address;
+  t.is(address('10.0.0.11', [board(1)]), '10.0.0.12');
+  t.is(address('10.0.0.12', []), '10.0.0.12', 'it could not be written');
+  t.is(address('10.0.0.12', [board(2)]), '10.0.0.11');
+  t.is(address('10.0.0.9', []), '10.0.0.11');
+  t.is(address('192.168.1.200', []), '10.0.0.11');
+});
+
 test('a name that an own board has already is passed over', (t) => {
   const taken = { ...board(1), name: must(parseHostname('worker-kube4')) };
-  t.is(must(reserve(sighting, ID, [taken], rules, START)).number, 5);
+  t.is(must(reserve(sighting, ID, known([taken]), rules, START)).number, 5);
 });
 
 test('full of boards that are ours: says what to do', (t) => {
-  const result = reserve(sighting, ID, [board(1), board(2)], rules, START);
+  const result = reserve(sighting, ID, known([board(1), board(2)]), rules, START);
   t.is(!result.ok && result.error.code, 'ADDRESSES_EXHAUSTED');
   t.true(!result.ok && result.error.detail.includes('addresses'));
 });
 
 test('too many that nobody accepted: the oldest of them gives way, and its address with it', (t) => {
   const devices = [board(1, states.seen), board(2, states.pending)];
-  const { device, dropped } = must(reserve(sighting, ID, devices, rules, START));
+  const { device, dropped } = must(reserve(sighting, ID, known(devices), rules, START));
   t.is(dropped?.name, must(parseHostname('worker-kube1')));
   t.is(device.address, must(parseIpv4('10.0.0.11')));
 });
 
 test('one that was heard of within its lease gives way to nobody: its address is in use', (t) => {
   const devices = [board(1, states.seen), board(2, states.seen)];
-  const none = reserve(sighting, ID, devices, { ...rules, isSilent: () => false }, START);
+  const none = reserve(
+    sighting,
+    ID,
+    known(devices, () => false),
+    rules,
+    START,
+  );
   t.is(!none.ok && none.error.code, 'PENDING_FULL');
-  const isSilent = ({ id }: { readonly id: string }) => id === board(2).id;
-  t.is(must(reserve(sighting, ID, devices, { ...rules, isSilent }, START)).dropped?.id, board(2).id);
+  const isSilent = ({ id }: Device) => id === board(2).id;
+  t.is(must(reserve(sighting, ID, known(devices, isSilent), rules, START)).dropped?.id, board(2).id);
 });
 
 test('one that has reported gives way after all those of which only a packet was seen', (t) => {
   const devices = [board(1, states.pending), board(2, states.seen)];
-  t.is(must(reserve(sighting, ID, devices, rules, START)).dropped?.id, board(2).id);
+  t.is(must(reserve(sighting, ID, known(devices), rules, START)).dropped?.id, board(2).id);
 });
 
 test('the default range stays inside the subnet, without network and broadcast address', (t) => {
