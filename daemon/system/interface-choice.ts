@@ -9,6 +9,8 @@ export type InterfaceAddress = { readonly address: Ipv4; readonly prefix: number
 
 export type NetworkInterface = {
   readonly name: string;
+  /** The kernel's number: another one is another interface, though it may have the same name. */
+  readonly index?: number;
   readonly mac: Mac;
   readonly kind: InterfaceKind;
   /** A cable with something at its other end. */

@@ -25,8 +25,10 @@ async function readInterface(
   if (!mac.ok) return undefined;
   // `carrier` cannot be read while the interface is down; without sysfs, an address is only listed if it is running.
   const carrier = await text('carrier');
+  const index = Number(await text('ifindex'));
   return {
     name,
+    ...(Number.isSafeInteger(index) && { index }),
     mac: mac.value,
     addresses: infos.flatMap(addressOf),
     carrier: carrier === undefined ? infos.length > 0 && (await text('operstate')) !== 'down' : carrier === '1',
