@@ -15,7 +15,9 @@ import {
   parseIpv4,
   parseMac,
   parseSerial,
+  parseSubnet,
   type Serial,
+  type Subnet,
 } from './values.ts';
 
 /** A string in the file, a branded value in the program; the parser's own words are the error. */
@@ -29,6 +31,10 @@ const parsedBy = <T>(parse: (text: string) => Result<T, Problem<'INVALID_VALUE'>
 
 const ipv4 = parsedBy<Ipv4>(parseIpv4);
 const range = parsedBy<AddressRange>(parseAddressRange);
+const subnet = parsedBy<Subnet>(parseSubnet);
+const interfaceName = z
+  .string()
+  .regex(/^(auto|[A-Za-z0-9._-]{1,15})$/, '`auto` or the name of a network interface, such as eth0');
 
 /** The host name of the first board, to see that a pattern makes legal names. */
 export const nameFromPattern = (pattern: string, number: number): Result<Hostname, Problem<'INVALID_VALUE'>> =>
@@ -47,9 +53,7 @@ const allowed = z.strictObject({
 });
 
 export const configSchema = z.strictObject({
-  interface: z
-    .string()
-    .regex(/^(auto|[A-Za-z0-9._-]{1,15})$/, '`auto` or the name of a network interface, such as eth0')
+  interface: interfaceName
     .default('auto')
     .describe('The wired interface the Pis are on. `auto`: the only wired one with a carrier.'),
   topology: z
@@ -58,18 +62,23 @@ export const configSchema = z.strictObject({
     .describe(
       '`behind-master`: the Pis are on a switch of their own and the master is their gateway. `beside-router`: they share the home network.',
     ),
+  uplink: interfaceName
+    .default('auto')
+    .describe(
+      'Behind the master: the interface towards the internet, such as wlan0. `auto`: the one with the default route.',
+    ),
   addresses: range
     .optional()
     .describe(
-      'Range of the permanent addresses of boards, such as 192.168.1.200-239. Inside the interface’s subnet; `dhcp.mode: proxy` needs it, and the router must not give these out.',
+      'Range of the permanent addresses of boards, such as 192.168.1.200-239. Inside the interface’s subnet. Beside a router: one that it does not give out; without it boards keep the router’s addresses and are known by their names.',
     ),
   dhcp: z
     .strictObject({
       mode: z
-        .enum(['full', 'proxy', 'off'])
-        .default('off')
+        .enum(['auto', 'full', 'proxy', 'off'])
+        .default('auto')
         .describe(
-          '`full`: bramble is the only DHCP server here. `proxy`: the router gives addresses, bramble adds the boot information. `off`: nothing is answered.',
+          '`auto`: chosen once, at the first start: `proxy` if another DHCP server answers, else `full`. `full`: bramble is the only DHCP server here. `proxy`: the router gives addresses, bramble adds the boot information. `off`: nothing is answered.',
         ),
       search: z
         .int()
@@ -77,10 +86,10 @@ export const configSchema = z.strictObject({
         .max(3600)
         .default(120)
         .describe(
-          'Seconds for which `full` looks for another DHCP server before boards that are not known yet are answered. `0`: you say that there is none; this also ends what was remembered of one.',
+          'Seconds for which another DHCP server is looked for before `auto` chooses, and before `full` answers boards that are not known yet. `0`: you say that there is none; this also ends what was remembered of one.',
         ),
-      gateway: ipv4.optional().describe('Default gateway for the boards. Behind the master: the master.'),
-      dns: z.array(ipv4).optional().describe('Resolvers for the boards. Default: the gateway.'),
+      gateway: ipv4.optional().describe('Default gateway for the boards. Behind the master: the master; else its own.'),
+      dns: z.array(ipv4).optional().describe('Resolvers for the boards. Default: those that the master asks.'),
       ntp: z.array(ipv4).optional().describe('Time servers for the boards. Default: the gateway.'),
     })
     .prefault({}),
@@ -139,6 +148,12 @@ export const configSchema = z.strictObject({
         .url({ protocol: /^https$/, error: 'an address such as https://192.168.1.10:6443' })
         .optional()
         .describe('API server as the boards reach it. Default: the server of the kubeconfig.'),
+      ranges: z
+        .array(subnet)
+        .optional()
+        .describe(
+          'Addresses of pods and services, which the boards’ subnet must not touch. Default: what the driver’s distribution takes if nobody says otherwise.',
+        ),
     })
     .prefault({}),
   join: z

@@ -106,6 +106,21 @@ export const subnetMask = (prefix: number): Ipv4 => ipv4FromNumber(maskNumber(pr
 export const inSubnet = (subnet: Subnet, address: Ipv4): boolean =>
   (ipv4Number(address) & maskNumber(subnet.prefix)) >>> 0 === ipv4Number(subnet.network);
 
+export const subnetText = ({ network, prefix }: Subnet): string => `${network}/${prefix}`;
+export const overlap = (a: Subnet, b: Subnet): boolean => inSubnet(a, b.network) || inSubnet(b, a.network);
+
+/** `10.42.0.0/16`. The bits behind the prefix have to be zero: anything else is a slip of the pen. */
+export function parseSubnet(text: string): Parsed<Subnet> {
+  const [address = '', length = '', ...more] = text.split('/');
+  const parsed = parseIpv4(address);
+  const prefix = Number(length);
+  const legal = more.length === 0 && parsed.ok && /^(0|[1-9]\d?)$/.test(length) && prefix <= 32;
+  const subnet = legal ? subnetOf(parsed.value, prefix) : undefined;
+  return subnet !== undefined && subnet.network === address
+    ? ok(subnet)
+    : invalid(text, 'a subnet such as 10.42.0.0/16, with its first address');
+}
+
 /** `192.168.1.200-192.168.1.239`, or short `192.168.1.200-239`. */
 export function parseAddressRange(text: string): Parsed<AddressRange> {
   const [left = '', right = '', ...more] = text.split('-').map((part) => part.trim());

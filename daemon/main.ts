@@ -6,7 +6,7 @@ import { EXIT_CONFIG, formatProblem, parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { runApp } from './app/app.ts';
-import { findSite } from './app/site.ts';
+import { findSite } from './app/whereabouts.ts';
 import { systemClock } from './system/clock.ts';
 import { createLog } from './system/log.ts';
 import { systemRandom } from './system/random.ts';
@@ -122,6 +122,11 @@ async function serve(config: Config): Promise<number> {
       log,
       openUdp: nodeUdp(log),
       inherited: inherited.value,
+      sockets: {
+        interface: inherited.value.size > 0 ? process.env['BRAMBLE_INTERFACE'] : undefined,
+        // systemd's, and it is told to try for ever.
+        restarted: process.env['NOTIFY_SOCKET'] !== undefined,
+      },
       signal: stop.signal,
       onReady: (stuck) => {
         void notify.ready();

@@ -11,6 +11,7 @@ import type { Device } from '../lifecycle/device.ts';
 import { createRunner, type Runner } from '../lifecycle/runner.ts';
 import type { Clock, Log, OpenUdp, Random } from '../ports.ts';
 import { openStore } from '../store/open.ts';
+import { keepSockets } from '../system/kept-sockets.ts';
 import { hardwareAddressOf } from '../system/neighbours.ts';
 import { bootDesk } from './boot-desk.ts';
 import { createChanges } from './changes.ts';
@@ -28,9 +29,10 @@ import { followNodes, NODES_TURN } from './node-events.ts';
 import { boardNamed, ownerDesk } from './owner-desk.ts';
 import { createProgress } from './progress.ts';
 import { createPulse } from './pulse.ts';
-import { createWhereabouts } from './site.ts';
+import type { Site } from './site.ts';
 import { createSupervisor } from './supervise.ts';
 import { STORE_TURN, watchStore } from './watched-store.ts';
+import { createWhereabouts, type LaunchedSockets } from './whereabouts.ts';
 
 export type AppDeps = {
   readonly config: Config;
@@ -41,6 +43,7 @@ export type AppDeps = {
   readonly openUdp: OpenUdp;
   /** Sockets that the launcher bound to the interface, by port. */
   readonly inherited: ReadonlyMap<number, number>;
+  readonly sockets: LaunchedSockets;
   readonly signal: AbortSignal;
   /** The database is open and the command line is answered. Once. `stuck` names the loops that do not get on any more. */
   readonly onReady: (stuck: () => readonly string[]) => void;
@@ -70,7 +73,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
   const supervisor = createSupervisor({ clock, log, signal });
   const progress = createProgress(() => runner.fleet);
   const neighbourhood = createNeighbourhood(() => runner.fleet);
-  const whereabouts = createWhereabouts(config, { clock, log });
+  const whereabouts = createWhereabouts({ ...deps, log });
   const standing = createDhcpStanding({ config, settings: snapshot.settings, commit: written.commit, clock, log });
 
   const keys = hostKeys({ ...store, commit: written.commit });
@@ -123,6 +126,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
       boards: () => runner.fleet.all(),
       acceptances: recentAcceptances(store, clock.now()),
       hostKeyOf: keys.publicOf,
+      lanIsOurs: () => config.topology === 'behind-master' && !standing.hearsAnother(),
     }),
     onTurn: pulse.loop('lifecycle', minutes(1)),
     onChange: (change) => {
@@ -165,7 +169,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     clock,
     random,
     clusterKey: identity.clusterKey,
-    addressesAreOurs: config.dhcp.mode === 'full',
+    addressesAreOurs: standing.isAlone,
     nextChange: changes.next,
     images,
     hardwareAddressOf,
@@ -175,12 +179,21 @@ export async function runApp(deps: AppDeps): Promise<void> {
     },
   });
 
-  const onNetwork = async (): Promise<void> => {
-    const site = await whereabouts.find(signal);
-    log.info('serving', { interface: site.interface, address: site.address, dhcp: config.dhcp.mode });
-    await networkServices({
+  const kept = keepSockets(deps.openUdp, signal);
+  const unused = new Map(deps.inherited);
+  const takeSocket = (port: number): number | undefined => {
+    const fd = unused.get(port);
+    unused.delete(port);
+    return fd;
+  };
+  const atSite = (site: Site, life: AbortSignal): Promise<void> =>
+    networkServices({
       ...deps,
       site,
+      siteNow: whereabouts.site,
+      openUdp: kept.openUdp,
+      releaseSocket: kept.release,
+      takeSocket,
       standing,
       runner,
       timelines,
@@ -190,9 +203,8 @@ export async function runApp(deps: AppDeps): Promise<void> {
       boot,
       read: owner,
       supervisor,
-      signal,
+      signal: life,
     });
-  };
   let told = false;
   const admin = async () => {
     const server = await serveHttp({
@@ -215,7 +227,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
   await together(
     [
       supervisor.keepUp('admin', admin),
-      onNetwork(),
+      whereabouts.follow(atSite, signal),
       runner.run(),
       followNodes(cluster, runner, { clock, log, signal, onTurn }),
       written.follow(clock, pulse.loop('store', STORE_TURN), signal),

@@ -18,8 +18,8 @@ export type BootDeskDeps = {
   readonly clock: Clock;
   readonly random: Random;
   readonly clusterKey: Uint8Array;
-  /** Behind the master every board has the address that we gave it; beside a router it may have the router's. */
-  readonly addressesAreOurs: boolean;
+  /** Where nobody else gives addresses every board has the one that we gave it; beside a router it may have the router's. */
+  readonly addressesAreOurs: () => boolean;
   /**
    * Who answers for this address on our link; undefined if nobody does. What a board is told, and its sectors above all, is
    * for the hardware address that was sighted, and everybody on the LAN can write another one into a form.
@@ -147,7 +147,7 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
 
   /** Why this client cannot be that board; undefined if it may be. */
   async function strangeness(device: Device, client: HttpClient): Promise<string | undefined> {
-    if (deps.addressesAreOurs && client.address !== device.address)
+    if (deps.addressesAreOurs() && client.address !== device.address)
       return `this address is not ${device.address}, which is this board's`;
     const mac = await macOf(client);
     if (mac === undefined) return 'nobody on this network answers for this address';

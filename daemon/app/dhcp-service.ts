@@ -1,8 +1,8 @@
-/** DHCP on the boards' network: the server, and the search that says how far it may go. */
+/** DHCP on the boards' network: the search that says how far the server may go, and the server. */
 import type { Config } from '../../config/schema.ts';
 import { type Mac, seconds } from '../../config/values.ts';
 import type { Timelines } from '../boot/timeline.ts';
-import { type DhcpRequest, dhcpServer, type Lease } from '../dhcp/server.ts';
+import { type DhcpMode, type DhcpRequest, type DhcpSelf, dhcpServer, type Lease } from '../dhcp/server.ts';
 import { dhcpSearch } from '../dhcp/server-search.ts';
 import type { Runner } from '../lifecycle/runner.ts';
 import type { Clock, Log, OpenUdp, Random } from '../ports.ts';
@@ -10,6 +10,7 @@ import { readInterfaces } from '../system/interface.ts';
 import type { DhcpStandings } from './dhcp-standing.ts';
 import { leaseDesk } from './leases.ts';
 import type { Site } from './site.ts';
+import type { Service } from './supervise.ts';
 
 export type DhcpServiceDeps = {
   readonly config: Config;
@@ -18,27 +19,67 @@ export type DhcpServiceDeps = {
   readonly runner: Runner;
   readonly timelines: Timelines;
   readonly openUdp: OpenUdp;
+  /** Where we stand by now: what of it may change while the services run. */
+  readonly siteNow: () => Site | undefined;
   /** Sockets that the launcher bound to the interface, by port. */
   readonly inherited: ReadonlyMap<number, number>;
+  readonly releaseSocket: (fd: number | undefined) => Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
   readonly signal: AbortSignal;
 };
 
-/** Settles once it listens. */
-export async function dhcpService(deps: DhcpServiceDeps): Promise<{ readonly closed: Promise<unknown> }> {
-  const { site, config, standing, inherited, runner } = deps;
+/** Settles once it listens, or, while nobody knows yet which mode it is to be, once it looks for another server. */
+export async function dhcpService(deps: DhcpServiceDeps): Promise<Service> {
+  const { site, standing, inherited } = deps;
   const log = deps.log.child({ service: 'dhcp' });
-  const fd = inherited.get(67);
-  if (fd === undefined && site.shared) {
+  if (standing.mode() === 'off') return unserved(deps);
+  if (inherited.get(67) === undefined && site.shared) {
     // A socket on 0.0.0.0 hears every interface and cannot tell them apart: it would answer the wrong network.
     throw new Error(
       'not started through the launcher, and this machine has more than one network: use bramble.service',
     );
   }
   const own = (await interfaceOf(site))?.mac;
-  const isOurs = config.dhcp.mode !== 'full' ? () => true : standing.isAlone;
+  const mode = standing.mode();
+  if (mode !== undefined) return serve(deps, mode, own, log);
+  return { closed: chosen(deps, own, log).then((to) => to && serve(deps, to, own, log).then(({ closed }) => closed)) };
+}
+
+/** The mode of `auto`, once it is chosen. Undefined: the signal was aborted before. */
+async function chosen(deps: DhcpServiceDeps, own: Mac | undefined, log: Log): Promise<DhcpMode | undefined> {
+  const { standing, signal } = deps;
+  while (!signal.aborted) {
+    const mode = standing.mode();
+    if (mode !== undefined) return mode;
+    const over = new AbortController();
+    await search({ ...deps, signal: AbortSignal.any([signal, over.signal]) }, log, own, () => over.abort());
+    // It could not be written down, or we could not look: then it begins anew.
+    if (standing.mode() === undefined) await deps.clock.sleep(seconds(30), signal).catch(() => undefined);
+  }
+  return undefined;
+}
+
+/** Nobody would read the sockets, and no other DHCP server could have the ports. */
+async function unserved({ inherited, releaseSocket, signal }: DhcpServiceDeps): Promise<Service> {
+  await Promise.all([releaseSocket(inherited.get(67)), releaseSocket(inherited.get(68))]);
+  return { closed: aborted(signal) };
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
+async function serve(deps: DhcpServiceDeps, mode: DhcpMode, own: Mac | undefined, log: Log): Promise<Service> {
+  const { site, standing, inherited, runner } = deps;
+  const fd = inherited.get(67);
+  const isOurs = mode === 'full' ? standing.isAlone : () => true;
+  // Beside a router the master may itself be its client, and wants to hear its answers.
+  if (mode !== 'full') await deps.releaseSocket(inherited.get(68));
+  log.info('dhcp serves', { mode });
   const started = Promise.withResolvers<void>();
   const served = dhcpServer({
     openUdp: deps.openUdp,
@@ -46,15 +87,9 @@ export async function dhcpService(deps: DhcpServiceDeps): Promise<{ readonly clo
     clock: deps.clock,
     log,
     signal: deps.signal,
-    mode: config.dhcp.mode,
+    mode,
     isAuthoritative: isOurs,
-    self: {
-      address: site.address,
-      subnet: site.subnet,
-      ...(site.gateway !== undefined && { gateway: site.gateway }),
-      dns: site.dns,
-      ntp: site.ntp,
-    },
+    self: selfAt(deps),
     onSighting: grantsFor({
       isOurs,
       own,
@@ -71,7 +106,7 @@ export async function dhcpService(deps: DhcpServiceDeps): Promise<{ readonly clo
   });
   // Whichever comes first: it listens, or it could not.
   await Promise.race([started.promise, served]);
-  if (config.dhcp.mode !== 'full') return { closed: served };
+  if (mode !== 'full') return { closed: served };
   const searched = search(deps, log, own).catch((cause: unknown) => {
     // Boards that are known are served on: they must not wait for what went wrong here.
     log.error('the search for another DHCP server ended', { cause });
@@ -79,6 +114,19 @@ export async function dhcpService(deps: DhcpServiceDeps): Promise<{ readonly clo
   });
   return { closed: Promise.all([served, searched]) };
 }
+
+/** What clients are told. Resolvers and clocks are asked for at each answer: they are no reason to start anything again. */
+const selfAt = ({ site, siteNow }: DhcpServiceDeps): DhcpSelf => ({
+  address: site.address,
+  subnet: site.subnet,
+  ...(site.gateway !== undefined && { gateway: site.gateway }),
+  get dns() {
+    return (siteNow() ?? site).dns;
+  },
+  get ntp() {
+    return (siteNow() ?? site).ntp;
+  },
+});
 
 /**
  * Who is granted what on a network that may not be ours: boards on our disk always, any other only where `isOurs`. Our own
@@ -107,7 +155,13 @@ export function grantsFor(deps: {
 
 const interfaceOf = async (site: Site) => (await readInterfaces()).find(({ name }) => name === site.interface);
 
-async function search(deps: DhcpServiceDeps, log: Log, mac: Mac | undefined): Promise<void> {
+/** Settles once another server was heard, or `signal` is aborted. `onChosen`: what there was to find out is found out. */
+async function search(
+  deps: DhcpServiceDeps,
+  log: Log,
+  mac: Mac | undefined,
+  onChosen: () => void = () => {},
+): Promise<void> {
   const { site, config, standing, inherited } = deps;
   if (standing.now().name === 'narrowed') {
     log.warn('only known boards are served: another DHCP server was heard before', { ...standing.now() });
@@ -116,7 +170,7 @@ async function search(deps: DhcpServiceDeps, log: Log, mac: Mac | undefined): Pr
   if (!standing.isAlone()) log.info('looking for another DHCP server', { seconds: config.dhcp.search });
   const fd = inherited.get(68);
   let deaf: string | undefined;
-  let remembered: Promise<void> | undefined;
+  let written: Promise<void> | undefined;
   const onDeaf = (reason: string): void => {
     standing.deaf(reason);
     if (reason !== deaf) log.warn('cannot look for another DHCP server', { reason });
@@ -138,14 +192,15 @@ async function search(deps: DhcpServiceDeps, log: Log, mac: Mac | undefined): Pr
     search: seconds(standing.isAlone() ? 0 : config.dhcp.search),
     isConnected: async () => (await interfaceOf(site))?.carrier === true,
     onQuiet: () => {
-      if (!standing.isAlone()) log.info('no other DHCP server answers: new boards are served');
-      standing.quiet();
+      if (!standing.isAlone()) log.info('no other DHCP server answers');
+      written = standing.quiet().finally(onChosen);
     },
     onForeign: ({ server, asked }) => {
-      log.warn('another DHCP server: new boards are not served any more', { server, asked });
-      remembered = standing.narrow(server);
+      const is = standing.mode() === undefined ? 'it gives the addresses here' : 'new boards are not served any more';
+      log.warn(`another DHCP server: ${is}`, { server, asked });
+      written = standing.narrow(server);
     },
     onDeaf,
   });
-  await remembered;
+  await written;
 }

@@ -21,6 +21,8 @@ export type EffectDeps = {
   /** When boards were accepted by themselves; the last hour of it counts. Each once, also if it could not be written at first. */
   readonly acceptances: Map<DeviceId, Instant>;
   readonly hostKeyOf: (device: Device) => string | undefined;
+  /** The boards are on a switch of their own, and nobody else gives addresses there. */
+  readonly lanIsOurs: () => boolean;
 };
 
 type Execute = Readonly<Record<Effect, (device: Device, signal: AbortSignal) => Promise<LifecycleEvent | undefined>>>;
@@ -36,7 +38,7 @@ export function effectDesk(deps: EffectDeps): Execute {
       mode: config.admission.mode,
       acceptedLastHour: deps.acceptances.size - (deps.acceptances.has(device.id) ? 1 : 0),
       limit: config.admission.limit,
-      lanIsOurs: config.topology === 'behind-master',
+      lanIsOurs: deps.lanIsOurs(),
       allow: config.admission.allow,
     });
     if (verdict.verdict === 'accept') deps.acceptances.set(device.id, now);

@@ -42,7 +42,7 @@ export function createNeighbourhood(fleet: () => Fleet): Neighbourhood {
 type NamesDeps = NetworkDeps & { readonly hardwareAddressOf: (address: Ipv4) => Promise<Mac | undefined> };
 
 export function publishNames(deps: NamesDeps) {
-  const { site, runner, changes, inherited, neighbourhood } = deps;
+  const { site, runner, changes, neighbourhood } = deps;
   const own = parseHostname(hostname().split('.', 1)[0]?.toLowerCase() ?? '');
   const name = own.ok ? own.value : must(parseHostname('bramble'));
   const records = () =>
@@ -54,7 +54,7 @@ export function publishNames(deps: NamesDeps) {
       state: deps.supervisor.failing().size === 0 ? 'ready' : 'degraded',
       boards: runner.fleet.all().map((device) => ({ ...device, ssh: isInstalled(device) })),
     });
-  const fd = inherited.get(5353);
+  const fd = deps.takeSocket(5353);
   const server = mdnsService({
     interface: site.interface,
     interfaceAddress: site.address,

@@ -13,7 +13,6 @@ import { serveHttp } from '../http/server.ts';
 import type { Runner } from '../lifecycle/runner.ts';
 import type { Clock, Log, OpenUdp, Random } from '../ports.ts';
 import { hardwareAddressOf } from '../system/neighbours.ts';
-import { closeInherited } from '../system/udp.ts';
 import { tftpServer } from '../tftp/server.ts';
 import { bootFileDesk } from './boot-files.ts';
 import type { Changes } from './changes.ts';
@@ -27,6 +26,8 @@ import type { Supervisor } from './supervise.ts';
 export type NetworkDeps = {
   readonly config: Config;
   readonly site: Site;
+  /** Where we stand by now: what of it may change while the services run. */
+  readonly siteNow: () => Site | undefined;
   readonly standing: DhcpStandings;
   readonly version: string;
   readonly runner: Runner;
@@ -39,6 +40,10 @@ export type NetworkDeps = {
   readonly openUdp: OpenUdp;
   /** Sockets that the launcher bound to the interface, by port. */
   readonly inherited: ReadonlyMap<number, number>;
+  /** One of them that nobody will use any more. */
+  readonly releaseSocket: (fd: number | undefined) => Promise<void>;
+  /** One of them for who opens and closes it by itself: once. */
+  readonly takeSocket: (port: number) => number | undefined;
   readonly supervisor: Supervisor;
   readonly clock: Clock;
   readonly random: Random;
@@ -50,17 +55,13 @@ const anyAddress: Ipv4 = must(parseIpv4('0.0.0.0'));
 
 /** Settles when the signal is aborted and all is closed. */
 export async function networkServices(deps: NetworkDeps): Promise<void> {
-  const { supervisor, config, inherited } = deps;
-  // Nobody would read it, and no other DHCP server could have the port.
-  if (config.dhcp.mode === 'off') closeInherited(inherited.get(67));
-  // Only where we may be the only server another one is looked for.
-  if (config.dhcp.mode !== 'full') closeInherited(inherited.get(68));
+  const { supervisor, signal } = deps;
   await Promise.all([
-    ...(config.dhcp.mode === 'off' ? [] : [supervisor.keepUp('dhcp', () => dhcpService(deps))]),
-    supervisor.keepUp('tftp', () => tftp(deps)),
-    supervisor.keepUp('http', () => http(deps)),
-    supervisor.keepUp('mdns', async () => publishNames({ ...deps, hardwareAddressOf })),
-    supervisor.keepUp('mdns-browser', async () => browseNames({ ...deps, hardwareAddressOf })),
+    supervisor.keepUp('dhcp', () => dhcpService(deps), signal),
+    supervisor.keepUp('tftp', () => tftp(deps), signal),
+    supervisor.keepUp('http', () => http(deps), signal),
+    supervisor.keepUp('mdns', async () => publishNames({ ...deps, hardwareAddressOf }), signal),
+    supervisor.keepUp('mdns-browser', async () => browseNames({ ...deps, hardwareAddressOf }), signal),
   ]);
 }
 

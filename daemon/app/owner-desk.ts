@@ -15,9 +15,9 @@ import type { DhcpStandings } from './dhcp-standing.ts';
 import type { EventFeed } from './event-feed.ts';
 import type { ImageDesk } from './images.ts';
 import type { Neighbourhood } from './names-service.ts';
-import type { Whereabouts } from './site.ts';
 import { statusView } from './status.ts';
 import { describeDevice, deviceView } from './views.ts';
+import type { Whereabouts } from './whereabouts.ts';
 
 export type OwnerDeskDeps = {
   readonly config: Config;
@@ -29,7 +29,7 @@ export type OwnerDeskDeps = {
   readonly feed: EventFeed;
   readonly images: Pick<ImageDesk, 'count'>;
   readonly cluster: ClusterFacts;
-  readonly whereabouts: Whereabouts;
+  readonly whereabouts: Pick<Whereabouts, 'site' | 'problem'>;
   readonly standing: Pick<DhcpStandings, 'now' | 'hasDeclined'>;
   readonly neighbourhood: Pick<Neighbourhood, 'strangers' | 'conflicts'>;
   /** 0 to 1 while the board installs. */

@@ -1,6 +1,5 @@
-/** Where the daemon stands: its interface, its address there, what boards are told about the network. */
-
-import { ok, type Problem, problem, type Result } from '../../config/result.ts';
+/** Where the daemon stands: its interface, its address there, what boards are told about the network. Pure. */
+import { must, ok, type Problem, problem, type Result } from '../../config/result.ts';
 import type { Config } from '../../config/schema.ts';
 import {
   type AddressRange,
@@ -9,102 +8,125 @@ import {
   ipv4FromNumber,
   ipv4Number,
   maskNumber,
+  overlap,
+  parseSubnet,
   type Subnet,
-  seconds,
   subnetOf,
+  subnetText,
 } from '../../config/values.ts';
 import { defaultRange } from '../lifecycle/registry.ts';
-import type { Clock, Log } from '../ports.ts';
-import { readInterfaces } from '../system/interface.ts';
-import { chooseInterface, type NetworkInterface } from '../system/interface-choice.ts';
+import { chooseInterface, type UsableInterface } from '../system/interface-choice.ts';
+import type { Surroundings } from '../system/surroundings.ts';
 
 export type Site = {
   readonly interface: string;
+  /** The kernel's number of it, if it could be read. */
+  readonly index?: number;
   readonly address: Ipv4;
   readonly subnet: Subnet;
-  /** The permanent addresses of boards. */
+  /** The permanent addresses of boards, where they are ours to give. */
   readonly range: AddressRange;
   /** Addresses that no board may get, inside the range or not. */
   readonly taken: readonly Ipv4[];
   readonly gateway: Ipv4 | undefined;
   readonly dns: readonly Ipv4[];
   readonly ntp: readonly Ipv4[];
+  /** Behind the master: the interface towards the internet, if there is one. */
+  readonly uplink: string | undefined;
   /** More than one interface could be heard by a socket that is not bound to one. */
   readonly shared: boolean;
 };
 
-export async function findSite(config: Config): Promise<Result<Site, Problem>> {
-  return siteOf(config, await readInterfaces());
-}
+/**
+ * What a distribution takes for pods and services if nobody says otherwise. kubeadm has no pods of its own to place; flannel
+ * is what its guide begins with. An address that is in two places is reached in one of them only, on every node.
+ */
+const clusterRanges: Readonly<Record<Config['cluster']['driver'], readonly Subnet[]>> = {
+  kubeadm: [must(parseSubnet('10.96.0.0/12')), must(parseSubnet('10.244.0.0/16'))],
+};
 
-export function siteOf(config: Config, interfaces: readonly NetworkInterface[]): Result<Site, Problem> {
+export function siteOf(config: Config, surroundings: Surroundings): Result<Site, Problem> {
+  const { interfaces } = surroundings;
   const chosen = chooseInterface(config.interface, interfaces);
   if (!chosen.ok) {
     const { code, detail, line } = chosen.error;
     return problem(code, line === '' ? detail : `${detail}; write into bramble.yaml: ${line}`);
   }
-  const { name, address } = chosen.value;
+  const { name, index, address } = chosen.value;
   const subnet = subnetOf(address.address, address.prefix);
-  if (config.dhcp.mode === 'proxy' && config.addresses === undefined) {
-    // The board's own network configuration gets an address of the range, and the router would give it to another one.
-    return problem(
-      'RANGE_MISSING',
-      'beside a router the boards need addresses that it does not give out: write into bramble.yaml: addresses: FIRST-LAST',
-    );
-  }
+  const own = `${subnetText(subnet)}, the subnet of ${name}`;
   const range = config.addresses ?? defaultRange(subnet.network, subnet.prefix);
   if (!inSubnet(subnet, range.first) || !inSubnet(subnet, range.last)) {
-    const own = `${subnet.network}/${subnet.prefix}`;
-    return problem('RANGE_OUTSIDE', `addresses ${range.first}-${range.last} are not in ${own}, the subnet of ${name}`);
+    return problem('RANGE_OUTSIDE', `addresses ${range.first}-${range.last} are not in ${own}`);
   }
-  // Behind the master it is gateway, resolver hand-out and clock; k3s stops without a default route (design, Networks).
-  const gateway = config.dhcp.gateway ?? (config.topology === 'behind-master' ? address.address : undefined);
-  if (gateway !== undefined && !inSubnet(subnet, gateway)) {
-    const own = `${subnet.network}/${subnet.prefix}`;
-    return problem('GATEWAY_OUTSIDE', `dhcp.gateway ${gateway} is not in ${own}, the subnet of ${name}`);
+  const told = handOuts(config, surroundings, chosen.value);
+  if (told.gateway !== undefined && !inSubnet(subnet, told.gateway)) {
+    return problem('GATEWAY_OUTSIDE', `dhcp.gateway ${told.gateway} is not in ${own}`);
+  }
+  const uplink = uplinkOf(config, surroundings, name);
+  if (uplink === name) return problem('UPLINK_IS_INTERFACE', `the boards are on ${name}: it cannot be the uplink, too`);
+  const clash = clashOf(subnet, config, interfaces.find((one) => one.name === uplink)?.addresses ?? []);
+  if (clash !== undefined) {
+    return problem('SUBNET_OVERLAP', `${own}, overlaps ${clash}: give ${name} an address of another network`);
   }
   const broadcast = ipv4FromNumber((ipv4Number(subnet.network) | ~maskNumber(subnet.prefix)) >>> 0);
-  const taken = [subnet.network, broadcast, address.address, ...(gateway === undefined ? [] : [gateway])];
-  const fallback = gateway === undefined ? [] : [gateway];
+  const gateways = told.gateway === undefined ? [] : [told.gateway];
   return ok({
     interface: name,
+    ...(index !== undefined && { index }),
     address: address.address,
     subnet,
     range,
-    taken: [...taken, ...(config.dhcp.dns ?? []), ...(config.dhcp.ntp ?? [])],
-    gateway,
-    dns: config.dhcp.dns ?? fallback,
-    ntp: config.dhcp.ntp ?? fallback,
+    taken: [subnet.network, broadcast, address.address, ...gateways, ...told.dns, ...told.ntp],
+    ...told,
+    uplink,
     shared: interfaces.some((other) => other.name !== name && other.kind !== 'loopback' && other.addresses.length > 0),
   });
 }
 
-/** What is known by now of where the daemon stands. */
-export type Whereabouts = {
-  readonly site: () => Site | undefined;
-  /** Why there is no site yet, and what to do. */
-  readonly problem: () => string;
-  /** Looks until it is clear; a cable may come later. Throws the signal's reason. */
-  readonly find: (signal: AbortSignal) => Promise<Site>;
-};
-
-export function createWhereabouts(config: Config, { clock, log }: { clock: Clock; log: Log }): Whereabouts {
-  let site: Site | undefined;
-  let reason = 'looking for the network of the boards';
-
-  async function find(signal: AbortSignal): Promise<Site> {
-    for (;;) {
-      const found = await findSite(config);
-      if (found.ok) {
-        site = found.value;
-        return site;
-      }
-      const { code, detail } = found.error;
-      if (detail !== reason) log.warn('network not clear, nothing is served', { code, detail });
-      reason = detail;
-      await clock.sleep(seconds(3), signal);
-    }
+/**
+ * Options 3, 6 and 42. Behind the master it is gateway and clock, and all three are always there: k3s stops without a default
+ * route. It runs no resolver: boards ask those that it asks itself.
+ */
+function handOuts(
+  { dhcp, topology }: Config,
+  { defaultRoutes, resolvers }: Surroundings,
+  { name, address: { address, prefix } }: UsableInterface,
+): Pick<Site, 'gateway' | 'dns' | 'ntp'> {
+  const others = resolvers.filter((resolver) => resolver !== address);
+  if (topology === 'behind-master') {
+    // Where nothing is known, what gave the master its way out mostly resolves as well.
+    const likely = defaultRoutes.find((route) => route.interface !== name)?.gateway ?? address;
+    const dns = dhcp.dns ?? (others.length > 0 ? others : [likely]);
+    return { gateway: dhcp.gateway ?? address, dns, ntp: dhcp.ntp ?? [address] };
   }
-
-  return { site: () => site, problem: () => reason, find };
+  const subnet = subnetOf(address, prefix);
+  const routers = defaultRoutes.filter((route) => route.interface === name && inSubnet(subnet, route.gateway));
+  const gateway = dhcp.gateway ?? routers[0]?.gateway;
+  const fallback = gateway === undefined ? [] : [gateway];
+  return { gateway, dns: dhcp.dns ?? (others.length > 0 ? others : fallback), ntp: dhcp.ntp ?? fallback };
 }
+
+/** One that was named is believed: it may come up later. */
+function uplinkOf({ topology, uplink }: Config, { defaultRoutes }: Surroundings, name: string): string | undefined {
+  if (topology !== 'behind-master') return undefined;
+  return uplink === 'auto' ? defaultRoutes.find((route) => route.interface !== name)?.interface : uplink;
+}
+
+/** What the boards' subnet has addresses in common with. */
+function clashOf(subnet: Subnet, { cluster }: Config, uplink: UsableInterface['addresses']): string | undefined {
+  const ranges = cluster.ranges ?? clusterRanges[cluster.driver];
+  const taken = ranges.find((range) => overlap(range, subnet));
+  if (taken !== undefined) return `${subnetText(taken)}, where the cluster has its pods and services (cluster.ranges)`;
+  const outside = uplink.map(({ address, prefix }) => subnetOf(address, prefix)).find((one) => overlap(one, subnet));
+  return outside && `${subnetText(outside)}, the network of the uplink`;
+}
+
+/** Whether the services may go on. Resolvers, clocks and ranges are looked up when they are needed. */
+export const isSamePlace = (a: Site, b: Site): boolean =>
+  a.interface === b.interface &&
+  a.index === b.index &&
+  a.address === b.address &&
+  a.subnet.prefix === b.subnet.prefix &&
+  a.gateway === b.gateway &&
+  a.shared === b.shared;

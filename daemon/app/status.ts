@@ -1,11 +1,11 @@
 /** `GET /v1/status`, from what is in memory at this moment. Pure. */
 import type { Config } from '../../config/schema.ts';
-import type { Instant } from '../../config/values.ts';
+import { type Instant, inSubnet, subnetText } from '../../config/values.ts';
 import type { MasterView, StatusView, StrangerView } from '../http/wire.ts';
 import type { Device } from '../lifecycle/device.ts';
 import { nextDeed } from '../lifecycle/explain.ts';
 import { isUndecided } from '../lifecycle/registry.ts';
-import { type DhcpStanding, declineAdvice, standingAdvice } from './dhcp-standing.ts';
+import { type DhcpStanding, declineAdvice, dhcpModeView, standingAdvice } from './dhcp-standing.ts';
 import type { Site } from './site.ts';
 import { deviceView } from './views.ts';
 
@@ -46,7 +46,7 @@ function masterView(facts: StatusFacts): MasterView {
     hostname: facts.hostname,
     interface: site?.interface ?? null,
     address: site?.address ?? null,
-    dhcpMode: config.dhcp.mode,
+    dhcpMode: dhcpModeView(facts.standing),
     admission: config.admission.mode,
     cluster: { driver: config.cluster.driver, ...facts.cluster },
     advice: advice(facts),
@@ -57,13 +57,19 @@ function masterView(facts: StatusFacts): MasterView {
 function advice(facts: StatusFacts): readonly string[] {
   const { config, site, services, bases, cluster, devices } = facts;
   // Before there is a site nothing is served anyway.
-  const standing = config.dhcp.mode === 'full' && site !== undefined ? standingAdvice(facts.standing) : undefined;
+  const standing = site === undefined && facts.standing.name !== 'off' ? undefined : standingAdvice(facts.standing);
+  const contradiction = facts.standing.name === 'proxy' && config.topology === 'behind-master';
   const waiting = devices.filter(isUndecided).length;
   return [
     ...(site === undefined ? [facts.siteProblem] : []),
     ...[...services].filter(([, reason]) => reason !== 'starting').map(([name, reason]) => `${name}: ${reason}`),
-    ...(config.dhcp.mode === 'off' ? ['nothing is served: set dhcp.mode in bramble.yaml to full or proxy'] : []),
     ...(standing === undefined ? [] : [standing]),
+    ...(contradiction
+      ? [
+          'another DHCP server gives the addresses here, though topology is behind-master: set it to beside-router, or stop that server, set dhcp.mode to full and restart',
+        ]
+      : []),
+    ...elsewhere(devices, site),
     ...(bases === 0 ? ['import a base image: boards cannot be installed without one'] : []),
     ...(cluster.reachable ? [] : [`the cluster cannot be reached: ${cluster.detail}`]),
     ...(waiting >= config.pending.max
@@ -72,5 +78,17 @@ function advice(facts: StatusFacts): readonly string[] {
     ...[...facts.nameConflicts].map(([name, theirs]) => `another host is called ${name} (${theirs}): rename it`),
     ...devices.filter(facts.hasDeclined).map(declineAdvice),
     ...devices.map(nextDeed).filter((deed) => deed !== undefined),
+  ];
+}
+
+/** Boards whose permanent address is of a network where the master was before: nothing there reaches them. */
+function elsewhere(devices: readonly Device[], site: Site | undefined): readonly string[] {
+  const moved = site === undefined ? [] : devices.filter(({ address }) => !inSubnet(site.subnet, address));
+  const [first, ...more] = moved;
+  if (site === undefined || first === undefined) return [];
+  const others = more.length === 0 ? '' : ` and ${more.length} more`;
+  const own = `${subnetText(site.subnet)}, the network of ${site.interface}`;
+  return [
+    `${first.name}${others}: the address ${first.address} is not in ${own}: give the master its old address again, or install them anew`,
   ];
 }

@@ -5,8 +5,8 @@ import type { Clock, Log } from '../ports.ts';
 export type Service = { readonly closed: Promise<unknown> };
 
 export type Supervisor = {
-  /** Starts it again after it failed or ended, for as long as the signal is not aborted. Never rejects. */
-  readonly keepUp: (name: string, start: () => Promise<Service>) => Promise<void>;
+  /** Starts it again after it failed or ended, for as long as neither `life` nor the daemon's signal is aborted. Never rejects. */
+  readonly keepUp: (name: string, start: () => Promise<Service>, life?: AbortSignal) => Promise<void>;
   /** Names of the services that are not up, with the reason. */
   readonly failing: () => ReadonlyMap<string, string>;
   /** Called whenever that changes, until the returned function is called. */
@@ -32,23 +32,26 @@ export function createSupervisor(deps: { clock: Clock; log: Log; signal: AbortSi
     return () => void listeners.delete(listener);
   }
 
-  async function keepUp(name: string, start: () => Promise<Service>): Promise<void> {
+  async function keepUp(name: string, start: () => Promise<Service>, life = signal): Promise<void> {
+    const over = life === signal ? signal : AbortSignal.any([signal, life]);
     set(name, 'starting');
-    while (!signal.aborted) {
+    while (!over.aborted) {
       try {
         const service = await start();
         set(name, undefined);
         log.debug('service is up', { service: name });
         await service.closed;
-        set(name, 'ended');
+        if (!over.aborted) set(name, 'ended');
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         // Once a reason, not once a try: this may go on for days.
         if (failing.get(name) !== reason) log.error('service cannot run', { service: name, reason });
         set(name, reason);
       }
-      await clock.sleep(PAUSE, signal).catch(() => undefined);
+      await clock.sleep(PAUSE, over).catch(() => undefined);
     }
+    // It is not wanted any more: that it does not run is nothing to tell.
+    if (!signal.aborted) set(name, undefined);
   }
 
   return { keepUp, failing: () => failing, subscribe };

@@ -5,8 +5,8 @@ import type { Endpoint } from '../ports.ts';
 import { ipv4Option, option, textBytes, uint8Option } from './options.ts';
 import { type DhcpPacket, decodePacket, encodePacket, type PacketProblem, unspecified } from './packet.ts';
 
-/** A look every five seconds, or four if the search is short: a router that is still booting is found when it is up. */
-export const searchPause = (search: Millis): Millis => millis(Math.min(seconds(5), Math.max(1, Math.ceil(search / 4))));
+/** A look every five seconds, or eight if the search is short: a router that is still booting is found when it is up. */
+export const searchPause = (search: Millis): Millis => millis(Math.min(seconds(5), Math.max(1, Math.ceil(search / 8))));
 /** Once we serve. Somebody may plug the boards' switch into the home network at any time. */
 export const watchPause: Millis = minutes(2);
 

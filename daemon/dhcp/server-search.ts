@@ -57,6 +57,7 @@ export async function dhcpSearch(deps: DhcpSearchDeps): Promise<void> {
     xid = new DataView(Uint8Array.from(deps.random.bytes(4)).buffer).getUint32(0);
     const to = { address: limitedBroadcast, port: serverPort };
     sockets.sender.send(searchDiscover({ mac: deps.mac, xid }), to);
+    deps.log.debug('dhcp search: asked', { xid: xid.toString(16).padStart(8, '0') });
   };
   try {
     const pause = searchPause(deps.search);

@@ -19,7 +19,11 @@ export type MasterView = {
   readonly hostname: string;
   readonly interface: string | null;
   readonly address: string | null;
-  readonly dhcpMode: 'full' | 'proxy' | 'off';
+  /**
+   * What is done now. `searching`: another DHCP server is looked for, and boards that are not known wait. `narrowed`: one was
+   * heard, and only known boards are answered.
+   */
+  readonly dhcpMode: 'searching' | 'full' | 'narrowed' | 'proxy' | 'off';
   readonly admission: string;
   readonly cluster: { readonly driver: string; readonly reachable: boolean; readonly detail: string };
   /** What the owner should do next, most important first; empty when all is well. */

@@ -73,7 +73,7 @@ function desk(t: ExecutionContext, state: DeviceState, setting: Setting = {}) {
     clock,
     random: createRandomDouble(),
     clusterKey: KEY,
-    addressesAreOurs: setting.addressesAreOurs ?? true,
+    addressesAreOurs: () => setting.addressesAreOurs ?? true,
     hardwareAddressOf: async (address) => neighbours.get(address),
     nextChange: changes.next,
     images: {

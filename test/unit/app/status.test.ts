@@ -2,8 +2,10 @@ import test from 'ava';
 import { parseConfig } from '../../../config/load.ts';
 import { must } from '../../../config/result.ts';
 import { instant, parseAddressRange, parseIpv4, subnetOf } from '../../../config/values.ts';
+import type { DhcpStanding } from '../../../daemon/app/dhcp-standing.ts';
 import type { Site } from '../../../daemon/app/site.ts';
 import { type StatusFacts, statusView } from '../../../daemon/app/status.ts';
+import type { MasterView } from '../../../daemon/http/wire.ts';
 import { aDevice, states } from '../../support/boards.ts';
 
 const address = must(parseIpv4('10.77.0.1'));
@@ -16,10 +18,13 @@ const site: Site = {
   gateway: address,
   dns: [address],
   ntp: [address],
+  uplink: undefined,
   shared: false,
 };
 
-function advice(yaml: string, change: Partial<StatusFacts> = {}): readonly string[] {
+const advice = (yaml: string, change: Partial<StatusFacts> = {}): readonly string[] => master(yaml, change).advice;
+
+function master(yaml: string, change: Partial<StatusFacts>) {
   const config = parseConfig(yaml);
   if (!config.ok) throw new Error('not a configuration');
   return statusView({
@@ -40,7 +45,7 @@ function advice(yaml: string, change: Partial<StatusFacts> = {}): readonly strin
     nameConflicts: new Map(),
     progressOf: () => undefined,
     ...change,
-  }).master.advice;
+  }).master;
 }
 const narrowed = { standing: { name: 'narrowed', server: '10.77.0.254' } } as const;
 
@@ -54,8 +59,46 @@ test('another DHCP server: one line with its address and what to do', (t) => {
   t.deepEqual(more, []);
 });
 
-test('beside a router another DHCP server is as it should be', (t) => {
-  t.deepEqual(advice('dhcp: {mode: proxy}', narrowed), []);
+test('beside a router another DHCP server is as it should be; behind the master it is not', (t) => {
+  const proxy = { standing: { name: 'proxy' } } as const;
+  t.deepEqual(advice('', proxy), []);
+  const [line, ...more] = advice('topology: behind-master', proxy);
+  t.regex(line ?? '', /another DHCP server.*behind-master.*beside-router/);
+  t.deepEqual(more, []);
+});
+
+test('what DHCP does is told in one word, and in a line where somebody waits', (t) => {
+  const told: [DhcpStanding, MasterView['dhcpMode'], RegExp | undefined][] = [
+    [{ name: 'off' }, 'off', /dhcp\.mode in bramble\.yaml is off/],
+    [{ name: 'proxy' }, 'proxy', undefined],
+    [{ name: 'choosing' }, 'searching', /no board is answered until/],
+    [{ name: 'choosing', deaf: 'EADDRINUSE' }, 'searching', /EADDRINUSE.*free port 68/],
+    [{ name: 'searching' }, 'searching', /new boards are answered after/],
+    [{ name: 'alone' }, 'full', undefined],
+    [narrowed.standing, 'narrowed', /only|new boards get no address/],
+  ];
+  for (const [standing, word, line] of told) {
+    const { dhcpMode, advice: lines } = master('', { standing });
+    t.is(dhcpMode, word);
+    t.is(lines.length, line === undefined ? 0 : 1, standing.name);
+    if (line !== undefined) t.regex(lines[0] ?? '', line);
+  }
+});
+
+test('boards whose address is of another network are told once, with their number', (t) => {
+  const devices = [aDevice(states.ready), aDevice(states.ready), aDevice(states.ready)];
+  const moved = {
+    ...site,
+    address: must(parseIpv4('192.168.1.2')),
+    subnet: subnetOf(must(parseIpv4('192.168.1.2')), 24),
+  };
+  const lines = advice('', { devices, site: moved });
+  t.is(lines.length, 1);
+  t.regex(
+    lines[0] ?? '',
+    /worker-kube1 and 2 more: the address 10\.77\.0\.100 is not in 192\.168\.1\.0\/24, the network of eth0/,
+  );
+  t.deepEqual(advice('', { devices }), []);
 });
 
 test('an address that another device uses is told with the board’s name', (t) => {

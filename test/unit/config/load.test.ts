@@ -16,9 +16,9 @@ test('the example says every default', async (t) => {
 
 test('each commented example in the file is legal too', async (t) => {
   const text = await readFile(new URL('../../../config/example.yaml', import.meta.url), 'utf8');
-  const keys = text.matchAll(/^( *)# ((?:addresses|gateway|dns|ntp|allow|default|models|kit|server): .+)$/gm);
+  const keys = text.matchAll(/^( *)# ((?:addresses|gateway|dns|ntp|allow|default|models|kit|server|ranges): .+)$/gm);
   const lines = [...keys].map(([, indent = '', line = '']) => ({ indent, line }));
-  t.true(lines.length >= 8, `found ${lines.length}`);
+  t.true(lines.length >= 9, `found ${lines.length}`);
   for (const { indent, line } of lines) {
     const key = line.slice(0, line.indexOf(':'));
     // Takes the place of the default where one stands, and is added where none does.

@@ -64,8 +64,8 @@ for (const [what, { datagram, code }] of Object.entries(innocent)) {
   });
 }
 
-test('a look every five seconds, four at least', (t) => {
+test('a look every five seconds, eight at least', (t) => {
   t.is(searchPause(seconds(120)), seconds(5));
-  t.is(searchPause(seconds(4)), seconds(1));
+  t.is(searchPause(seconds(8)), seconds(1));
   t.true(searchPause(seconds(0)) > 0);
 });
