@@ -49,23 +49,30 @@ export function devicePutter(database: Database): (device: Device) => number {
     INSERT INTO devices (${columns.join(', ')}) VALUES (${named})
     ON CONFLICT (id) DO UPDATE SET (${columns.join(', ')}) = (${updated})
     WHERE (${columns.map((column) => `devices.${column}`).join(', ')}) IS NOT (${updated})`);
-  const putMacs = listPutter(database, 'device_macs', 'mac');
-  const putSerials = listPutter(database, 'device_serials', 'serial');
-  return (device) =>
-    put.run(rowOf(device)).changes + putMacs(device.id, device.macs) + putSerials(device.id, device.serials);
+  const known = database.prepare('SELECT 1 FROM devices WHERE id = ?').pluck();
+  const macs = listWriter(database, 'device_macs', 'mac');
+  const serials = listWriter(database, 'device_serials', 'serial');
+  return (device) => {
+    // A new one has no lists to be compared.
+    const write = known.get(device.id) === undefined ? 'add' : 'put';
+    return (
+      put.run(rowOf(device)).changes + macs[write](device.id, device.macs) + serials[write](device.id, device.serials)
+    );
+  };
 }
 
-/** An ordered list of texts that belongs to a device, in a table of its own. */
-export function listPutter(database: Database, table: string, column: string) {
+/** An ordered list of texts that belongs to a device, in a table of its own. Both functions return how many rows changed. */
+export function listWriter(database: Database, table: string, column: string) {
   const read = database.prepare(`SELECT ${column} FROM ${table} WHERE device = ? ORDER BY position`).pluck();
   const clear = database.prepare(`DELETE FROM ${table} WHERE device = ?`);
   const insert = database.prepare(`INSERT INTO ${table} (device, ${column}, position) VALUES (?, ?, ?)`);
-  return (device: DeviceId, wanted: readonly string[]): number => {
-    if (JSON.stringify(read.all(device)) === JSON.stringify(wanted)) return 0;
-    const cleared = clear.run(device).changes;
+  const add = (device: DeviceId, wanted: readonly string[]): number => {
     for (const [position, value] of wanted.entries()) insert.run(device, value, position);
-    return cleared + wanted.length;
+    return wanted.length;
   };
+  const put = (device: DeviceId, wanted: readonly string[]): number =>
+    JSON.stringify(read.all(device)) === JSON.stringify(wanted) ? 0 : clear.run(device).changes + add(device, wanted);
+  return { add, put };
 }
 
 /** Throws `STORE_ROW_DAMAGED` with the row's name. */

@@ -2,7 +2,7 @@
 import type { Database } from 'better-sqlite3';
 import { type DeviceId, parseDeviceId } from '../../config/values.ts';
 import type { Effect } from '../lifecycle/effect.ts';
-import { listPutter, readRow } from './devices.ts';
+import { listWriter, readRow } from './devices.ts';
 import { asFields, oneOf, parsed } from './fields.ts';
 
 /** A record, so that a new effect is a compile error here. */
@@ -16,7 +16,7 @@ const known: Readonly<Record<Effect, true>> = {
 };
 const effects = Object.keys(known).filter((name): name is Effect => name in known);
 
-export const effectsPutter = (database: Database) => listPutter(database, 'pending_effects', 'effect');
+export const effectsPutter = (database: Database) => listWriter(database, 'pending_effects', 'effect').put;
 
 /** Throws `STORE_ROW_DAMAGED`. */
 export function effectsReader(database: Database): () => ReadonlyMap<DeviceId, readonly Effect[]> {
