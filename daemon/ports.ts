@@ -37,6 +37,8 @@ export type Udp = {
 export type OpenUdp = (options: {
   readonly bind: Endpoint;
   readonly broadcast?: boolean;
+  /** Bytes of datagrams that may wait while the process is busy; the kernel may grant less (`net.core.rmem_max`). */
+  readonly receiveBuffer?: number;
   /** A socket that a launcher opened and bound to the device (SO_BINDTODEVICE); `bind` is then what it is bound to. */
   readonly fd?: number;
   readonly onMessage: (payload: Uint8Array, from: Endpoint) => void;

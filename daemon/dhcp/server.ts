@@ -40,6 +40,11 @@ export type DhcpServerDeps = {
 
 /** Boards whose sighting is being written. More at once can only be a flood, and the clients ask again. */
 const capacity = 1024;
+/**
+ * All boards of a shelf are switched on at one moment. What the kernel keeps by default are some 200 datagrams: one pause of
+ * 50 ms, and boards go unheard.
+ */
+const receiveBuffer = 1 << 20;
 /** Quirk: a Pi 3B's ROM may hold the OFFER back until another packet comes in (facts 3.7). */
 const strayDelay = millis(300);
 const discardPort = 9;
@@ -132,6 +137,7 @@ async function openSockets(
   const listener = await openUdp({
     bind: { address: unspecified, port: serverPort },
     broadcast: true,
+    receiveBuffer,
     ...(fd !== undefined && { fd }),
     onMessage: (datagram, from) => onMessage(datagram, from, false),
   });
@@ -139,6 +145,7 @@ async function openSockets(
     const own = await openUdp({
       bind: { address: self.address, port: serverPort },
       broadcast: true,
+      receiveBuffer,
       onMessage: (datagram, from) => onMessage(datagram, from, true),
     });
     return {

@@ -12,7 +12,7 @@ import type { Endpoint, Log, OpenUdp, Udp } from '../ports.ts';
  */
 export const nodeUdp = (log: Log): OpenUdp => {
   const adopted = new Set<number>();
-  return async ({ bind, broadcast = false, fd, onMessage }) => {
+  return async ({ bind, broadcast = false, receiveBuffer, fd, onMessage }) => {
     if (fd !== undefined && adopted.has(fd)) {
       throw new Error(`the socket of port ${bind.port} that the launcher left is closed: start the daemon again`);
     }
@@ -32,6 +32,7 @@ export const nodeUdp = (log: Log): OpenUdp => {
       await listening;
       if (fd !== undefined) adopted.add(fd);
       if (broadcast) socket.setBroadcast(true);
+      if (receiveBuffer !== undefined) socket.setRecvBufferSize(receiveBuffer);
       const local = localEndpoint(socket);
       socket.on('error', (cause) => log.warn('udp socket reported an error', { ...local, cause }));
       return { local, send: sendOn(socket, local, log), close: () => closeSocket(socket) };
