@@ -48,13 +48,25 @@ export function parseIpv4(text: string): Parsed<Ipv4> {
 }
 
 /** The address as an unsigned 32-bit number, for ranges and masks. */
-export const ipv4Number = (address: Ipv4): number =>
-  address.split('.').reduce((number, part) => number * 256 + Number(part), 0);
+export function ipv4Number(address: Ipv4): number {
+  // Digit by digit: every packet that is read or written comes here several times, and `split` costs five times as much.
+  let [number, part] = [0, 0];
+  for (let index = 0; index < address.length; index++) {
+    const code = address.charCodeAt(index);
+    if (code === dot) [number, part] = [number * 256 + part, 0];
+    else part = part * 10 + code - zero;
+  }
+  return number * 256 + part;
+}
+const [dot, zero] = ['.'.charCodeAt(0), '0'.charCodeAt(0)];
 
 export const ipv4FromNumber = (number: number): Ipv4 =>
-  [24, 16, 8, 0].map((shift) => (number >>> shift) & 255).join('.') as Ipv4;
+  `${number >>> 24}.${(number >>> 16) & 255}.${(number >>> 8) & 255}.${number & 255}` as Ipv4;
 
-export const ipv4Bytes = (address: Ipv4): Uint8Array => Uint8Array.from(address.split('.'), Number);
+export function ipv4Bytes(address: Ipv4): Uint8Array {
+  const number = ipv4Number(address);
+  return Uint8Array.of(number >>> 24, number >>> 16, number >>> 8, number);
+}
 
 export function ipv4FromBytes(bytes: Uint8Array): Parsed<Ipv4> {
   return bytes.length === 4 ? ok(Array.from(bytes).join('.') as Ipv4) : invalid(String(bytes), 'an address of 4 bytes');
