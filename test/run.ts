@@ -2,7 +2,8 @@
  * `npm test`: unit and integration tests side by side, then the lab one after another. Ends with `N passed, N failed`.
  * What cannot run on this machine is named with the reason; in CI that is a failure.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
 
 type Suite = { readonly name: string; readonly args: readonly string[]; readonly needsRoot: boolean };
@@ -21,6 +22,7 @@ const wanted = process.argv.slice(2);
 /** Runs one suite in TAP, shows its failures and its last lines as they come. */
 function run(suite: Suite): Promise<Count> {
   const child = spawn('ava', ['--tap', ...suite.args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  running = child;
   const count = { passed: 0, failed: 0 };
   let ofFailure = false;
   createInterface({ input: child.stdout }).on('line', (line) => {
@@ -51,6 +53,13 @@ function run(suite: Suite): Promise<Count> {
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
+let running: ChildProcess | undefined;
+for (const signal of ['SIGHUP', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    running?.kill(signal);
+    process.exit(128 + constants.signals[signal]);
+  });
+}
 let passed = 0;
 let failed = 0;
 for (const suite of suites) {

@@ -1,5 +1,6 @@
 /** A switch with machines on it, in network namespaces: real sockets and real clients, nothing outside is touched. */
 import { execFile, execFileSync } from 'node:child_process';
+import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import {
   type ExecOptions,
@@ -159,8 +160,20 @@ export async function makeLan({ prefix, signal }: { prefix: string; signal: Abor
 
 /** What is still there when the process ends. One listener for all: Node warns of more than ten. */
 const unclosed = new Set<() => void>();
-process.once('exit', () => {
+const cleanUp = (): void => {
   for (const clean of unclosed) clean();
+};
+process.once('exit', cleanUp);
+// A signal ends the process without that event. Who listens for it, too, ends in his own way.
+for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    if (process.listenerCount(signal) === 1) process.exit(128 + constants.signals[signal]);
+  });
+}
+// Whoever runs the tests is gone (ava ends at once on SIGTERM), and nobody would hear how this one ends.
+process.once('disconnect', () => {
+  cleanUp();
+  process.kill(process.pid, 'SIGKILL');
 });
 
 let lans = 0;
