@@ -12,7 +12,7 @@ export function descriptionText(board: DeviceDescription, nowMs: number): string
     ['Since', ago(board.since)],
     ['Deadline', board.deadline === null ? '–' : known(board.deadline)],
     ['Model', known(board.model ?? '')],
-    ['Address', known(board.address)],
+    ['Address', known(board.address ?? '')],
     ['MAC', known(board.macs.join(', '))],
     ['Serial', known(board.serials.join(', '))],
     ['Id', known(board.id)],

@@ -48,7 +48,7 @@ function boardTable(status: StatusView, { width, paint, wide }: Look): string {
   const columns: readonly Column<DeviceView>[] = [
     { title: 'NAME', text: ({ name }) => name },
     { title: 'MODEL', text: ({ model }) => model ?? '' },
-    { title: 'IP', text: ({ address }) => address },
+    { title: 'IP', text: ({ address }) => address ?? '' },
     { title: 'STATE', text: stateOf, colour: (device) => colours[rank(device)] },
     { title: 'SINCE', text: ({ since }) => age(Date.parse(since), now) },
     ...(wide ? extra : []),

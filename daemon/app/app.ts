@@ -19,6 +19,7 @@ import { createClusterFacts, driverFor } from './control-plane.ts';
 import { createDhcpStanding } from './dhcp-standing.ts';
 import { effectDesk, recentAcceptances } from './effects.ts';
 import { eventFeed } from './event-feed.ts';
+import { heardAddresses } from './heard-addresses.ts';
 import { hostKeys } from './host-keys.ts';
 import { loadIdentity } from './identity.ts';
 import { imageDesk } from './images.ts';
@@ -76,6 +77,8 @@ export async function runApp(deps: AppDeps): Promise<void> {
   const whereabouts = createWhereabouts({ ...deps, log });
   const standing = createDhcpStanding({ config, settings: snapshot.settings, commit: written.commit, clock, log });
 
+  const onHeard = heardAddresses({ runner: () => runner, site: whereabouts.site, clock, log, signal });
+
   const keys = hostKeys({ ...store, commit: written.commit });
   const images = imageDesk({
     config,
@@ -106,7 +109,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
       const site = whereabouts.site();
       return (
         site && {
-          range: site.range,
+          range: config.addresses !== undefined || standing.mode() === 'full' ? site.range : undefined,
           isTaken: (address) => site.taken.includes(address),
           pattern: config.names.pattern,
           pendingMax: config.pending.max,
@@ -124,6 +127,8 @@ export async function runApp(deps: AppDeps): Promise<void> {
       joiner,
       images,
       boards: () => runner.fleet.all(),
+      boardNow: (device) => runner.fleet.byId(device.id) ?? device,
+      onChange: changes.subscribe,
       acceptances: recentAcceptances(store, clock.now()),
       hostKeyOf: keys.publicOf,
       lanIsOurs: () => config.topology === 'behind-master' && !standing.hearsAnother(),
@@ -170,6 +175,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     random,
     clusterKey: identity.clusterKey,
     addressesAreOurs: standing.isAlone,
+    onHeard,
     nextChange: changes.next,
     images,
     hardwareAddressOf,
@@ -197,6 +203,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
       standing,
       runner,
       timelines,
+      onHeard,
       changes,
       images,
       neighbourhood,

@@ -11,6 +11,7 @@ import { explain } from '../lifecycle/explain.ts';
 import type { Runner } from '../lifecycle/runner.ts';
 import { wouldLose } from '../lifecycle/transition.ts';
 import type { ByteSource, Clock, Random } from '../ports.ts';
+import type { HearAddress } from './heard-addresses.ts';
 
 export type BootDeskDeps = {
   readonly runner: Runner;
@@ -25,6 +26,8 @@ export type BootDeskDeps = {
    * for the hardware address that was sighted, and everybody on the LAN can write another one into a form.
    */
   readonly hardwareAddressOf: (address: Ipv4) => Promise<Mac | undefined>;
+  /** The board speaks from this address. */
+  readonly onHeard: HearAddress;
   /** Settles at the next change of the board, or after `limit`. */
   readonly nextChange: (id: DeviceId, limit: Millis) => Promise<void>;
   readonly images: {
@@ -142,12 +145,16 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
 
   async function macOf({ address }: HttpClient): Promise<Mac | undefined> {
     const parsed = parseIpv4(address);
-    return parsed.ok ? deps.hardwareAddressOf(parsed.value) : undefined;
+    if (!parsed.ok) return undefined;
+    const mac = await deps.hardwareAddressOf(parsed.value);
+    const device = mac && runner.fleet.byMac(mac);
+    if (device !== undefined) deps.onHeard(device, parsed.value);
+    return mac;
   }
 
   /** Why this client cannot be that board; undefined if it may be. */
   async function strangeness(device: Device, client: HttpClient): Promise<string | undefined> {
-    if (deps.addressesAreOurs() && client.address !== device.address)
+    if (deps.addressesAreOurs() && device.addressing === 'reserved' && client.address !== device.address)
       return `this address is not ${device.address}, which is this board's`;
     const mac = await macOf(client);
     if (mac === undefined) return 'nobody on this network answers for this address';

@@ -12,6 +12,7 @@ import { isUndecided } from '../lifecycle/registry.ts';
 import type { Runner } from '../lifecycle/runner.ts';
 import type { ByteSource, Clock } from '../ports.ts';
 import type { FileRequest, OpenFile, Served } from '../tftp/server.ts';
+import type { HearAddress } from './heard-addresses.ts';
 
 export type BootFilesDeps = {
   readonly runner: Runner;
@@ -19,6 +20,8 @@ export type BootFilesDeps = {
   readonly clock: Clock;
   /** Who answers for this address on our link. Beside a router, a board has the router's address and not ours. */
   readonly hardwareAddressOf: (address: Ipv4) => Promise<Mac | undefined>;
+  /** The board speaks from this address. */
+  readonly onHeard: HearAddress;
   /** Where the installer finds us over HTTP. */
   readonly server: { readonly address: Ipv4; readonly port: number };
   /** A file of the boot kit, straight out of the base's FAT partition. Undefined: it has none of that name. */
@@ -75,7 +78,9 @@ export function bootFileDesk(deps: BootFilesDeps): {
 
   async function boardAt(address: Ipv4): Promise<Device | undefined> {
     const mac = await deps.hardwareAddressOf(address);
-    return (mac && runner.fleet.byMac(mac)) ?? runner.fleet.byAddress(address);
+    const device = mac && runner.fleet.byMac(mac);
+    if (device !== undefined) deps.onHeard(device, address);
+    return device ?? runner.fleet.byAddress(address);
   }
 
   async function onServed({ file, client, ended }: Served): Promise<void> {

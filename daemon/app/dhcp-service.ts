@@ -8,6 +8,7 @@ import type { Runner } from '../lifecycle/runner.ts';
 import type { Clock, Log, OpenUdp, Random } from '../ports.ts';
 import { readInterfaces } from '../system/interface.ts';
 import type { DhcpStandings } from './dhcp-standing.ts';
+import type { HearAddress } from './heard-addresses.ts';
 import { leaseDesk } from './leases.ts';
 import type { Site } from './site.ts';
 import type { Service } from './supervise.ts';
@@ -18,6 +19,8 @@ export type DhcpServiceDeps = {
   readonly standing: DhcpStandings;
   readonly runner: Runner;
   readonly timelines: Timelines;
+  /** Where a board is that has its address from the router. */
+  readonly onHeard: HearAddress;
   readonly openUdp: OpenUdp;
   /** Where we stand by now: what of it may change while the services run. */
   readonly siteNow: () => Site | undefined;
@@ -94,13 +97,17 @@ async function serve(deps: DhcpServiceDeps, mode: DhcpMode, own: Mac | undefined
       isOurs,
       own,
       isKnown: (mac) => runner.fleet.byMac(mac) !== undefined,
-      lease: leaseDesk({ ...deps, subnet: site.subnet, log }),
+      lease: leaseDesk({ ...deps, subnet: site.subnet, givesAddresses: mode === 'full', log }),
       log,
     }),
     // Its address stays its address: it is in the cluster's certificates and in the board's own configuration.
     onDecline: ({ mac, address }) => {
       const board = runner.fleet.byMac(mac);
       if (board?.address === address) standing.declined(board);
+    },
+    onAsked: ({ mac, address }) => {
+      const board = runner.fleet.byMac(mac);
+      if (board !== undefined) deps.onHeard(board, address);
     },
     onListening: started.resolve,
   });

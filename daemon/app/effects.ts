@@ -2,11 +2,12 @@
 import type { Config } from '../../config/schema.ts';
 import { type DeviceId, type Instant, minutes, seconds, since } from '../../config/values.ts';
 import type { Cluster } from '../cluster/index.ts';
-import type { JoinBoard, Joiner } from '../join/index.ts';
+import type { JoinBoard, Joiner, LeavingBoard } from '../join/index.ts';
 import { admit } from '../lifecycle/admission.ts';
 import type { Device } from '../lifecycle/device.ts';
 import type { Effect } from '../lifecycle/effect.ts';
 import type { LifecycleEvent } from '../lifecycle/event.ts';
+import type { Change } from '../lifecycle/runner.ts';
 import type { Clock } from '../ports.ts';
 import type { Store } from '../store/store.ts';
 import type { ImageDesk } from './images.ts';
@@ -18,6 +19,10 @@ export type EffectDeps = {
   readonly joiner: Joiner;
   readonly images: ImageDesk;
   readonly boards: () => readonly Device[];
+  /** As it is by now: an effect may have waited long. */
+  readonly boardNow: (device: Device) => Device;
+  /** Until the returned function is called. */
+  readonly onChange: (listener: (change: Change) => void) => () => void;
   /** When boards were accepted by themselves; the last hour of it counts. Each once, also if it could not be written at first. */
   readonly acceptances: Map<DeviceId, Instant>;
   readonly hostKeyOf: (device: Device) => string | undefined;
@@ -47,25 +52,25 @@ export function effectDesk(deps: EffectDeps): Execute {
 
   const awaitSsh = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
     // The state's own deadline ends the waiting; this one only has to be later.
-    const answered = await joiner.awaitSsh(joinBoard(device), minutes(60), signal);
+    const answered = await located(device, signal, (board, there) => joiner.awaitSsh(board, minutes(60), there));
     return answered.ok ? { event: 'ssh-answered' } : { event: 'ssh-failed', ...answered.error };
   };
 
   const join = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
     const attempt = device.state.name === 'joining' ? device.state.attempt : 1;
     if (attempt > 1) await clock.sleep(seconds(2 ** attempt), signal);
-    const joined = await joiner.join(joinBoard(device), signal);
+    const joined = await located(device, signal, (board, there) => joiner.join(board, there));
     if (!joined.ok) return { event: 'join-failed', code: joined.error.code, detail: joined.error.detail };
     await nodeReady(device, signal);
     return { event: 'node-ready' };
   };
 
   /** The state's deadline aborts the signal if this never comes. */
-  const nodeReady = ({ name, address }: Device, signal: AbortSignal): Promise<void> =>
+  const nodeReady = ({ name, address, addressing }: Device, signal: AbortSignal): Promise<void> =>
     new Promise((resolve, reject) => {
       const look = (): void => {
         const node = cluster.node(name);
-        if (node?.ready !== true || node.internalIp !== address) return;
+        if (node?.ready !== true || (addressing === 'reserved' && node.internalIp !== address)) return;
         unsubscribe();
         resolve();
       };
@@ -78,7 +83,7 @@ export function effectDesk(deps: EffectDeps): Execute {
     });
 
   const release = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
-    const released = await joiner.release(joinBoard(device), signal);
+    const released = await located(device, signal, (board, there) => joiner.release(board, there));
     if (!released.ok) throw new Error(`${released.error.code}: ${released.error.detail}`);
     return { event: 'quarantine-released' };
   };
@@ -86,12 +91,40 @@ export function effectDesk(deps: EffectDeps): Execute {
   const leave = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
     // Without a key it never got an image, so there is nothing of it in the cluster.
     if (deps.hostKeyOf(device) === undefined) return { event: 'left' };
-    const left = await joiner.leave(joinBoard(device), signal);
+    const left = await joiner.leave(joinBoard(deps.boardNow(device)), signal);
     if (!left.ok) throw new Error(`${left.error.code}: ${left.error.detail}`);
     return { event: 'left' };
   };
 
-  const joinBoard = (device: Device): JoinBoard => {
+  /**
+   * `work` at the address of the board, once that is known; begun again where it went if the router gives it another one.
+   */
+  const located = async <T>(
+    device: Device,
+    signal: AbortSignal,
+    work: (board: JoinBoard, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> => {
+    for (;;) {
+      signal.throwIfAborted();
+      const { address, ...board } = joinBoard(deps.boardNow(device));
+      const moved = new AbortController();
+      const there = AbortSignal.any([signal, moved.signal]);
+      const unsubscribe = deps.onChange(({ after }) => {
+        if (after?.id === device.id && after.address !== address)
+          moved.abort(new Error('the board has another address'));
+      });
+      try {
+        if (address !== undefined) return await work({ ...board, address }, there);
+        await aborted(there);
+      } catch (error) {
+        if (signal.aborted || !moved.signal.aborted) throw error;
+      } finally {
+        unsubscribe();
+      }
+    }
+  };
+
+  const joinBoard = (device: Device): LeavingBoard => {
     const hostKeyPublic = deps.hostKeyOf(device);
     if (hostKeyPublic === undefined) throw new Error(`${device.name} has no host key of ours`);
     const model = device.model?.model;
@@ -99,6 +132,7 @@ export function effectDesk(deps: EffectDeps): Execute {
       id: device.id,
       name: device.name,
       address: device.address,
+      fixedAddress: device.addressing === 'reserved',
       hostKeyPublic,
       // `+` is no character of a label's value.
       labels: model === undefined ? {} : { 'bramble.dev/model': model.replace('+', '-plus') },
@@ -114,6 +148,12 @@ export function effectDesk(deps: EffectDeps): Execute {
     leave,
   };
 }
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 
 /** The limit of an hour counts over restarts too. */
 export function recentAcceptances(store: Pick<Store, 'events'>, now: Instant): Map<DeviceId, Instant> {

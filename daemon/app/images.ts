@@ -51,7 +51,7 @@ export type ImageDeskDeps = {
   readonly authorizedKey: string;
   /** Made at the first call, kept for good. */
   readonly hostKeyFor: (device: Device) => Promise<SshKeyPair>;
-  /** What stands in the board's own network configuration; undefined leaves that to DHCP. */
+  /** What stands in the network configuration of a board whose address is ours; undefined leaves that to DHCP. */
   readonly site: () => Pick<Site, 'subnet' | 'gateway' | 'dns'> | undefined;
   readonly random: Random;
   readonly log: Log;
@@ -208,10 +208,13 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
 
 const failed = (code: string, detail: string): LifecycleEvent => ({ event: 'image-failed', code, detail });
 
-const staticAddress = (device: Device, site: ReturnType<ImageDeskDeps['site']>): StaticAddress | undefined =>
-  site && {
-    ip: device.address,
-    prefix: site.subnet.prefix,
-    ...(site.gateway !== undefined && { gateway: site.gateway }),
-    dns: site.dns,
-  };
+/** Undefined leaves it to DHCP: where the router gives the addresses, and where the network is not known. */
+export const staticAddress = (device: Device, site: ReturnType<ImageDeskDeps['site']>): StaticAddress | undefined =>
+  site === undefined || device.addressing !== 'reserved'
+    ? undefined
+    : {
+        ip: device.address,
+        prefix: site.subnet.prefix,
+        ...(site.gateway !== undefined && { gateway: site.gateway }),
+        dns: site.dns,
+      };

@@ -1,8 +1,9 @@
 /** What a DHCP client is granted: the meeting of the DHCP server and the life of boards. */
-import { inSubnet, type Subnet, seconds } from '../../config/values.ts';
+import { type Ipv4, inSubnet, type Subnet, seconds } from '../../config/values.ts';
 import { isInstalled } from '../boot/offer.ts';
 import type { Timelines } from '../boot/timeline.ts';
-import type { DhcpRequest, Lease } from '../dhcp/server.ts';
+import { type DhcpRequest, type Lease, unspecified } from '../dhcp/server.ts';
+import type { Device } from '../lifecycle/device.ts';
 import { provisionalLease } from '../lifecycle/registry.ts';
 import type { Runner } from '../lifecycle/runner.ts';
 import type { Clock, Log } from '../ports.ts';
@@ -19,6 +20,8 @@ export function leaseDesk(deps: {
   readonly clock: Clock;
   readonly log: Log;
   readonly subnet: Subnet;
+  /** False beside a router: boards are only told from where to boot. */
+  readonly givesAddresses: boolean;
 }): (request: DhcpRequest) => Promise<Lease | undefined> {
   const { runner, timelines, clock, log } = deps;
   return async (request) => {
@@ -32,22 +35,31 @@ export function leaseDesk(deps: {
       return undefined;
     }
     const device = sighted.value;
+    if (!deps.givesAddresses) return lease(device, unspecified, 'told where to boot from');
+    if (device.addressing === 'heard') {
+      log.warn('this board has no address of ours', { name: device.name });
+      return undefined;
+    }
     if (!inSubnet(deps.subnet, device.address)) {
       // It got it when the master stood in another network. Nothing could reach it there now.
       log.warn('the address of this board is of another network', { name: device.name, address: device.address });
       return undefined;
     }
-    const now = clock.now();
-    if (isPxe && request.kind === 'discover') timelines.bootRom(device.id, now);
-    timelines.mark(device.id, now, `${isPxe ? 'boot ROM' : 'system'} is given ${device.address}`);
-    return {
-      address: device.address,
-      hostname: device.name,
-      leaseTime: isInstalled(device) ? INSTALLED_LEASE : provisionalLease(device),
-      // Also where it may not boot from us: TFTP then has no file for it, and it goes on to its disk at once. An OFFER
-      // without these options would have the ROM ask again for 45 s (facts 3.4).
-      boot: true,
-    };
+    return lease(device, device.address, `given ${device.address}`);
+
+    function lease(board: Device, address: Ipv4, told: string): Lease {
+      const now = clock.now();
+      if (isPxe && request.kind === 'discover') timelines.bootRom(board.id, now);
+      timelines.mark(board.id, now, `${isPxe ? 'boot ROM' : 'system'} is ${told}`);
+      return {
+        address,
+        hostname: board.name,
+        leaseTime: isInstalled(board) ? INSTALLED_LEASE : provisionalLease(board),
+        // Also where it may not boot from us: TFTP then has no file for it, and it goes on to its disk at once. An OFFER
+        // without these options would have the ROM ask again for 45 s (facts 3.4).
+        boot: true,
+      };
+    }
   };
 }
 

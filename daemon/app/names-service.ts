@@ -52,7 +52,13 @@ export function publishNames(deps: NamesDeps) {
       httpPort: deps.config.http.port,
       version: deps.version,
       state: deps.supervisor.failing().size === 0 ? 'ready' : 'degraded',
-      boards: runner.fleet.all().map((device) => ({ ...device, ssh: isInstalled(device) })),
+      boards: runner.fleet
+        .all()
+        .flatMap((device) =>
+          device.address === undefined
+            ? []
+            : [{ name: device.name, address: device.address, ssh: isInstalled(device) }],
+        ),
     });
   const fd = deps.takeSocket(5353);
   const server = mdnsService({

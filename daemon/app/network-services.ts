@@ -18,6 +18,7 @@ import { bootFileDesk } from './boot-files.ts';
 import type { Changes } from './changes.ts';
 import { dhcpService } from './dhcp-service.ts';
 import type { DhcpStandings } from './dhcp-standing.ts';
+import type { HearAddress } from './heard-addresses.ts';
 import type { ImageDesk } from './images.ts';
 import { browseNames, type Neighbourhood, publishNames } from './names-service.ts';
 import type { Site } from './site.ts';
@@ -32,6 +33,7 @@ export type NetworkDeps = {
   readonly version: string;
   readonly runner: Runner;
   readonly timelines: Timelines;
+  readonly onHeard: HearAddress;
   readonly changes: Changes;
   readonly images: ImageDesk;
   readonly neighbourhood: Neighbourhood;

@@ -16,7 +16,9 @@ export function nodeEvent(device: Device, nodes: Nodes): LifecycleEvent | undefi
   if (!(joined || mayHaveJoined) || !nodes.synced()) return undefined;
   const node = nodes.node(device.name);
   if (node === undefined) return { event: 'node-deleted' };
-  const isReady = node.ready && node.internalIp === device.address;
+  // The router's lease may be another one by now; kubelet then tells its new address by itself.
+  const isThere = device.addressing === 'heard' || node.internalIp === device.address;
+  const isReady = node.ready && isThere;
   return { event: isReady ? 'node-ready' : 'node-not-ready' };
 }
 

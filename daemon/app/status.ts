@@ -83,7 +83,10 @@ function advice(facts: StatusFacts): readonly string[] {
 
 /** Boards whose permanent address is of a network where the master was before: nothing there reaches them. */
 function elsewhere(devices: readonly Device[], site: Site | undefined): readonly string[] {
-  const moved = site === undefined ? [] : devices.filter(({ address }) => !inSubnet(site.subnet, address));
+  const moved =
+    site === undefined
+      ? []
+      : devices.filter(({ address, addressing }) => addressing === 'reserved' && !inSubnet(site.subnet, address));
   const [first, ...more] = moved;
   if (site === undefined || first === undefined) return [];
   const others = more.length === 0 ? '' : ` and ${more.length} more`;

@@ -12,7 +12,7 @@ const rfc3339 = (moment: Instant): string => new Date(moment).toISOString();
 export const deviceView = (device: Device, progress: number | undefined): DeviceView => ({
   id: device.id,
   name: device.name,
-  address: device.address,
+  address: device.address ?? null,
   macs: device.macs,
   serials: device.serials,
   model: device.model?.model ?? null,

@@ -40,6 +40,15 @@ export function silenceWithoutLease(request: DhcpRequest, mode: DhcpMode, self: 
 }
 
 /**
+ * What a client asks the server of this network for: option 50 in SELECTING and INIT-REBOOT, its own address in REBINDING
+ * (RFC 2131 4.3.2). RENEWING is for its server alone, and not heard.
+ */
+export function addressAskedFor({ kind, requestedAddress, ciaddr }: DhcpRequest): Ipv4 | undefined {
+  if (kind === 'request-selecting' || kind === 'request-init-reboot') return requestedAddress;
+  return kind === 'request-rebinding' || kind === 'request-renewing' ? ciaddr : undefined;
+}
+
+/**
  * `lease` is what the lifecycle grants this board, if anything; the caller asked `silenceWithoutLease` first. Not
  * `authoritative`: another server may be on this network, and the address that a board remembers may be from that one.
  */

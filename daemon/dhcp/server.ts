@@ -2,7 +2,7 @@
 import { ok, type Result } from '../../config/result.ts';
 import { type Ipv4, type Mac, millis } from '../../config/values.ts';
 import type { Clock, Endpoint, Log, OpenUdp, Udp } from '../ports.ts';
-import { answerRequest, type DhcpMode, silenceWithoutLease } from './answer.ts';
+import { addressAskedFor, answerRequest, type DhcpMode, silenceWithoutLease } from './answer.ts';
 import { coalesce, type Job } from './coalesce.ts';
 import { limitedBroadcast, replyDestination, serverPort } from './destination.ts';
 import { fitTo, requestedOptions } from './message-size.ts';
@@ -11,6 +11,7 @@ import type { DhcpSelf, Lease } from './reply.ts';
 import { type DhcpRequest, type RequestProblem, readRequest } from './request.ts';
 
 export type { DhcpMode } from './answer.ts';
+export { unspecified } from './packet.ts';
 export type { DhcpSelf, Lease } from './reply.ts';
 export type { DhcpRequest } from './request.ts';
 
@@ -32,6 +33,8 @@ export type DhcpServerDeps = {
   readonly onSighting: (request: DhcpRequest) => Promise<Lease | undefined>;
   /** A board found its address in use (RFC 2131 4.3.3) and says so to us. Anybody can claim it. */
   readonly onDecline?: (declined: { readonly mac: Mac; readonly address: Ipv4 }) => void;
+  /** Beside a router: a client wants this address from it, and will mostly get it. Anybody can claim it. */
+  readonly onAsked?: (asked: { readonly mac: Mac; readonly address: Ipv4 }) => void;
   /** Called once, when the sockets are bound. */
   readonly onListening?: () => void;
   /** Prefixes of Raspberry Pi hardware addresses, if other ones are to be taken for a hint. */
@@ -80,6 +83,8 @@ export async function dhcpServer(deps: DhcpServerDeps): Promise<void> {
       log.warn('dhcp address declined: another host uses it', { ...fields, address });
       deps.onDecline?.({ mac, address });
     }
+    const asked = deps.mode === 'proxy' ? addressAskedFor(request) : undefined;
+    if (asked !== undefined) deps.onAsked?.({ mac, address: asked });
     const why = silenceWithoutLease(request, deps.mode, self.address);
     if (why !== undefined) log.debug('dhcp message not answered', { ...fields, why });
     else if (!lanes.push(request.mac, received.value)) log.debug('dhcp message dropped: a flood', fields);

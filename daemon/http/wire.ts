@@ -34,7 +34,8 @@ export type MasterView = {
 export type DeviceView = {
   readonly id: string;
   readonly name: string;
-  readonly address: string;
+  /** Null until it is known, beside a router that gives the addresses. */
+  readonly address: string | null;
   readonly macs: readonly string[];
   readonly serials: readonly string[];
   readonly model: string | null;

@@ -7,10 +7,15 @@ export type JoinBoard = {
   readonly id: DeviceId;
   readonly name: Hostname;
   readonly address: Ipv4;
+  /** It is the board's for good. Otherwise the router may give it another one, and kubelet has to find out by itself. */
+  readonly fixedAddress: boolean;
   /** One line as in `ssh_host_ed25519_key.pub`: the key that we generated for this board. */
   readonly hostKeyPublic: string;
   readonly labels: Readonly<Record<string, string>>;
 };
+
+/** Where it is may not be known any more. */
+export type LeavingBoard = Omit<JoinBoard, 'address'> & { readonly address: Ipv4 | undefined };
 
 export type RunOptions = { readonly stdin?: string; readonly timeout?: Millis };
 export type RunResult = {

@@ -8,12 +8,12 @@ import type { Clock, Log, Random } from '../ports.ts';
 import { startApprover } from './approver.ts';
 import { awaitNode } from './await-node.ts';
 import type { JoinCluster, JoinedNode } from './cluster-port.ts';
-import type { Driver, JoinBoard, SshProblem, SshSession } from './driver.ts';
+import type { Driver, JoinBoard, LeavingBoard, SshProblem, SshSession } from './driver.ts';
 import { semaphore } from './semaphore.ts';
 import { awaitSsh, type SshTarget, withSsh } from './ssh.ts';
 import { mintToken, revokeTokens, sweepTokens } from './tokens.ts';
 
-export type { Driver, JoinBoard } from './driver.ts';
+export type { Driver, JoinBoard, LeavingBoard } from './driver.ts';
 export { generateSshKeyPair } from './keys.ts';
 export { caCertHashes, kubeadmDriver } from './kubeadm.ts';
 
@@ -43,7 +43,7 @@ export type Joiner = {
   /** Once Node, address and host key agree: takes the taint off and deletes the token. */
   readonly release: (board: JoinBoard, signal: AbortSignal) => Promise<Result<void, Problem>>;
   /** Takes token and Node back, and what is on the board if it can be reached. */
-  readonly leave: (board: JoinBoard, signal: AbortSignal) => Promise<Result<void, Problem>>;
+  readonly leave: (board: LeavingBoard, signal: AbortSignal) => Promise<Result<void, Problem>>;
   /** Deletes the tokens that an earlier process left. Before the first join only. */
   readonly sweep: (signal: AbortSignal) => Promise<Result<number, Problem>>;
   /** Settles once the signal is aborted. */
@@ -193,15 +193,20 @@ export function createJoiner(options: JoinerOptions): Joiner {
   const leave: Joiner['leave'] = async (board, signal) => {
     const revoked = await revokeTokens(cluster.request, board.id, signal);
     if (!revoked.ok) return revoked;
-    const driver = await options.driver(signal);
-    const left = driver.ok ? await onBoard(board, signal, (session) => driver.value.leave(session)) : driver;
+    const { address } = board;
+    const left = address === undefined ? nowhere : await reset({ ...board, address }, signal);
     // A dead board cannot be asked. Its certificate stays valid until it is reached or expires.
     if (!left.ok) log.warn('board not reset', { node: board.name, code: left.error.code, detail: left.error.detail });
     verified.delete(board.id);
     return removeNode(board, signal);
   };
 
-  const removeNode = async (board: JoinBoard, signal: AbortSignal): Promise<Result<void, Problem>> => {
+  const reset = async (board: JoinBoard, signal: AbortSignal): Promise<Result<void, Problem>> => {
+    const driver = await options.driver(signal);
+    return driver.ok ? onBoard(board, signal, (session) => driver.value.leave(session)) : driver;
+  };
+
+  const removeNode = async (board: LeavingBoard, signal: AbortSignal): Promise<Result<void, Problem>> => {
     const node = await cluster.readNode(board.name, signal);
     if (!node.ok) return node;
     // A Node of that name may have been there before bramble, or be another board's by now.
@@ -239,6 +244,8 @@ const isItsNode = (node: JoinedNode, board: JoinBoard): boolean =>
 /** Never deleted: it is somebody's machine. */
 const foreignNode = (name: Hostname): Result<never, Problem> =>
   problem('NODE_NAME_TAKEN', `there is a Node ${name} already, and it is not this board's: delete it first`);
+
+const nowhere: Result<never, Problem> = problem('ADDRESS_UNKNOWN', 'the address of the board is not known');
 
 const once = (signal: AbortSignal): Promise<unknown> =>
   new Promise((resolve) => {

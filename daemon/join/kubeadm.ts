@@ -61,7 +61,7 @@ export function renderJoinConfiguration(config: KubeadmConfig, board: JoinBoard,
       name: board.name,
       taints: [quarantineTaint],
       kubeletExtraArgs: [
-        { name: 'node-ip', value: board.address },
+        ...(board.fixedAddress ? [{ name: 'node-ip', value: board.address }] : []),
         { name: 'node-labels', value: labels.map(([key, value]) => `${key}=${value}`).join(',') },
       ],
     },

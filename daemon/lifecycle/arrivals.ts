@@ -15,6 +15,9 @@ import {
 } from './registry.ts';
 import type { Change, Write } from './runner.ts';
 
+const firstSeen = ({ name, address }: Device): string =>
+  `first seen; ${address === undefined ? `${name} is` : `${name} and ${address} are`} its own from now on`;
+
 /** What the owner and the network say; the rest of the rules is known here. */
 export type ArrivalRules = Omit<ReservationRules, 'nextNumber' | 'lastAddress'>;
 
@@ -69,7 +72,7 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
     if (!reserved.ok) return reserved;
     const { device, dropped, number } = reserved.value;
     nextNumber = number + 1;
-    lastAddress = device.address;
+    lastAddress = device.address ?? lastAddress;
     claimed.put(device);
     if (dropped !== undefined) leaving.add(dropped.id);
     try {
@@ -120,7 +123,7 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
         event: { event: 'dhcp-seen', mac: sighting.mac },
         from: 'seen',
         to: 'seen',
-        reason: `first seen; ${device.name} and ${device.address} are its own from now on`,
+        reason: firstSeen(device),
       },
       { write: 'put-setting', key: 'names.next', value: String(nextNumber) },
     ]);

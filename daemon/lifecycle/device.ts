@@ -1,11 +1,10 @@
 /** One board as bramble knows it. This is what is on disk; everything that can be observed again is left out. */
 import type { DeviceId, Hostname, Instant, Ipv4, Mac, Model, Serial } from '../../config/values.ts';
 
-export type Device = {
+export type Device = Addressing & {
   readonly id: DeviceId;
-  /** Permanent, as is the address: reserved at first sighting (a Pi 3 never sends a REQUEST). */
+  /** Permanent. */
   readonly name: Hostname;
-  readonly address: Ipv4;
   /** Every hardware address and serial it was seen with, first one first. */
   readonly macs: readonly Mac[];
   readonly serials: readonly Serial[];
@@ -17,6 +16,14 @@ export type Device = {
   /** When `deadline-passed` is due by the clock that `since` was read from, if this state does not last for ever. */
   readonly deadline: Instant | undefined;
 };
+
+/**
+ * Where addresses are ours a board's is permanent, like its name: reserved at first sighting (a Pi 3 never sends a REQUEST).
+ * Where the router gives them it is the one that the board was last heard to have, and undefined until then.
+ */
+export type Addressing =
+  | { readonly addressing: 'reserved'; readonly address: Ipv4 }
+  | { readonly addressing: 'heard'; readonly address: Ipv4 | undefined };
 
 /** A claim by the boot ROM, until the installer read it from the board's device tree. */
 export type ModelEvidence = { readonly model: Model; readonly final: boolean };

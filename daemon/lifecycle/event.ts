@@ -1,5 +1,5 @@
 /** Everything that can happen to one board. Edges make these from packets, requests, API objects and effects' ends. */
-import type { Instant, Mac, Model, Serial } from '../../config/values.ts';
+import type { Instant, Ipv4, Mac, Model, Serial } from '../../config/values.ts';
 import type { BoardReport } from './device.ts';
 
 export type LifecycleEvent =
@@ -7,6 +7,10 @@ export type LifecycleEvent =
   | { readonly event: 'dhcp-seen'; readonly mac: Mac; readonly serial?: Serial; readonly model?: Model }
   /** A boot file was asked for and served. */
   | { readonly event: 'boot-file-served'; readonly file: string; readonly serial?: Serial }
+  /** Beside a router: it asked for this address, or spoke from it. */
+  | { readonly event: 'address-heard'; readonly address: Ipv4 }
+  /** Another board was heard to have it. */
+  | { readonly event: 'address-lost'; readonly address: Ipv4 }
   | { readonly event: 'installer-reported'; readonly report: BoardReport }
   | { readonly event: 'admission-decided'; readonly verdict: Verdict }
   | { readonly event: 'accept-requested'; readonly by: string }

@@ -24,7 +24,16 @@ export function learn(device: Device, event: LifecycleEvent): Device {
   const serials = withSerial(device.serials, evidence.serial, mayAdd && device.serials.length < SERIALS_MAX);
   const model = betterModel(device.model, evidence.model);
   const nothingNew = macs === device.macs && serials === device.serials && model === device.model;
-  return nothingNew ? device : { ...device, macs, serials, model };
+  return addressed(nothingNew ? device : { ...device, macs, serials, model }, event);
+}
+
+/** An address of ours stays, whatever is heard. */
+function addressed(device: Device, event: LifecycleEvent): Device {
+  if (device.addressing === 'reserved') return device;
+  if (event.event === 'address-heard' && event.address !== device.address) return { ...device, address: event.address };
+  return event.event === 'address-lost' && event.address === device.address
+    ? { ...device, address: undefined }
+    : device;
 }
 
 function evidenceIn(event: LifecycleEvent): Evidence {

@@ -3,6 +3,7 @@ import type { Device } from './device.ts';
 
 export function explain(device: Device): string {
   const { state } = device;
+  const lost = device.address === undefined ? '; its address was not heard yet' : '';
   switch (state.name) {
     case 'seen':
       return 'asked for an address';
@@ -17,9 +18,9 @@ export function explain(device: Device): string {
     case 'installing':
       return 'its image is being written to its disk';
     case 'starting':
-      return 'starts from its own disk';
+      return `starts from its own disk${lost}`;
     case 'joining':
-      return state.attempt === 1 ? 'joins the cluster' : `joins the cluster, attempt ${state.attempt}`;
+      return `joins the cluster${state.attempt === 1 ? '' : `, attempt ${state.attempt}`}${lost}`;
     case 'ready':
       return state.quarantined ? 'Node is Ready; last checks before it gets work' : 'Node is Ready';
     case 'unreachable':

@@ -24,9 +24,16 @@ export function createFleet(devices: readonly Device[]): Fleet {
   const undecided = new Map<DeviceId, Device>();
   const find = (id: DeviceId | undefined) => (id === undefined ? undefined : byId.get(id));
 
+  /** Another one may have been heard there since. */
+  function leave(address: Ipv4 | undefined, id: DeviceId): void {
+    if (address !== undefined && addresses.get(address) === id) addresses.delete(address);
+  }
+
   function put(device: Device): void {
+    const before = byId.get(device.id)?.address;
+    if (before !== device.address) leave(before, device.id);
     byId.set(device.id, device);
-    addresses.set(device.address, device.id);
+    if (device.address !== undefined) addresses.set(device.address, device.id);
     names.set(device.name, device.id);
     for (const mac of device.macs) macs.set(mac, device.id);
     if (isUndecided(device)) undecided.set(device.id, device);
@@ -38,7 +45,7 @@ export function createFleet(devices: readonly Device[]): Fleet {
     if (device === undefined) return;
     byId.delete(id);
     undecided.delete(id);
-    addresses.delete(device.address);
+    leave(device.address, id);
     names.delete(device.name);
     for (const mac of device.macs) macs.delete(mac);
   }

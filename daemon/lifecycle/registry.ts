@@ -16,7 +16,7 @@ import {
   minutes,
   type Serial,
 } from '../../config/values.ts';
-import type { Device } from './device.ts';
+import type { Addressing, Device } from './device.ts';
 
 /** A board's packet, before anybody knows whose it is. */
 export type Sighting = { readonly mac: Mac; readonly serial?: Serial | undefined; readonly model?: Model | undefined };
@@ -31,7 +31,8 @@ export type Reservation = {
 };
 
 export type ReservationRules = {
-  readonly range: AddressRange;
+  /** Undefined: the router gives the addresses. */
+  readonly range: AddressRange | undefined;
   /** Addresses inside the range that are not for boards: the master's own, the gateway's, one that another host was found to use. */
   readonly isTaken: (address: Ipv4) => boolean;
   /** The search for a free one goes on here, round the range: what was given up just now is not given to the next board. */
@@ -81,20 +82,12 @@ export function reserve(
   }
   const named = firstFreeName(rules.pattern, rules.nextNumber, known);
   if (!named.ok) return named;
-  const address = nextFree(rules, (one) => {
-    const holder = known.byAddress(one);
-    return (holder === undefined || holder === dropped) && !rules.isTaken(one);
-  });
-  if (address === undefined) {
-    return problem(
-      'ADDRESSES_EXHAUSTED',
-      `no address is left in ${rules.range.first}-${rules.range.last}: widen \`addresses\` in bramble.yaml, or \`bramble forget\` boards that are gone`,
-    );
-  }
+  const addressing = addressFor(known, rules, dropped);
+  if (!addressing.ok) return addressing;
   const device: Device = {
     id,
     name: named.value.name,
-    address,
+    ...addressing.value,
     macs: [sighting.mac],
     serials: sighting.serial === undefined ? [] : [sighting.serial],
     model: sighting.model === undefined ? undefined : { model: sighting.model, final: false },
@@ -123,8 +116,26 @@ function firstFreeName(pattern: string, from: number, { byName }: KnownBoards) {
   }
 }
 
+function addressFor(
+  known: Pick<KnownBoards, 'byAddress'>,
+  { range, lastAddress, isTaken }: ReservationRules,
+  dropped: Device | undefined,
+): Result<Addressing, Problem<'ADDRESSES_EXHAUSTED'>> {
+  if (range === undefined) return ok({ addressing: 'heard', address: undefined });
+  const address = nextFree(range, lastAddress, (one) => {
+    const holder = known.byAddress(one);
+    return (holder === undefined || holder === dropped) && !isTaken(one);
+  });
+  if (address !== undefined) return ok({ addressing: 'reserved', address });
+  return problem(
+    'ADDRESSES_EXHAUSTED',
+    `no address is left in ${range.first}-${range.last}: widen \`addresses\` in bramble.yaml, or \`bramble forget\` boards that are gone`,
+  );
+}
+
 function nextFree(
-  { range, lastAddress = range.first }: ReservationRules,
+  range: AddressRange,
+  lastAddress: Ipv4 = range.first,
   isFree: (address: Ipv4) => boolean,
 ): Ipv4 | undefined {
   const first = ipv4Number(range.first);

@@ -153,6 +153,8 @@ const late = {
   left: stay,
 } as const;
 const noNode = { 'node-ready': stay, 'node-not-ready': stay, 'node-deleted': stay } as const;
+/** `learn` takes it in; no state depends on it. */
+const whereItIs = { 'address-heard': stay, 'address-lost': stay } as const;
 const packets = { 'dhcp-seen': stay, 'boot-file-served': stay } as const;
 const notFailed = { 'retry-requested': refuse('Nothing failed: there is nothing to try again.') } as const;
 const alreadyOurs = { 'accept-requested': refuse('It is accepted already.') } as const;
@@ -160,6 +162,7 @@ const noDeadline = { 'deadline-passed': stay } as const;
 
 const beforeReport = {
   ...late,
+  ...whereItIs,
   ...noNode,
   ...notFailed,
   'dhcp-seen': stay,
@@ -183,6 +186,7 @@ const table: Table = {
   },
   reported: {
     ...late,
+    ...whereItIs,
     ...noNode,
     ...packets,
     ...notFailed,
@@ -203,6 +207,7 @@ const table: Table = {
   },
   pending: {
     ...late,
+    ...whereItIs,
     ...noNode,
     ...packets,
     ...notFailed,
@@ -213,6 +218,7 @@ const table: Table = {
   },
   accepted: {
     ...late,
+    ...whereItIs,
     ...noNode,
     ...packets,
     ...notFailed,
@@ -225,6 +231,7 @@ const table: Table = {
   },
   installing: {
     ...late,
+    ...whereItIs,
     ...noNode,
     ...packets,
     ...notFailed,
@@ -239,6 +246,7 @@ const table: Table = {
   },
   starting: {
     ...late,
+    ...whereItIs,
     ...packets,
     ...notFailed,
     ...alreadyOurs,
@@ -256,6 +264,7 @@ const table: Table = {
   },
   joining: {
     ...late,
+    ...whereItIs,
     ...packets,
     ...notFailed,
     ...alreadyOurs,
@@ -273,6 +282,7 @@ const table: Table = {
   },
   ready: {
     ...late,
+    ...whereItIs,
     ...packets,
     ...notFailed,
     ...alreadyOurs,
@@ -289,6 +299,7 @@ const table: Table = {
   },
   unreachable: {
     ...late,
+    ...whereItIs,
     ...packets,
     ...notFailed,
     ...alreadyOurs,
@@ -301,6 +312,7 @@ const table: Table = {
   },
   held: {
     ...late,
+    ...whereItIs,
     ...noNode,
     ...packets,
     ...noDeadline,
@@ -313,6 +325,7 @@ const table: Table = {
   },
   rejected: {
     ...late,
+    ...whereItIs,
     ...noNode,
     ...packets,
     ...notFailed,
@@ -324,6 +337,7 @@ const table: Table = {
   },
   failed: {
     ...late,
+    ...whereItIs,
     ...packets,
     ...alreadyOurs,
     ...noDeadline,

@@ -10,7 +10,7 @@ import {
   parseMac,
   parseSerial,
 } from '../../config/values.ts';
-import type { Device, ModelEvidence } from '../lifecycle/device.ts';
+import type { Addressing, Device, ModelEvidence } from '../lifecycle/device.ts';
 import { StoreError } from './error.ts';
 import { asFields, count, Damage, type Fields, oneOf, optional, parsed, text } from './fields.ts';
 import { readState, statePayload } from './payload.ts';
@@ -19,6 +19,7 @@ const columns = [
   'id',
   'name',
   'address',
+  'addressing',
   'state',
   'since',
   'deadline',
@@ -31,7 +32,8 @@ const columns = [
 const rowOf = (device: Device) => ({
   id: device.id,
   name: device.name,
-  address: device.address,
+  address: device.address ?? null,
+  addressing: device.addressing,
   state: device.state.name,
   since: device.since,
   deadline: device.deadline ?? null,
@@ -113,7 +115,7 @@ function readDevice(row: Fields, macs: readonly Fields[], serials: readonly Fiel
   return {
     id: parsed(row, 'id', parseDeviceId),
     name: parsed(row, 'name', parseHostname),
-    address: parsed(row, 'address', parseIpv4),
+    ...readAddressing(row),
     macs: macs.map((mac) => parsed(mac, 'mac', parseMac)),
     serials: serials.map((serial) => parsed(serial, 'serial', parseSerial)),
     model: readModel(row),
@@ -122,6 +124,13 @@ function readDevice(row: Fields, macs: readonly Fields[], serials: readonly Fiel
     since: instant(count(row, 'since')),
     deadline: deadline === undefined ? undefined : instant(deadline),
   };
+}
+
+function readAddressing(row: Fields): Addressing {
+  const addressing = oneOf(row, 'addressing', ['reserved', 'heard']);
+  return addressing === 'reserved'
+    ? { addressing, address: parsed(row, 'address', parseIpv4) }
+    : { addressing, address: optional(row, 'address', (fields, name) => parsed(fields, name, parseIpv4)) };
 }
 
 const readModel = (row: Fields): ModelEvidence | undefined =>

@@ -1,6 +1,6 @@
 /** The JSON of a device's state and of an event: written with a version, read by the parser of that version. */
 import { assertNever } from '../../config/result.ts';
-import { instant, models, parseMac, parseSerial } from '../../config/values.ts';
+import { instant, models, parseIpv4, parseMac, parseSerial } from '../../config/values.ts';
 import type { BoardReport, DeviceState, ResumePoint, StateName } from '../lifecycle/device.ts';
 import type { EventName, LifecycleEvent, Verdict } from '../lifecycle/event.ts';
 import { asFields, count, Damage, type Fields, flag, json, object, oneOf, optional, parsed, text } from './fields.ts';
@@ -30,6 +30,8 @@ const stateNames: readonly StateName[] = namesOf<StateName>({
 const eventNames: readonly EventName[] = namesOf<EventName>({
   'dhcp-seen': true,
   'boot-file-served': true,
+  'address-heard': true,
+  'address-lost': true,
   'installer-reported': true,
   'admission-decided': true,
   'accept-requested': true,
@@ -96,6 +98,9 @@ export function readEvent(row: Fields): LifecycleEvent {
       return { event, mac: parsed(from, 'mac', parseMac), ...serialOf(from), ...modelOf(from) };
     case 'boot-file-served':
       return { event, file: text(from, 'file'), ...serialOf(from) };
+    case 'address-heard':
+    case 'address-lost':
+      return { event, address: parsed(from, 'address', parseIpv4) };
     case 'installer-reported':
       return { event, report: boardReport(from) };
     case 'admission-decided':

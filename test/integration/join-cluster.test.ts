@@ -153,6 +153,7 @@ const joins = test.macro(async (t, start: Start) => {
     id: must(parseDeviceId('d-0123456789ab')),
     name: must(parseHostname('worker-kube1')),
     address: must(parseIpv4('127.0.0.11')),
+    fixedAddress: true,
     hostKeyPublic: sshd.hostKey.publicLine,
     labels: { 'bramble.dev/model': 'pi4' },
   };

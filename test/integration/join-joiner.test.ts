@@ -52,7 +52,7 @@ async function begin(t: ExecutionContext, change: Partial<Driver>, node?: Joined
     id: must(parseDeviceId('d-0123456789ab')),
     name: must(parseHostname('worker-kube1')),
     address: must(parseIpv4('127.0.0.1')),
-    ...{ hostKeyPublic: fake.hostKey, labels: {} },
+    ...{ fixedAddress: true, hostKeyPublic: fake.hostKey, labels: {} },
   };
   return { ...double, fake, log, closing, steps, deleted, joiner, board };
 }

@@ -18,7 +18,8 @@ export type DaemonOptions = {
   /** Of this lab: configuration, log and socket go there, the data below it. */
   readonly directory: string;
   readonly kubeconfig: string;
-  readonly addresses: string;
+  /** `topology`, `addresses`, `dhcp` of bramble.yaml. */
+  readonly network: Readonly<Record<string, unknown>>;
   readonly signal: AbortSignal;
 };
 
@@ -43,9 +44,7 @@ export async function prepareDaemon(options: DaemonOptions): Promise<Daemon> {
   if (config === undefined || log === undefined || socket === undefined) throw new Error('unreachable');
   const settings = {
     interface: 'eth0',
-    topology: 'behind-master',
-    addresses: options.addresses,
-    dhcp: { mode: 'full', search: 0 },
+    ...options.network,
     images: {
       default: baseNames['cloud-init'],
       models: { pi3: baseNames['device-init'] },

@@ -19,6 +19,8 @@ import { type Timeline, withEvent } from './timeline.ts';
 export type LabOptions = {
   /** `auto`: the real one if its programs have been built, else the simulator. */
   readonly controlPlane: 'auto' | 'simulator';
+  /** A home network: dnsmasq gives the addresses, and the daemon is a proxy without a range of its own. */
+  readonly besideRouter?: boolean;
   readonly signal: AbortSignal;
   /** What the lab does, for a person. */
   readonly log: (line: string) => void;
@@ -67,6 +69,12 @@ export type Lab = {
 };
 
 const masterAddress = '10.77.0.1';
+const behindMaster = {
+  topology: 'behind-master',
+  addresses: '10.77.0.100-10.77.0.239',
+  dhcp: { mode: 'full', search: 0 },
+};
+const besideRouter = { dhcp: { mode: 'proxy' } };
 const diskBytes = 256 * 2 ** 20;
 
 /** Settles once the daemon serves; boards come by `plug`. If a step fails, everything before it is taken down again. */
@@ -115,10 +123,11 @@ export async function startLab(options: LabOptions): Promise<Lab> {
       netns: master.netns,
       directory,
       kubeconfig: controlPlane.daemonKubeconfig,
-      addresses: `10.77.0.100-10.77.0.239`,
+      network: options.besideRouter === true ? besideRouter : behindMaster,
       signal,
     });
     cleanUps.push(() => daemon.stop('SIGTERM'));
+    if (options.besideRouter === true) await startRouter(lan, directory);
     await daemon.start();
     log(`brambled serves at ${masterAddress}`);
     const card = join(directory, 'join-card.img');
@@ -201,6 +210,14 @@ export async function startLab(options: LabOptions): Promise<Lab> {
   }
 }
 
+async function startRouter(lan: Lan, directory: string): Promise<void> {
+  const router = await lan.addHost({ name: 'router', address: '10.77.0.254/24' });
+  const range = ['--dhcp-range=10.77.0.20,10.77.0.60,1h', '--dhcp-authoritative', '--no-ping', '--dhcp-broadcast'];
+  const own = ['-d', '--port=0', '--conf-file=/dev/null', '--interface=eth0', '--user=root', '--pid-file'];
+  const dnsmasq = router.spawn(['dnsmasq', ...own, ...range, `--dhcp-leasefile=${join(directory, 'leases')}`]);
+  await dnsmasq.waitFor(/DHCP, IP range/);
+}
+
 async function startApiServer(
   kind: LabOptions['controlPlane'],
   site: { directory: string; netns: string; signal: AbortSignal; log: (line: string) => void },
@@ -250,7 +267,7 @@ async function named(daemon: Daemon, boards: readonly LabBoard[], name: string):
     const board = boards.find(({ identity }) => device.macs.includes(identity.mac));
     if (board === undefined) continue;
     board.name = device.name;
-    board.address = device.address;
+    if (device.address !== null) board.address = device.address;
   }
   return boards.find((board) => board.name === name);
 }

@@ -51,6 +51,8 @@ export const states: { readonly [S in StateName]: Extract<DeviceState, { name: S
 export const events: { readonly [E in EventName]: Extract<LifecycleEvent, { event: E }> } = {
   'dhcp-seen': { event: 'dhcp-seen', mac: MAC },
   'boot-file-served': { event: 'boot-file-served', file: 'start4.elf' },
+  'address-heard': { event: 'address-heard', address: must(parseIpv4('10.77.0.23')) },
+  'address-lost': { event: 'address-lost', address: must(parseIpv4('10.77.0.23')) },
   'installer-reported': { event: 'installer-reported', report },
   'admission-decided': { event: 'admission-decided', verdict: { verdict: 'accept', by: 'auto' } },
   'accept-requested': { event: 'accept-requested', by: 'owner' },
@@ -71,11 +73,20 @@ export const events: { readonly [E in EventName]: Extract<LifecycleEvent, { even
   'deadline-passed': { event: 'deadline-passed', since: START },
 };
 
-export function aDevice(state: DeviceState = states.seen, changes: Partial<Device> = {}): Device {
+type Reserved = Extract<Device, { addressing: 'reserved' }>;
+type Heard = Extract<Device, { addressing: 'heard' }>;
+
+/** Beside a router that gives the addresses. */
+export function aHeardDevice(state: DeviceState = states.seen, changes: Partial<Heard> = {}): Heard {
+  return { ...aDevice(state), addressing: 'heard', address: undefined, ...changes };
+}
+
+export function aDevice(state: DeviceState = states.seen, changes: Partial<Reserved> = {}): Reserved {
   const span = lifetime(state);
   return {
     id: must(parseDeviceId('d-0123456789ab')),
     name: must(parseHostname('worker-kube1')),
+    addressing: 'reserved',
     address: must(parseIpv4('10.77.0.100')),
     macs: [MAC],
     serials: [SERIAL],

@@ -54,7 +54,7 @@ function show(status) {
     const row = body.insertRow();
     cell(row, device.name);
     cell(row, device.model ?? '–');
-    cell(row, device.address);
+    cell(row, device.address ?? '–');
     const state = cell(row, device.state, ['sick', 'busy', 'well', ''][rank(device)]);
     if (device.progress !== null) {
       const bar = Object.assign(document.createElement('progress'), { max: 1, value: device.progress });

@@ -1,5 +1,6 @@
 /** All migrations, in their order. One that was ever released is never changed. */
 import type { Migration } from '../migrate.ts';
 import { first } from './0001-first.ts';
+import { heardAddresses } from './0003-heard-addresses.ts';
 
-export const migrations: readonly Migration[] = [first];
+export const migrations: readonly Migration[] = [first, heardAddresses];

@@ -83,7 +83,7 @@ async function serveDhcp(dhcp: NonNullable<ServiceOptions['dhcp']>): Promise<{ r
     ...{ openUdp, clock, log, signal },
     mode: 'full',
     self: { address, subnet, dns: [address], ntp: [address] },
-    onSighting: leaseDesk({ runner, timelines: createTimelines(), clock, log, subnet }),
+    onSighting: leaseDesk({ runner, timelines: createTimelines(), clock, log, subnet, givesAddresses: true }),
     onListening: listening.resolve,
   });
   await Promise.race([listening.promise, served]);

@@ -3,6 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ApiClient, ApiError, connect } from '../control-plane/api-client.ts';
@@ -19,6 +20,11 @@ const timeoutMs = 4000;
 const setting = (name: string, fallback: string): string => process.env[name] ?? fallback;
 const heartbeatMs = Number(setting('KUBELET_STAND_IN_HEARTBEAT_MS', '10000'));
 const log = (line: string): void => void process.stdout.write(`${new Date().toISOString()} ${line}\n`);
+
+const ownAddress = (): string =>
+  Object.values(networkInterfaces())
+    .flat()
+    .find((info) => info !== undefined && info.family === 'IPv4' && !info.internal)?.address ?? '';
 
 /** Runs until SIGTERM or SIGINT. */
 export async function kubelet(layout: Layout): Promise<void> {
@@ -62,7 +68,7 @@ export async function kubelet(layout: Layout): Promise<void> {
 }
 
 function readFacts(layout: Layout): NodeFacts {
-  const flags = readFlags(readFileSync(layout.kubeletFlags, 'utf8'));
+  const flags = readFlags(readFileSync(layout.kubeletFlags, 'utf8'), ownAddress());
   const machineId = createHash('md5')
     .update(readOr(layout.machineId, () => flags.name) + flags.name)
     .digest('hex');

@@ -15,7 +15,7 @@ export type NodeFacts = {
 const list = (text: string): string[] => text.split(',').filter((part) => part !== '');
 
 /** From kubeadm-flags.env: `KUBELET_KUBEADM_ARGS="--node-ip=10.77.0.11 --node-labels=a=b,c=d …"`. */
-export function readFlags(text: string): Pick<NodeFacts, 'name' | 'address' | 'labels' | 'taints'> {
+export function readFlags(text: string, ownAddress: string): Pick<NodeFacts, 'name' | 'address' | 'labels' | 'taints'> {
   const flags = new Map<string, string>();
   for (const [, flag = '', value = ''] of text.matchAll(/--([a-z-]+)=([^\s"]*)/g)) flags.set(flag, value);
   const labels = list(flags.get('node-labels') ?? '').map((label): [string, string] => {
@@ -27,8 +27,10 @@ export function readFlags(text: string): Pick<NodeFacts, 'name' | 'address' | 'l
     return { key, value, effect };
   });
   const name = flags.get('hostname-override') ?? '';
-  const address = flags.get('node-ip') ?? '';
-  if (name === '' || address === '') throw new Error('kubeadm-flags.env names no --hostname-override or no --node-ip');
+  // Without the flag kubelet takes the address of the interface with the default route; a board has only one.
+  const address = flags.get('node-ip') ?? ownAddress;
+  if (name === '' || address === '')
+    throw new Error('kubeadm-flags.env names no --hostname-override, and there is no address');
   return { name, address, labels: Object.fromEntries(labels), taints };
 }
 

@@ -66,6 +66,7 @@ function desk(t: ExecutionContext, state: DeviceState, setting: Setting = {}) {
     },
     onChange: changes.tell,
   });
+  const heard: string[] = [];
   const neighbours = setting.neighbours ?? new Map([[OWN, MAC]]);
   const boot = bootDesk({
     runner,
@@ -75,6 +76,7 @@ function desk(t: ExecutionContext, state: DeviceState, setting: Setting = {}) {
     clusterKey: KEY,
     addressesAreOurs: () => setting.addressesAreOurs ?? true,
     hardwareAddressOf: async (address) => neighbours.get(address),
+    onHeard: (device, address) => void heard.push(`${device.name} ${address}`),
     nextChange: changes.next,
     images: {
       openBase: async () => undefined,
@@ -83,7 +85,7 @@ function desk(t: ExecutionContext, state: DeviceState, setting: Setting = {}) {
     },
     onProgress: async () => undefined,
   });
-  return { boot, runner, stateNow: () => runner.fleet.byMac(MAC)?.state };
+  return { boot, runner, heard, stateNow: () => runner.fleet.byMac(MAC)?.state };
 }
 
 /** What it may try: its own address; the board's address; and beside a router, where every address may be the board's. */
@@ -115,8 +117,9 @@ for (const { why, from, setting } of rogues) {
 test('the board itself: behind the master and beside a router', async (t) => {
   const beside: Setting = { addressesAreOurs: false, neighbours: new Map([[ELSEWHERE, MAC]]) };
   for (const [from, setting] of [[OWN, {}] as const, [ELSEWHERE, beside] as const]) {
-    const { boot, stateNow } = desk(t, states.installing, setting);
+    const { boot, stateNow, heard } = desk(t, states.installing, setting);
     t.like(await boot.report(claim(), at(from)), { action: 'install', arming: 'a1' });
+    t.deepEqual(heard, [`worker-kube1 ${from}`]);
     t.truthy(await boot.sectors('a1', at(from)));
     t.true(await boot.installed('a1', SHA, at(from)));
     t.is(stateNow()?.name, 'starting');

@@ -25,17 +25,20 @@ function desk(state: DeviceState) {
     },
     run: async () => undefined,
   };
+  const heard: string[] = [];
   const empty = { size: 0, read: async () => 0, close: async () => undefined };
   const { open } = bootFileDesk({
     runner,
     timelines: createTimelines(),
     clock: createClockDouble(START),
     hardwareAddressOf: async (address) => (address === FROM_THE_ROUTER ? MAC : undefined),
+    onHeard: (device, address) => void heard.push(`${device.name} ${address}`),
     server: { address: OWN, port: 8067 },
     openKitFile: async () => empty,
     installerInitramfs: async () => new Uint8Array(),
   });
-  return async (file: string, address: Ipv4 = OWN) => (await open({ file, client: { address, port: 1 } })).ok;
+  const ask = async (file: string, address: Ipv4 = OWN) => (await open({ file, client: { address, port: 1 } })).ok;
+  return Object.assign(ask, { heard });
 }
 
 test('a board is known by the address that we gave it, and beside a router by who answers for its address', async (t) => {
@@ -43,6 +46,7 @@ test('a board is known by the address that we gave it, and beside a router by wh
   t.true(await ask('start4.elf'));
   t.true(await ask('start4.elf', FROM_THE_ROUTER));
   t.false(await ask('start4.elf', must(parseIpv4('10.77.0.24'))));
+  t.deepEqual(ask.heard, [`worker-kube1 ${FROM_THE_ROUTER}`], 'by its hardware address only');
 });
 
 test('a serial that a forged packet brought first does not keep the real board from booting', async (t) => {

@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { parseConfig } from '../../../config/load.ts';
-import { imageDesk } from '../../../daemon/app/images.ts';
-import { aDevice, states } from '../../support/boards.ts';
+import { must } from '../../../config/result.ts';
+import { parseIpv4, subnetOf } from '../../../config/values.ts';
+import { imageDesk, staticAddress } from '../../../daemon/app/images.ts';
+import { aDevice, aHeardDevice, states } from '../../support/boards.ts';
 import { createLogDouble, createRandomDouble } from '../../support/doubles.ts';
 
 async function desk(t: ExecutionContext) {
@@ -51,4 +53,12 @@ test('a damaged base is told of once, not at every boot file', async (t) => {
   await mkdir(join(data, 'bases', '0123456789abcdef'), { recursive: true });
   for (let count = 0; count < 3; count++) t.is(await images.openKitFile('start4.elf'), undefined);
   t.is(log.records.filter(({ level }) => level === 'warn').length, 1);
+});
+
+test('a permanent address stands in the board’s own configuration; one of the router’s does not', (t) => {
+  const [address, router] = [aDevice().address, must(parseIpv4('10.77.0.254'))];
+  const site = { subnet: subnetOf(address, 24), gateway: router, dns: [router] };
+  t.deepEqual(staticAddress(aDevice(), site), { ip: address, prefix: 24, gateway: router, dns: [router] });
+  t.is(staticAddress(aHeardDevice(states.accepted, { address }), site), undefined);
+  t.is(staticAddress(aDevice(), undefined), undefined);
 });

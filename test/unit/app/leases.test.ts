@@ -4,19 +4,20 @@ import { parseIpv4, parseMac, subnetOf } from '../../../config/values.ts';
 import { leaseDesk } from '../../../daemon/app/leases.ts';
 import { createTimelines } from '../../../daemon/boot/timeline.ts';
 import type { DhcpRequest } from '../../../daemon/dhcp/server.ts';
+import type { Device } from '../../../daemon/lifecycle/device.ts';
 import { createRunner } from '../../../daemon/lifecycle/runner.ts';
-import { aDevice, MAC, states } from '../../support/boards.ts';
+import { aDevice, aHeardDevice, MAC, states } from '../../support/boards.ts';
 import { createClockDouble, createLogDouble, createRandomDouble } from '../../support/doubles.ts';
 
 const idle = async () => undefined;
 const request: DhcpRequest = { mac: MAC, xid: 1, kind: 'discover', isPxe: true, isPi: true, isMaskRom: false };
 
-function desk(network: string) {
+function desk(network: string, board: Device = aDevice(states.ready), givesAddresses = true) {
   const clock = createClockDouble();
   const log = createLogDouble();
   const runner = createRunner({
     commit: async () => undefined,
-    devices: [aDevice(states.ready)],
+    devices: [board],
     pendingEffects: new Map(),
     nextNumber: 2,
     reservation: () => undefined,
@@ -35,7 +36,7 @@ function desk(network: string) {
     onChange: () => undefined,
   });
   const subnet = subnetOf(must(parseIpv4(network)), 24);
-  return { lease: leaseDesk({ runner, timelines: createTimelines(), clock, log, subnet }), log };
+  return { lease: leaseDesk({ runner, timelines: createTimelines(), clock, log, subnet, givesAddresses }), log };
 }
 
 test('an address of the network that the boards are on is granted; one of another network is not', async (t) => {
@@ -43,6 +44,19 @@ test('an address of the network that the boards are on is granted; one of anothe
   const moved = desk('192.168.1.1');
   t.is(await moved.lease(request), undefined);
   t.truthy(moved.log.find('the address of this board is of another network'));
+});
+
+test('beside a router a board is told where to boot from, whatever its address is', async (t) => {
+  for (const board of [aHeardDevice(states.ready), aDevice(states.ready)]) {
+    t.like(await desk('192.168.1.1', board, false).lease(request), { address: '0.0.0.0', boot: true });
+  }
+});
+
+test('a board that has none of our addresses is given none', async (t) => {
+  const board = aHeardDevice(states.ready, { address: must(parseIpv4('10.77.0.23')) });
+  const { lease, log } = desk('10.77.0.1', board);
+  t.is(await lease(request), undefined);
+  t.truthy(log.find('this board has no address of ours'));
 });
 
 test('a machine that is no board hears nothing, and is not written down', async (t) => {

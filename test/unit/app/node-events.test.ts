@@ -1,7 +1,8 @@
 import test from 'ava';
-import { followNodes, NODES_TURN } from '../../../daemon/app/node-events.ts';
+import { followNodes, NODES_TURN, nodeEvent } from '../../../daemon/app/node-events.ts';
+import type { NodeFacts } from '../../../daemon/cluster/nodes.ts';
 import { createFleet } from '../../../daemon/lifecycle/fleet.ts';
-import { aDevice, states } from '../../support/boards.ts';
+import { aDevice, aHeardDevice, states } from '../../support/boards.ts';
 import { createClockDouble, createLogDouble } from '../../support/doubles.ts';
 
 test('what cannot be written is logged and looked at again, and no rejection is left alone', async (t) => {
@@ -30,4 +31,16 @@ test('what cannot be written is logged and looked at again, and no rejection is 
   t.truthy(log.find('what its Node is was not written'));
   abort.abort();
   await t.notThrowsAsync(following);
+});
+
+test('a Node with another address is another machine, unless the router may have given the board a new one', (t) => {
+  const node: NodeFacts = {
+    ...{ name: 'worker-kube1', uid: 'u', ready: true, internalIp: '10.77.0.77' },
+    ...{ device: undefined, taints: [], unschedulable: false, lastTransition: undefined },
+  };
+  const nodes = { node: () => node, synced: () => true, onNodes: () => () => undefined };
+  t.deepEqual(nodeEvent(aDevice(states.ready), nodes), { event: 'node-not-ready' });
+  t.deepEqual(nodeEvent(aHeardDevice(states.ready), nodes), { event: 'node-ready' });
+  const away = { ...nodes, node: () => ({ ...node, ready: false }) };
+  t.deepEqual(nodeEvent(aHeardDevice(states.ready), away), { event: 'node-not-ready' });
 });

@@ -12,6 +12,7 @@ const board = {
   id: must(parseDeviceId('d-0123456789ab')),
   name: must(parseHostname('worker-kube1')),
   address: must(parseIpv4('192.168.1.201')),
+  fixedAddress: true,
   hostKeyPublic: '',
   labels: { 'bramble.dev/model': 'pi4' },
 };
@@ -130,4 +131,9 @@ test('without kubeadm there is nothing to join with; a half join is no join; non
   t.is(partial.ok ? '' : partial.error.code, 'JOIN_INCOMPLETE');
   const nonsense = await driver.probe(recordingSession({ state: 'bash: welcome!' }).session);
   t.is(nonsense.ok ? '' : nonsense.error.code, 'PROBE_FAILED');
+});
+
+test('kubelet is bound to an address only where that is the board’s for good', (t) => {
+  t.true(renderJoinConfiguration(config, board, token).includes('node-ip'));
+  t.false(renderJoinConfiguration(config, { ...board, fixedAddress: false }, token).includes('node-ip'));
 });

@@ -1,6 +1,8 @@
 import test from 'ava';
+import { must } from '../../../config/result.ts';
+import { parseDeviceId, parseIpv4 } from '../../../config/values.ts';
 import { createFleet } from '../../../daemon/lifecycle/fleet.ts';
-import { aDevice, states } from '../../support/boards.ts';
+import { aDevice, aHeardDevice, states } from '../../support/boards.ts';
 
 const { id } = aDevice();
 
@@ -30,4 +32,21 @@ test('a board that is gone is found by nothing', (t) => {
   t.deepEqual(found(), Array(5).fill(board));
   fleet.remove(id);
   t.deepEqual(found(), Array(5).fill(undefined));
+});
+
+test('beside a router: found where it was heard last, and nowhere else', (t) => {
+  const [first, second] = ['10.77.0.23', '10.77.0.24'].map((text) => must(parseIpv4(text)));
+  const board = aHeardDevice(states.ready);
+  const other = aHeardDevice(states.ready, { id: must(parseDeviceId('d-000000000002')), address: second });
+  const fleet = createFleet([board, other]);
+  const at = () => [first, second].map((address) => address && fleet.byAddress(address)?.id);
+  t.deepEqual(at(), [undefined, other.id]);
+  fleet.put({ ...board, address: first });
+  t.deepEqual(at(), [id, other.id]);
+  // The router gave it the other one's address: whoever leaves it later does not take it along.
+  fleet.put({ ...board, address: second });
+  fleet.put({ ...other, address: undefined });
+  t.deepEqual(at(), [undefined, id]);
+  fleet.remove(id);
+  t.deepEqual(at(), [undefined, undefined]);
 });

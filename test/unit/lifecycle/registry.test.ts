@@ -46,7 +46,7 @@ test('the next name, and the first address that nobody has', (t) => {
 });
 
 test('addresses are given in turn, round the range, and from its beginning if the last one is of another', (t) => {
-  const address = (lastAddress: string, devices: readonly Device[]): string =>
+  const address = (lastAddress: string, devices: readonly Device[]): string | undefined =>
     must(reserve(sighting, ID, known(devices), { ...rules, lastAddress: must(parseIpv4(lastAddress)) }, START)).device
       .address;
   t.is(address('10.0.0.11', [board(1)]), '10.0.0.12');
@@ -101,4 +101,9 @@ test('the default range stays inside the subnet, without network and broadcast a
   t.is(range(24), '10.77.0.128-10.77.0.227');
   t.is(range(29), '10.77.0.4-10.77.0.6');
   t.is(range(30), '10.77.0.2-10.77.0.2');
+});
+
+test('beside a router that gives the addresses a board has a name, and no address of ours', (t) => {
+  const { device } = must(reserve(sighting, ID, known([board(1)]), { ...rules, range: undefined }, START));
+  t.like(device, { name: 'worker-kube4', addressing: 'heard', address: undefined });
 });

@@ -2,10 +2,10 @@ import test from 'ava';
 import fc from 'fast-check';
 import { must } from '../../../config/result.ts';
 import { after, instant, minutes, parseSerial, seconds } from '../../../config/values.ts';
-import type { DeviceState, StateName } from '../../../daemon/lifecycle/device.ts';
+import type { Device, DeviceState, StateName } from '../../../daemon/lifecycle/device.ts';
 import type { EventName, LifecycleEvent } from '../../../daemon/lifecycle/event.ts';
 import { JOIN_ATTEMPTS, transition, wants } from '../../../daemon/lifecycle/transition.ts';
-import { aDevice, aReport, events, MAC, SERIAL, START, states } from '../../support/boards.ts';
+import { aDevice, aHeardDevice, aReport, events, MAC, SERIAL, START, states } from '../../support/boards.ts';
 
 const stateNames = Object.keys(states) as StateName[];
 const eventNames = Object.keys(events) as EventName[];
@@ -122,7 +122,7 @@ test('a waiting board that reports something new is decided about again; a repet
 });
 
 test('a failed join is tried again a bounded number of times', (t) => {
-  let device = aDevice(states.joining);
+  let device: Device = aDevice(states.joining);
   for (let attempt = 1; attempt < JOIN_ATTEMPTS; attempt++) {
     device = transition(device, events['join-failed'], LATER).device;
     t.deepEqual(device.state, { name: 'joining', attempt: attempt + 1 });
@@ -183,7 +183,7 @@ test('forged serials: a packet adds none beside the first, nothing adds any to a
   for (const name of ['starting', 'ready', 'held', 'rejected', 'failed'] as const) {
     t.deepEqual(transition(aDevice(states[name]), told(1), LATER).device.serials, [SERIAL]);
   }
-  let device = aDevice(states.pending, { model: { model: 'pi4', final: true } });
+  let device: Device = aDevice(states.pending, { model: { model: 'pi4', final: true } });
   for (let number = 1; number < 50; number++) device = transition(device, told(number), LATER).device;
   t.is(device.serials.length, 4);
 });
@@ -221,8 +221,8 @@ test('any sequence of events: deterministic, name, address and id for ever, dead
   const anyEvents = fc.array(fc.constantFrom(...eventNames), { maxLength: 40 });
   fc.assert(
     fc.property(anyEvents, (names) => {
-      const born = aDevice();
-      let device = born;
+      const born: Device = aDevice();
+      let device: Device = born;
       let now = START;
       for (const name of names) {
         now = instant(now + 1000);
@@ -236,4 +236,19 @@ test('any sequence of events: deterministic, name, address and id for ever, dead
     }),
   );
   t.pass();
+});
+
+test('an address that is heard is taken over where addresses are the router’s, and never where they are ours', (t) => {
+  const { 'address-heard': heard, 'address-lost': lost } = events;
+  const moved = transition(aHeardDevice(states.joining), heard, LATER);
+  t.is(moved.outcome, 'learned');
+  t.like(moved.device, { address: heard.address, since: START, state: { name: 'joining' } });
+  t.deepEqual(moved.effects, ['join']);
+  t.is(transition(moved.device, heard, LATER).outcome, 'nothing');
+  t.is(transition(moved.device, lost, LATER).device.address, undefined);
+  const elsewhere = { ...moved.device, address: aDevice().address };
+  t.is(transition(elsewhere, lost, LATER).outcome, 'nothing', 'it has another one by now');
+  for (const event of [heard, lost, { ...lost, address: aDevice().address }]) {
+    t.is(transition(aDevice(states.joining), event, LATER).outcome, 'nothing');
+  }
 });

@@ -8,13 +8,14 @@ import { createLogDouble } from '../../support/doubles.ts';
 import { append, device, deviceId, open, put, temporaryFolder } from './samples.ts';
 import { version1 } from './version1.ts';
 
+const newest = migrations.length;
 const addColour: Migration = {
-  version: 2,
+  version: newest + 1,
   up: (database) => database.exec("ALTER TABLE devices ADD COLUMN colour TEXT NOT NULL DEFAULT 'red'"),
 };
 /** Takes the table away that others refer to, and builds it again: what foreign keys would forbid. */
 const rebuild: Migration = {
-  version: 3,
+  version: newest + 2,
   up: (database) =>
     database.exec(`
       CREATE TABLE new_devices (id TEXT PRIMARY KEY, name TEXT NOT NULL, colour TEXT NOT NULL) STRICT;
@@ -23,13 +24,13 @@ const rebuild: Migration = {
       ALTER TABLE new_devices RENAME TO devices;`),
 };
 const fail: Migration = {
-  version: 2,
+  version: newest + 1,
   up: (database) => {
     database.exec("UPDATE settings SET value = 'half'");
     throw new Error('does not work');
   },
 };
-const danglingReference: Migration = { version: 2, up: (database) => database.exec('DELETE FROM devices') };
+const danglingReference: Migration = { version: newest + 1, up: (database) => database.exec('DELETE FROM devices') };
 
 async function old(t: Parameters<typeof temporaryFolder>[0]) {
   const directory = await temporaryFolder(t);
@@ -68,7 +69,7 @@ test('an older file is copied first, then migrated; the copy holds what the writ
   const { directory, path, database } = await old(t);
   t.true((await stat(`${path}-wal`)).size > 0);
   migrate(database, [...migrations, addColour, rebuild], createLogDouble());
-  t.is(schemaVersion(database), 3);
+  t.is(schemaVersion(database), newest + 2);
   t.like(database.prepare('SELECT * FROM devices').get(), { name: 'worker-kube1', colour: 'red' });
   t.is(database.pragma('foreign_keys', { simple: true }), 1);
   t.true((await readdir(directory)).includes('bramble.db.v1'));

@@ -58,6 +58,8 @@ export const events: readonly LifecycleEvent[] = [
   { event: 'dhcp-seen', mac, serial, model: 'pi3b+' },
   { event: 'boot-file-served', file: 'abcdef01/start4.elf' },
   { event: 'boot-file-served', file: '../\u0000\n"', serial },
+  { event: 'address-heard', address: ipv4FromNumber(0xc0a80117) },
+  { event: 'address-lost', address: ipv4FromNumber(0xc0a80117) },
   { event: 'installer-reported', report },
   { event: 'installer-reported', report: bare },
   { event: 'admission-decided', verdict: { verdict: 'accept', by: 'auto' } },
@@ -85,11 +87,14 @@ const hex = (number: number, digits: number): string => number.toString(16).padS
 
 export const deviceId = (number: number): DeviceId => must(parseDeviceId(`d-${hex(number, 12)}`));
 
+type Reserved = Extract<Device, { addressing: 'reserved' }>;
+
 /** Number `n` shares nothing with the others. */
-export function device(number: number, changes: Partial<Device> = {}): Device {
+export function device(number: number, changes: Partial<Reserved> = {}): Reserved {
   return {
     id: deviceId(number),
     name: must(parseHostname(`worker-kube${number}`)),
+    addressing: 'reserved',
     address: ipv4FromNumber(0xc0a80100 + number),
     macs: [must(parseMac(`dc:a6:32:00:${hex(number >> 8, 2)}:${hex(number & 255, 2)}`))],
     serials: [],

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { must } from '../../../config/result.ts';
-import { instant, millis, parseMac } from '../../../config/values.ts';
+import { type Ipv4, instant, millis, parseMac } from '../../../config/values.ts';
+import type { Device } from '../../../daemon/lifecycle/device.ts';
 import { StoreError } from '../../../daemon/store/error.ts';
 import { eventsPerDevice } from '../../../daemon/store/store.ts';
 import { append, device, deviceId, events, open, openNew, put, serial, states, temporaryFolder } from './samples.ts';
@@ -25,6 +26,17 @@ test('devices in every state come back as they were', async (t) => {
   t.deepEqual(after.snapshot().devices, devices);
   t.is(after.revision(), 1);
   t.deepEqual(after.integrity(), []);
+});
+
+test('a board whose address is the router’s: unknown, heard, lost; two that are unknown are no conflict', async (t) => {
+  const store = await openNew(t);
+  const heard = (number: number, address?: Ipv4): Device => ({ ...device(number), addressing: 'heard', address });
+  const devices = [heard(1), heard(2), heard(3, device(9).address), device(4)];
+  await store.commit(devices.map(put));
+  t.deepEqual(store.snapshot().devices, devices);
+  await store.commit([put(heard(3)), put(heard(1, device(9).address))]);
+  t.deepEqual(store.snapshot().devices[0], heard(1, device(9).address));
+  await t.throwsAsync(store.commit([put(heard(2, device(4).address))]), { code: 'STORE_CONFLICT' });
 });
 
 test('events of every kind come back as they were', async (t) => {
