@@ -185,21 +185,13 @@ export async function runApp(deps: AppDeps): Promise<void> {
     },
   });
 
-  const kept = keepSockets(deps.openUdp, signal);
-  const unused = new Map(deps.inherited);
-  const takeSocket = (port: number): number | undefined => {
-    const fd = unused.get(port);
-    unused.delete(port);
-    return fd;
-  };
+  const kept = keepSockets({ ...deps, signal });
   const atSite = (site: Site, life: AbortSignal): Promise<void> =>
     networkServices({
       ...deps,
+      ...kept,
       site,
       siteNow: whereabouts.site,
-      openUdp: kept.openUdp,
-      releaseSocket: kept.release,
-      takeSocket,
       standing,
       runner,
       timelines,

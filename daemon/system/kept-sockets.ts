@@ -6,17 +6,25 @@ import type { Endpoint, OpenUdp, Udp } from '../ports.ts';
 import { closeInherited } from './udp.ts';
 
 export type KeptSockets = {
-  /** As the one below it; with `fd`, `close` only lets go of the socket. Rejects while somebody has it, and after `release`. */
+  /** As the one below it; with `fd`, `close` only lets go of the socket. Rejects while somebody has it, and after `releaseSocket`. */
   readonly openUdp: OpenUdp;
   /** Closes the launcher's socket for good: nobody here would read it, and another program may need the port. */
-  readonly release: (fd: number | undefined) => Promise<void>;
+  readonly releaseSocket: (fd: number | undefined) => Promise<void>;
+  /** The launcher's socket of this port, for who opens and closes it by itself: once. */
+  readonly takeSocket: (port: number) => number | undefined;
 };
 
 type Receiver = (payload: Uint8Array, from: Endpoint) => void;
 type Kept = { readonly socket: Promise<Udp>; receiver: Receiver | undefined };
 
 /** All are closed once `signal` is aborted and nobody has them any more. */
-export function keepSockets(openUdp: OpenUdp, signal: AbortSignal): KeptSockets {
+export function keepSockets(deps: {
+  readonly openUdp: OpenUdp;
+  /** Descriptors by port. */
+  readonly inherited: ReadonlyMap<number, number>;
+  readonly signal: AbortSignal;
+}): KeptSockets {
+  const { openUdp, inherited, signal } = deps;
   const kept = new Map<number, Kept>();
   const released = new Set<number>();
 
@@ -44,12 +52,19 @@ export function keepSockets(openUdp: OpenUdp, signal: AbortSignal): KeptSockets 
     }
   }
 
-  async function release(fd: number | undefined): Promise<void> {
+  async function releaseSocket(fd: number | undefined): Promise<void> {
     if (fd === undefined || released.has(fd)) return;
     released.add(fd);
     const own = kept.get(fd);
     if (own === undefined) return closeInherited(fd);
     await (await own.socket).close();
+  }
+
+  function takeSocket(port: number): number | undefined {
+    const fd = inherited.get(port);
+    if (fd === undefined || released.has(fd)) return undefined;
+    released.add(fd);
+    return fd;
   }
 
   const closeIdle = (): void => {
@@ -60,6 +75,7 @@ export function keepSockets(openUdp: OpenUdp, signal: AbortSignal): KeptSockets 
   signal.addEventListener('abort', closeIdle, { once: true });
   return {
     openUdp: (options) => (options.fd === undefined ? openUdp(options) : open(options.fd, options)),
-    release,
+    releaseSocket,
+    takeSocket,
   };
 }

@@ -100,9 +100,6 @@ export const answersTo = (daemon: Running, mac: string): number =>
     .split('\n')
     .filter((line) => /dhcp (offer|ack|nak) sent/.test(line) && line.includes(mac)).length;
 
-/** How often the daemon has asked for another DHCP server. */
-export const looksOf = (daemon: Running): number => daemon.stderr().split('dhcp search: asked').length - 1;
-
 /** Settles with the look of this number, the first is 1. */
 export const look = (daemon: Running, number: number): Promise<unknown> =>
   daemon.waitFor(new RegExp(`(dhcp search: asked[sS]*){${number}}`), 180_000);

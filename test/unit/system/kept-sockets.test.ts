@@ -21,7 +21,7 @@ function sockets() {
     };
   };
   const stop = new AbortController();
-  return { opened, stop, ...keepSockets(open, stop.signal) };
+  return { opened, stop, ...keepSockets({ openUdp: open, inherited: new Map([[5353, 5]]), signal: stop.signal }) };
 }
 const heard = () => {
   const texts: string[] = [];
@@ -56,7 +56,7 @@ test('a socket that nobody has is closed at the end', async (t) => {
 });
 
 test('what was given up is closed for good', async (t) => {
-  const { opened, openUdp, release } = sockets();
+  const { opened, openUdp, releaseSocket: release } = sockets();
   await openUdp({ bind: local, fd: 3, onMessage: () => {} });
   await release(3);
   await release(3);
@@ -70,4 +70,11 @@ test('a socket of one’s own is nobody’s business', async (t) => {
   const udp = await openUdp({ bind: local, onMessage: () => {} });
   await udp.close();
   t.true(opened[0]?.closed);
+});
+
+test('a socket that somebody opens by himself is had once', async (t) => {
+  const { opened, takeSocket, openUdp } = sockets();
+  t.deepEqual([5353, 5353, 67].map(takeSocket), [5, undefined, undefined]);
+  await t.throwsAsync(openUdp({ bind: local, fd: 5, onMessage: () => {} }));
+  t.is(opened.length, 0);
 });
