@@ -186,8 +186,9 @@ export async function runApp(deps: AppDeps): Promise<void> {
   });
 
   const kept = keepSockets({ ...deps, signal });
-  const atSite = (site: Site, life: AbortSignal): Promise<void> =>
-    networkServices({
+  const atSite = (site: Site, life: AbortSignal): Promise<void> => {
+    standing.moved();
+    return networkServices({
       ...deps,
       ...kept,
       site,
@@ -204,6 +205,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
       supervisor,
       signal: life,
     });
+  };
   let told = false;
   const admin = async () => {
     const server = await serveHttp({

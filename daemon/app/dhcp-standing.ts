@@ -31,6 +31,8 @@ export type DhcpStandings = {
   /** Nobody answered for long enough. `auto` is `full` once that is on disk; if it cannot be written it stays as it was. */
   readonly quiet: () => Promise<void>;
   readonly deaf: (reason: string) => void;
+  /** The cable was out, or the address is another one: it may be another network, whose owner said nothing yet. */
+  readonly moved: () => void;
   /**
    * Another server answers: `auto` that has not chosen becomes `proxy`, `full` is narrowed. At once; settles when it is on
    * disk, or when it is clear that it is not, which is logged. For good in this process.
@@ -145,6 +147,9 @@ export function createDhcpStanding(deps: {
     hearsAnother: () => standing.name === 'proxy' || standing.name === 'narrowed',
     quiet,
     deaf,
+    moved: () => {
+      if (standing.name === 'alone' && deps.config.dhcp.search > 0) standing = { name: 'searching' };
+    },
     narrow,
     declined: ({ id }) => {
       for (const [old, at] of declines) if (since(at, clock.now()) > declineLasts) declines.delete(old);

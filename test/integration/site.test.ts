@@ -14,7 +14,7 @@ test.serial(
   'address changed, cable out and in: the same process goes on; an interface of the same name is another one',
   async (t) => {
     const { startDaemon, lease, status, lan, master, first, second } = await home(t);
-    const daemon = await startDaemon(alone);
+    const daemon = await startDaemon({ topology: 'behind-master', dhcp: { search: 2 } });
     t.regex(await lease(first), fromUs);
     const told = JSON.parse(await status());
     t.like(told.master, { interface: 'eth0', address: '10.77.0.1' });
@@ -29,6 +29,7 @@ test.serial(
       /lease of 10\.78\.0\.\d+ obtained from 10\.78\.0\.1,/,
       'the launcher’s socket is heard again',
     );
+    t.regex(daemon.stderr(), /(looking for another DHCP server[\s\S]*){2}/, 'it may be somebody else’s network');
     const { stdout: page } = await second.exec([
       'sh',
       '-c',

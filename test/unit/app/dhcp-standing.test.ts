@@ -176,3 +176,17 @@ test('what silence did not widen, silence does not widen later', async (t) => {
     t.deepEqual(written, []);
   }
 });
+
+test('on another network it looks again before new boards are answered, unless the owner has said that there is none', async (t) => {
+  const { made, written } = standing({ mode: 'auto' });
+  await made.quiet();
+  made.moved();
+  t.deepEqual(made.now(), { name: 'searching' });
+  await made.narrow('10.77.0.254');
+  made.moved();
+  t.is(made.now().name, 'narrowed');
+  t.is(written.length, 2);
+  const confirmed = standing({ search: 0 });
+  confirmed.made.moved();
+  t.true(confirmed.made.isAlone());
+});
