@@ -5,7 +5,6 @@ import type { Clock, Endpoint, Log, Random } from '../ports.ts';
 import { createAlarm, earliest } from './alarm.ts';
 import { absorb, type Cache, emptyCache, knownAnswers, withoutExpired } from './cache.ts';
 import type { OpenMdnsLink } from './link.ts';
-import { sharedDelay } from './outbox.ts';
 import { type MdnsQuestion, packLots, readPacket, writeQuery } from './packet.ts';
 import { askedByOthers, beginAsking, dueQuestions, nextQuestion, type Questions, withoutAsked } from './questions.ts';
 import type { MdnsPlace } from './server.ts';
@@ -68,7 +67,7 @@ export function mdnsBrowser(deps: MdnsBrowserDeps): MdnsBrowser {
     const result = link.join(place.interfaceAddress);
     if (result === 'unable') questions = undefined;
     else if (result === 'joined' || questions === undefined) {
-      questions = beginAsking(alarm.now(), sharedDelay((deps.random.bytes(1)[0] ?? 0) / 255));
+      questions = beginAsking(alarm.now(), (deps.random.bytes(1)[0] ?? 0) / 255);
     }
     arm();
   }

@@ -70,10 +70,13 @@ export function withoutExpired(cache: Cache, now: Instant): Cache {
   return left.length === cache.size ? cache : new Map(left);
 }
 
-/** 5.2: asked for again at 80, 85, 90 and 95 per cent of its life; `attempt` from 0. */
-export function refreshAt({ received, expires }: Cached, attempt: number): Instant | undefined {
+/**
+ * 5.2: asked for again at 80, 85, 90 and 95 per cent of its life, and by chance up to two per cent later, so that not all
+ * hosts ask at once. `attempt` from 0, `chance` between 0 and 1.
+ */
+export function refreshAt({ received, expires }: Cached, attempt: number, chance: number): Instant | undefined {
   if (attempt > 3) return undefined;
-  return after(received, millis((since(received, expires) * (80 + attempt * 5)) / 100));
+  return after(received, millis((since(received, expires) * (80 + attempt * 5 + chance * 2)) / 100));
 }
 
 /** 7.1: what to tell with a question, with what is left of its life: all that has more than half of it. */

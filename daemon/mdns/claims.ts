@@ -12,7 +12,7 @@ export type Claim =
 export type Claims = {
   /** By name in lower case. */
   readonly byName: ReadonlyMap<string, Claim>;
-  /** When names were contested, within the last ten seconds. */
+  /** When names were contested: the last fifteen times. */
   readonly contests: readonly Instant[];
 };
 
@@ -78,9 +78,19 @@ export const stateOf = (claims: Claims, name: string): Claim['state'] | undefine
 /** Somebody else answers for a name that we hold: we ask who has it, and say nothing meanwhile (RFC 6762 section 9). */
 export function contest(claims: Claims, name: string, now: Instant): Claims {
   if (!isHeld(claims, name)) return claims;
-  const recent = claims.contests.filter((at) => since(at, now) < contestsWindow);
-  const at = recent.length >= contestsMax ? after(now, contestsDelay) : now;
-  return { ...set(claims, name, { state: 'probing', sent: 0, at }), contests: [...recent, now].slice(-contestsMax) };
+  const { counted, wait } = countContest(claims, now);
+  return set(counted, name, { state: 'probing', sent: 0, at: after(now, wait) });
+}
+
+/** How long to wait before the next attempt: an answer to every probe must not make us ask without end. */
+export function countContest(claims: Claims, now: Instant): { readonly counted: Claims; readonly wait: Millis } {
+  const isRecent = (at: Instant): boolean => since(at, now) < contestsWindow;
+  const last = claims.contests.at(-1);
+  // "Each successive" attempt: it goes on until nobody has objected for as long as that.
+  const goesOn = claims.contests.length >= contestsMax && last !== undefined && isRecent(last);
+  const recent = goesOn ? claims.contests : claims.contests.filter(isRecent);
+  const wait = recent.length >= contestsMax ? contestsDelay : millis(0);
+  return { counted: { ...claims, contests: [...recent, now].slice(-contestsMax) }, wait };
 }
 
 /** Another host has answered our probe, or a board speaks for itself. */

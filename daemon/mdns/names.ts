@@ -4,6 +4,7 @@ import { type Announcer, announceAgain, publish, silentAnnouncer } from './annou
 import {
   type Claims,
   contest,
+  countContest,
   defer,
   isHeld,
   lose,
@@ -36,12 +37,12 @@ export type Names = {
   readonly renames: ReadonlyMap<string, string>;
   readonly claims: Claims;
   readonly announcer: Announcer;
-  /** Conflicts that were told, by name: what the other host says. */
+  /** Conflicts that were told, by wanted name in lower case: what the other host says. */
   readonly told: ReadonlyMap<string, string>;
 };
 
 export type NameEvent =
-  /** `newName`: what we use instead, for the master's own names. For others we are silent while it lasts. */
+  /** `newName`: what we are called instead of `name`, for the master's own. For others we are silent while it lasts. */
   | { readonly kind: 'conflict'; readonly name: string; readonly theirs: MdnsRecord; readonly newName?: string }
   /** The other host is gone, and the name is ours. */
   | { readonly kind: 'conflict-over'; readonly name: string };
@@ -168,9 +169,10 @@ function contradicted(
     const newName = nextName(theirs.name);
     const original = [...names.renames].find(([, used]) => sameName(used, name))?.[0] ?? name;
     const renames = new Map(names.renames).set(original, newName);
-    // No wait: its own probes come a moment later.
-    const next = reclaimed({ ...names, renames }, now, seconds(0));
-    return { names: next, events: [{ kind: 'conflict', name, theirs, newName }] };
+    const told = new Map(names.told).set(original, identity(theirs));
+    const { counted, wait } = countContest(names.claims, now);
+    const next = reclaimed({ ...names, renames, told, claims: counted }, now, wait);
+    return { names: next, events: [{ kind: 'conflict', name: original, theirs, newName }] };
   }
   // Told once, not at each check.
   const news = names.told.get(name) !== identity(theirs);
@@ -179,9 +181,9 @@ function contradicted(
 }
 
 function reclaimed(names: Names, now: Instant, delay: Millis): Names {
-  const wanted = uniqueNames(currentRecords(names));
+  const wanted = uniqueNames(names.wanted);
   const told = new Map([...names.told].filter(([name]) => wanted.has(name)));
-  return { ...names, told, claims: want(names.claims, wanted, now, delay) };
+  return { ...names, told, claims: want(names.claims, uniqueNames(currentRecords(names)), now, delay) };
 }
 
 function published(names: Names, now: Instant): NamesStep {

@@ -25,10 +25,20 @@ export type MdnsMessage = {
 };
 
 /** RFC 1035 4.1.1. */
-const flags = { truncated: 0x0200, authoritative: 0x0400 };
+const flags = { truncated: 0x0200, authoritative: 0x0400, opcode: 0x7800, rcode: 0x000f };
 
 /** Quirk: dns-packet 5.6 leaves the QU bit in the class and then has no name for it. */
 const internet = { multicast: ['IN', 'ANY'], unicast: ['UNKNOWN_32769', 'UNKNOWN_33023'] };
+
+/**
+ * Is this worth decoding? Messages of another opcode or with an error in them are to be ignored (RFC 6762 18.3, 18.11), and
+ * so is a header that claims more than can be there: a question takes 5 bytes at least, a record 11.
+ */
+export function isPlausible(payload: Buffer): boolean {
+  if (payload.length < 12 || (payload.readUInt16BE(2) & (flags.opcode | flags.rcode)) !== 0) return false;
+  const [questions, answers, authorities, additionals] = [4, 6, 8, 10].map((at) => payload.readUInt16BE(at));
+  return 12 + 5 * (questions ?? 0) + 11 * ((answers ?? 0) + (authorities ?? 0) + (additionals ?? 0)) <= payload.length;
+}
 
 /** Leaves out what is not of the Internet class and records of types that we never publish. */
 export function readPacket(packet: Packet): MdnsMessage {
@@ -75,9 +85,11 @@ const isSrv = (data: unknown): data is { readonly target: string; readonly port:
 
 export const writeQuestion = ({ name, type }: MdnsQuestion): Question => ({ name, type, class: 'IN' });
 
+type ResponseOptions = Partial<Pick<MdnsMessage, 'id' | 'questions' | 'additionals'>> & WriteOptions;
+
 export function writeResponse(
   answers: readonly MdnsRecord[],
-  { additionals = [], ...more }: Partial<Pick<MdnsMessage, 'id' | 'questions' | 'additionals'>> & WriteOptions = {},
+  { additionals = [], ...more }: ResponseOptions = {},
 ): Packet {
   const write = (record: MdnsRecord): Answer => writeRecord(record, more);
   return {
@@ -88,6 +100,24 @@ export function writeResponse(
     answers: answers.map(write),
     additionals: additionals.map(write),
   };
+}
+
+/** In as many packets as it takes; the additionals go along where there is room. */
+export function writeResponses(
+  answers: readonly MdnsRecord[],
+  { additionals = [], ...more }: ResponseOptions = {},
+): readonly Packet[] {
+  const room = packLots([...answers, ...additionals]).length <= 1;
+  return packLots(answers).map((lot) => writeResponse(lot, { ...more, additionals: room ? additionals : [] }));
+}
+
+/** Plain DNS reads one packet: the TC bit says that there is more (RFC 6762 18.5). Its question and id go back to it (6.7). */
+export function writeLegacyResponse(
+  answers: readonly MdnsRecord[],
+  echo: Pick<MdnsMessage, 'id' | 'questions' | 'additionals'>,
+): Packet {
+  const [first, ...more] = writeResponses(answers, { ...echo, flush: false });
+  return { ...first, flags: flags.authoritative | (more.length > 0 ? flags.truncated : 0) };
 }
 
 /**

@@ -2,6 +2,7 @@
 import { after, type Instant, type Millis, millis, minutes, seconds, since } from '../../config/values.ts';
 import { earliest } from './alarm.ts';
 import { type Cache, type Cached, refreshAt } from './cache.ts';
+import { sharedDelay } from './outbox.ts';
 import type { MdnsMessage, MdnsQuestion } from './packet.ts';
 import { isWritable } from './packet.ts';
 import { sameName } from './records.ts';
@@ -12,6 +13,8 @@ export type Questions = {
   /** The services, when next, and how long after that. */
   readonly next: Instant;
   readonly interval: Millis;
+  /** Between 0 and 1: where in its span this host asks for a record again. */
+  readonly chance: number;
   /** How often each record has been asked for, by `questionKey`. */
   readonly asked: ReadonlyMap<string, Asked>;
 };
@@ -21,10 +24,11 @@ const longestInterval = minutes(60);
 /** A missing place or address is asked for three times, then it waits for the next announcement. */
 const missingMax = 3;
 
-/** Begins (again): the first question after 20 to 120 ms. */
-export const beginAsking = (now: Instant, wait: Millis): Questions => ({
-  next: after(now, wait),
+/** Begins (again): the first question after 20 to 120 ms. `chance` between 0 and 1. */
+export const beginAsking = (now: Instant, chance: number): Questions => ({
+  next: after(now, sharedDelay(chance)),
   interval: firstInterval,
+  chance,
   asked: new Map(),
 });
 
@@ -51,7 +55,11 @@ export function dueQuestions(questions: Questions, types: readonly string[], cac
   const { next, interval } = questions;
   const doubled = millis(Math.min(interval * 2, longestInterval));
   return {
-    questions: { asked, ...(services ? { next: after(now, interval), interval: doubled } : { next, interval }) },
+    questions: {
+      ...questions,
+      asked,
+      ...(services ? { next: after(now, interval), interval: doubled } : { next, interval }),
+    },
     ask: ask.filter(({ name }) => isWritable(name)),
   };
 }
@@ -63,12 +71,12 @@ export function nextQuestion(questions: Questions, cache: Cache): Instant {
 type Due = { readonly name: string; readonly type: string; readonly due: Instant; readonly count: number };
 
 /** Every known record before it expires; every place and address that is pointed to and not known. */
-function recordsDue({ asked }: Questions, cache: Cache): readonly Due[] {
+function recordsDue({ asked, chance }: Questions, cache: Cache): readonly Due[] {
   const known = new Set([...cache.values()].map(({ record }) => questionKey(record.name, record.type)));
   const found: Due[] = [];
   for (const cached of cache.values()) {
     const { record } = cached;
-    const refresh = refreshOf(cached, asked.get(questionKey(record.name, record.type)));
+    const refresh = refreshOf(cached, asked.get(questionKey(record.name, record.type)), chance);
     if (refresh !== undefined) found.push({ ...refresh, name: record.name, type: record.type });
     const type = record.type === 'PTR' ? 'SRV' : 'A';
     if ((record.type !== 'PTR' && record.type !== 'SRV') || known.has(questionKey(record.target, type))) continue;
@@ -82,9 +90,9 @@ function recordsDue({ asked }: Questions, cache: Cache): readonly Due[] {
 }
 
 /** Attempts count since the record was last received. */
-function refreshOf(cached: Cached, before: Asked | undefined): Pick<Due, 'due' | 'count'> | undefined {
+function refreshOf(cached: Cached, before: Asked | undefined, chance: number): Pick<Due, 'due' | 'count'> | undefined {
   const attempt = before !== undefined && before.at > cached.received ? before.count : 0;
-  const due = refreshAt(cached, attempt);
+  const due = refreshAt(cached, attempt, chance);
   return due === undefined ? undefined : { due, count: attempt + 1 };
 }
 

@@ -3,6 +3,7 @@ import { createSocket } from 'node:dgram';
 import multicastDns from 'multicast-dns';
 import { parseIpv4 } from '../../config/values.ts';
 import type { MdnsLink, OpenMdnsLink } from './link.ts';
+import { isPlausible } from './packet.ts';
 
 const group = '224.0.0.251';
 const port = 5353;
@@ -108,10 +109,3 @@ export const openMdnsLink: OpenMdnsLink = ({ fd, bind, log, onPacket, onReady, o
 
 const isCode = (cause: unknown, code: string): boolean =>
   cause instanceof Error && 'code' in cause && cause.code === code;
-
-/** A question takes 5 bytes at least, a record 11. */
-function isPlausible(payload: Buffer): boolean {
-  if (payload.length < 12) return false;
-  const [questions, answers, authorities, additionals] = [4, 6, 8, 10].map((at) => payload.readUInt16BE(at));
-  return 12 + 5 * (questions ?? 0) + 11 * ((answers ?? 0) + (authorities ?? 0) + (additionals ?? 0)) <= payload.length;
-}

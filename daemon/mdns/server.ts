@@ -19,7 +19,14 @@ import {
   wantRecords,
 } from './names.ts';
 import { type Delayed, delay, notJustSent, sharedDelay, spacing, withoutSaid } from './outbox.ts';
-import { type MdnsQuestion, packLots, packProbes, readPacket, writeQuery, writeResponse } from './packet.ts';
+import {
+  type MdnsQuestion,
+  packProbes,
+  readPacket,
+  writeLegacyResponse,
+  writeQuery,
+  writeResponses,
+} from './packet.ts';
 import { identity, type MdnsRecord, sameName } from './records.ts';
 import { forgotten, type MdnsReply, respond } from './responder.ts';
 import { openMdnsLink } from './server-link.ts';
@@ -213,10 +220,14 @@ export function mdnsServer(deps: MdnsServerDeps): MdnsServer {
       else say(notJustSent(answers, sentAt, now, reply.defence ? spacing.defence : spacing.usual), additionals);
       return;
     }
-    // RFC 6762 6.7: plain DNS wants its id back, and its question. Only those with a name of ours: they can be encoded.
-    const echo =
-      reply.to === 'legacy' ? { id: message.id, questions: message.questions.filter(isOurs), flush: false } : {};
-    void link.send(writeResponse(answers, { additionals, ...echo }), from);
+    const { id } = message;
+    // Only questions with a name of ours: they can be encoded.
+    const packets =
+      reply.to === 'legacy'
+        ? [writeLegacyResponse(answers, { id, questions: message.questions.filter(isOurs), additionals })]
+        : // RFC 6762 18.1: an answer to one asker has the id of his query.
+          writeResponses(answers, { id, additionals });
+    for (const packet of packets) void link.send(packet, from);
   }
 
   const isOurs = ({ name }: MdnsQuestion): boolean =>
@@ -227,9 +238,12 @@ export function mdnsServer(deps: MdnsServerDeps): MdnsServer {
   }
 
   async function sayAll(answers: readonly MdnsRecord[], additionals: readonly MdnsRecord[] = []): Promise<void> {
-    for (const record of answers) sentAt.set(identity(record), alarm.now());
-    const more = packLots([...answers, ...additionals]).length === 1 ? additionals : [];
-    const packets = packLots(answers).map((lot) => writeResponse(lot, { additionals: more }));
+    const now = alarm.now();
+    // RFC 6762 section 6 counts them wherever they stand in a packet.
+    const more = notJustSent(additionals, sentAt, now);
+    const packets = writeResponses(answers, { additionals: more });
+    const beside = packets[0]?.additionals?.length === 0 ? [] : more;
+    for (const record of [...answers, ...beside]) sentAt.set(identity(record), now);
     await Promise.all(packets.map((packet) => link.send(packet, null)));
   }
 

@@ -1,6 +1,14 @@
 import test from 'ava';
 import { seconds } from '../../../config/values.ts';
-import { isWritable, packLots, packProbes, readPacket, writeQuery, writeRecord } from '../../../daemon/mdns/packet.ts';
+import {
+  isPlausible,
+  isWritable,
+  packLots,
+  packProbes,
+  readPacket,
+  writeQuery,
+  writeRecord,
+} from '../../../daemon/mdns/packet.ts';
 import { identity, masterRecords, nextName, ownerAddress, renamed } from '../../../daemon/mdns/records.ts';
 import { hostOf, master, records, show } from './examples.ts';
 
@@ -139,4 +147,21 @@ test('names that cannot be written are known', (t) => {
   for (const name of ['', '.', 'a..local', `${'a'.repeat(64)}.local`, `${'é'.repeat(32)}.local`, 'a.'.repeat(130)]) {
     t.false(isWritable(name), name);
   }
+});
+
+test('messages of another opcode, with an error in them, or with more in the header than can be there', (t) => {
+  const header = (change: Readonly<Record<number, number>>): Buffer => {
+    const bytes = Buffer.alloc(12 + 5);
+    for (const [at, byte] of Object.entries(change)) bytes[Number(at)] = byte;
+    return bytes;
+  };
+  t.true(isPlausible(header({ 5: 1 })));
+  t.true(isPlausible(header({ 2: 0x84 })), 'a response');
+  // QUERY is opcode 0: IQUERY, STATUS, UPDATE (RFC 6762 18.3).
+  for (const opcode of [1, 2, 5]) t.false(isPlausible(header({ 2: opcode << 3 })));
+  // NXDOMAIN (RFC 6762 18.11).
+  t.false(isPlausible(header({ 2: 0x84, 3: 3 })));
+  t.false(isPlausible(header({ 5: 2 })));
+  t.false(isPlausible(header({ 7: 1 })));
+  t.false(isPlausible(Buffer.alloc(11)));
 });

@@ -160,7 +160,35 @@ test("the master's own name gets a number", async (t) => {
   it.link.hear(writeResponse([at({ ...kube1, name: 'master-2.local' }, '10.77.0.98')]), '10.77.0.98');
   await it.clock.advance(millis(50));
   it.link.hear(writeResponse([at({ ...kube1, name: 'master-2.local' }, '10.77.0.98')]), '10.77.0.98');
-  t.deepEqual(it.conflicts.at(-1), { name: 'master-2.local', theirs: '10.77.0.98', newName: 'master-3.local' });
+  t.deepEqual(it.conflicts.at(-1), { name: 'master.local', theirs: '10.77.0.98', newName: 'master-3.local' });
+});
+
+test("the master's own name is asked for again when the network may be another one, and that is told", async (t) => {
+  const it = await stage(t);
+  await it.clock.advance(millis(300));
+  it.link.hear(writeResponse([at(published('A master.local 10.77.0.1'), '10.77.0.99')]), '10.77.0.99');
+  await it.clock.advance(seconds(5));
+  it.server.rejoin();
+  await it.clock.advance(seconds(5));
+  t.deepEqual(it.conflicts.slice(1), ['over: master.local']);
+  it.link.clear();
+  it.link.hear(writeQuery(query(['A master.local']).questions));
+  t.deepEqual(it.link.lines(), ['10.3 A 10.77.0.1']);
+});
+
+test('somebody who has every name that we ask for: after fifteen times we ask every five seconds (8.1)', async (t) => {
+  const it = await stage(t, hostOnly('master.local'));
+  let name = 'master.local';
+  for (let attempt = 0; attempt < 40; attempt += 1) {
+    it.link.hear(writeResponse([at({ ...kube1, name }, '10.77.0.99')]), '10.77.0.99');
+    const told = it.conflicts.at(-1);
+    if (typeof told === 'object' && told.newName !== undefined) name = told.newName;
+    const before = times(it, 'query').length;
+    while (times(it, 'query').length === before) await it.clock.advance(millis(100));
+  }
+  const asked = times(it, 'query');
+  t.true((asked[14] ?? 99) < 2, asked.join(' '));
+  t.true((asked[39] ?? 0) - (asked[19] ?? 0) >= 19 * 5, asked.join(' '));
 });
 
 test('a board that probes for its own services gets them before it hears a word of ours', async (t) => {
@@ -223,6 +251,47 @@ test('once a second by multicast, whoever asks (6.2)', async (t) => {
     await it.clock.advance(millis(100));
   }
   t.deepEqual(times(it, 'response'), [10, 11, 12]);
+});
+
+test('so are those that went along with another answer (6)', async (t) => {
+  const it = await settledStage(t);
+  it.link.hear(writeQuery(query(['SRV master._bramble._tcp.local']).questions));
+  await it.clock.advance(millis(500));
+  it.link.hear(writeQuery(query(['A master.local']).questions));
+  it.link.hear(writeQuery(query(['TXT master._bramble._tcp.local']).questions));
+  await it.clock.advance(millis(600));
+  it.link.hear(writeQuery(query(['A master.local']).questions));
+  t.deepEqual(it.link.lines(), [
+    '10 SRV 8067 master.local',
+    '10.5 TXT ["version=0.1.0","state=ready"]',
+    '11.1 A 10.77.0.1',
+  ]);
+});
+
+test('an answer to one asker has the id of his query (18.1), and as many packets as it takes', async (t) => {
+  const boards = Array.from({ length: 60 }, (_, number) => ({
+    ...hostOf(`worker-kube${number + 1}`, `10.77.0.${number + 100}`),
+    ssh: true,
+  }));
+  const it = await settledStage(t, masterRecords({ ...single, boards }));
+  const { questions } = query(['PTR _ssh._tcp.local']);
+  it.link.hear({
+    ...writeQuery([]),
+    id: 77,
+    questions: [{ name: '_ssh._tcp.local', type: 'PTR', class: 'UNKNOWN_32769' }],
+  });
+  const unicast = it.link.said.map(({ message }) => message);
+  t.true(unicast.length > 2);
+  t.is(unicast.flatMap(({ answers }) => answers).length, 60);
+  t.true(unicast.every(({ id, truncated }) => id === 77 && !truncated));
+  it.link.clear();
+  // RFC 6762 18.5: a plain DNS client gets one packet, and is told that there is more.
+  it.link.hear({ ...writeQuery(questions), id: 78 }, '10.77.0.50', 40_000);
+  const [legacy, ...more] = it.link.said.map(({ message }) => message);
+  t.deepEqual(more, []);
+  t.is(legacy?.id, 78);
+  t.true(legacy?.truncated);
+  t.true((legacy?.answers.length ?? 0) > 5);
 });
 
 test('known answers of several packets are waited for (7.2)', async (t) => {
