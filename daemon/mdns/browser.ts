@@ -1,28 +1,29 @@
 /** Sees the machines of the LAN: those that offer SSH or call themselves workstations, and whoever announces an address. */
 import type { Packet } from 'multicast-dns';
-import { after, type Instant, inSubnet, millis, seconds, since } from '../../config/values.ts';
+import { after, type Instant, type Ipv4, inSubnet, millis, seconds, since } from '../../config/values.ts';
 import type { Clock, Endpoint, Log, Random } from '../ports.ts';
 import { createAlarm, earliest } from './alarm.ts';
 import { absorb, type Cache, emptyCache, knownAnswers, withoutExpired } from './cache.ts';
 import type { OpenMdnsLink } from './link.ts';
 import { type MdnsQuestion, packLots, readPacket, writeQuery } from './packet.ts';
+import type { MdnsPlace, MdnsSelf } from './place.ts';
 import { askedByOthers, beginAsking, dueQuestions, nextQuestion, type Questions, withoutAsked } from './questions.ts';
-import type { MdnsPlace } from './server.ts';
 import { openMdnsLink } from './server-link.ts';
 import { browsedTypes, isOfInterest, type SeenHost, seenHosts, sightingChanges } from './sightings.ts';
 
-export type MdnsBrowserDeps = MdnsPlace & {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly signal: AbortSignal;
-  /** For a host that is new, has another address, or of which more is known; in batches, at most ten a second. */
-  readonly onSeen: (host: SeenHost) => void;
-  /** It said goodbye, or did not answer for the time that its records live (two minutes). */
-  readonly onGone?: (host: SeenHost) => void;
-  /** For tests. */
-  readonly openLink?: OpenMdnsLink;
-};
+export type MdnsBrowserDeps = MdnsPlace &
+  MdnsSelf & {
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly log: Log;
+    readonly signal: AbortSignal;
+    /** For a host that is new, has another address, or of which more is known; in batches, at most ten a second. */
+    readonly onSeen: (host: SeenHost) => void;
+    /** It said goodbye, or did not answer for the time that its records live (two minutes). */
+    readonly onGone?: (host: SeenHost) => void;
+    /** For tests. */
+    readonly openLink?: OpenMdnsLink;
+  };
 
 export type MdnsBrowser = {
   /** The interface has another address: what was seen is forgotten, and looked for there. */
@@ -57,7 +58,12 @@ export function mdnsBrowser(deps: MdnsBrowserDeps): MdnsBrowser {
   });
 
   async function keepJoined(): Promise<void> {
+    let before = await deps.linkChanges?.();
     while (!signal.aborted) {
+      const now = await deps.linkChanges?.();
+      // The cable was out: who is there now is asked at once.
+      if (now !== before) questions = undefined;
+      before = now;
       join();
       await clock.sleep(membershipCheck, signal).catch(() => undefined);
     }
@@ -83,7 +89,7 @@ export function mdnsBrowser(deps: MdnsBrowserDeps): MdnsBrowser {
   }
 
   function receive(packet: Packet, from: Endpoint): void {
-    if (signal.aborted || questions === undefined || from.address === place.interfaceAddress) return;
+    if (signal.aborted || questions === undefined || isOwn(from.address)) return;
     if (place.subnet !== undefined && !inSubnet(place.subnet, from.address)) return;
     const message = readPacket(packet);
     const now = alarm.now();
@@ -145,6 +151,8 @@ export function mdnsBrowser(deps: MdnsBrowserDeps): MdnsBrowser {
       alarm.set(earliest([asking, ...Array.from(cache.values(), ({ expires }) => expires)]));
     } else alarm.set(lookAt);
   }
+
+  const isOwn = (from: Ipv4): boolean => from === place.interfaceAddress || deps.isOwn?.(from) === true;
 
   const closed = Promise.withResolvers<void>();
   signal.addEventListener('abort', () => void link.close().then(closed.resolve), { once: true });

@@ -1,7 +1,8 @@
 /** The names of the master and its boards: through avahi where it runs, by our own responder elsewhere. */
 import { closeSync } from 'node:fs';
 import { type Millis, seconds } from '../../config/values.ts';
-import type { MdnsPlace, MdnsServer, MdnsServerDeps } from './server.ts';
+import type { MdnsPlace } from './place.ts';
+import type { MdnsServer, MdnsServerDeps } from './server.ts';
 import { mdnsServer } from './server.ts';
 import { type AvahiPublisher, avahiPublisher, avahiRuns } from './server-avahi.ts';
 

@@ -1,6 +1,6 @@
 /** The mDNS responder on one interface: everything that is decided is in the files beside it. */
 import type { Packet } from 'multicast-dns';
-import { type Instant, type Ipv4, inSubnet, type Millis, millis, type Subnet, seconds } from '../../config/values.ts';
+import { type Instant, type Ipv4, inSubnet, type Millis, millis, seconds } from '../../config/values.ts';
 import type { Clock, Endpoint, Log, Random } from '../ports.ts';
 import { createAlarm, earliest } from './alarm.ts';
 import { remind, withdraw } from './announcer.ts';
@@ -27,24 +27,22 @@ import {
   writeQuery,
   writeResponses,
 } from './packet.ts';
+import type { MdnsPlace, MdnsSelf } from './place.ts';
 import { identity, type MdnsRecord, sameName } from './records.ts';
 import { forgotten, type MdnsReply, respond } from './responder.ts';
 import { openMdnsLink } from './server-link.ts';
 import { dueQueries, type Heard, nextQuery, takeQuery, truncatedDelay, type Waiting } from './truncated.ts';
 
-export type MdnsPlace = {
-  readonly interfaceAddress: Ipv4;
-  /**
-   * Of that interface. A socket on 0.0.0.0 hears the groups that other programs joined on other interfaces, too; what comes
-   * from outside is dropped.
-   */
-  readonly subnet?: Subnet;
-};
-
 export type MdnsServerDeps = MdnsPlace &
+  MdnsSelf &
   ConflictListeners & {
     /** A socket on port 5353 that a launcher bound to the device. */
     readonly fd?: number;
+    /**
+     * On `0.0.0.0` (the default) it takes what is sent to port 5353 of this machine alone; only one can. On the group's
+     * address it hears the group.
+     */
+    readonly bind?: '0.0.0.0' | '224.0.0.251';
     readonly clock: Clock;
     readonly random: Random;
     readonly log: Log;
@@ -86,17 +84,21 @@ export function mdnsServer(deps: MdnsServerDeps): MdnsServer {
   const alarm = createAlarm({ clock, log, signal, onDue });
   const link = (deps.openLink ?? openMdnsLink)({
     ...(deps.fd !== undefined && { fd: deps.fd }),
-    bind: '0.0.0.0',
+    bind: deps.bind ?? '0.0.0.0',
     log,
     onReady: () => void keepJoined(),
     onFailed: (cause) => log.warn('mDNS is off', { address: place.interfaceAddress, cause }),
     onPacket: receive,
   });
 
-  /** An interface that was removed and came back has lost the membership. */
+  /** An interface that was removed and came back has lost the membership; a cable that was out asks for a new start. */
   async function keepJoined(): Promise<void> {
+    let before = await deps.linkChanges?.();
     while (!signal.aborted) {
-      join();
+      const now = await deps.linkChanges?.();
+      if (now === before) join();
+      else rejoin();
+      before = now;
       await clock.sleep(membershipCheck, signal).catch(() => undefined);
     }
   }
@@ -176,11 +178,11 @@ export function mdnsServer(deps: MdnsServerDeps): MdnsServer {
     const heard: Heard = { message, from };
     const now = alarm.now();
     if (message.kind === 'query') {
-      if (from.address !== place.interfaceAddress) carryOut(hearProbe(names, heard, now));
+      if (!isOwn(from.address)) carryOut(hearProbe(names, heard, now));
       const taken = takeQuery(waiting, heard, now, truncatedDelay(chance()));
       waiting = taken.waiting;
       if (taken.open !== undefined) answer(taken.open);
-    } else if (from.address !== place.interfaceAddress && from.port === mdnsPort) {
+    } else if (!isOwn(from.address) && from.port === mdnsPort) {
       // RFC 6762 section 6: responses come from port 5353, others are no mDNS.
       delayed = withoutSaid(delayed, message);
       carryOut(hearResponse(names, heard, now));
@@ -247,6 +249,7 @@ export function mdnsServer(deps: MdnsServerDeps): MdnsServer {
     await Promise.all(packets.map((packet) => link.send(packet, null)));
   }
 
+  const isOwn = (from: Ipv4): boolean => from === place.interfaceAddress || deps.isOwn?.(from) === true;
   const chance = (): number => (deps.random.bytes(1)[0] ?? 0) / 255;
   const probeDelay = (): Millis => millis(chance() * probeDelayMax);
 
