@@ -31,6 +31,9 @@ export type LifecycleEvent =
   | { readonly event: 'quarantine-released' }
   /** Node and token of a rejected board are gone. */
   | { readonly event: 'left' }
+  /** Another host on the LAN answers to the board's name. `by`: its address, as far as that is known. */
+  | { readonly event: 'name-conflict'; readonly by: string }
+  | { readonly event: 'name-conflict-over' }
   /** Of the state that the board came into at `since`. */
   | { readonly event: 'deadline-passed'; readonly since: Instant };
 

@@ -96,37 +96,27 @@ export function createRunner(deps: RunnerDeps): Runner {
   async function step(id: DeviceId, event: LifecycleEvent): Promise<Result<Transition, Problem<'DEVICE_GONE'>>> {
     const before = fleet.byId(id);
     if (before === undefined) return problem('DEVICE_GONE', `${id} is not known any more`);
-    const decided = transition(before, event, clock.now());
+    const now = clock.now();
+    const decided = transition(before, event, now);
     if (decided.outcome === 'nothing' || decided.outcome === 'refused') return ok(decided);
     const after = decided.device;
-    const writes: Write[] = [{ write: 'put-device', device: after }];
-    if (decided.outcome === 'moved') {
-      writes.push(
-        {
-          write: 'append-event',
-          device: id,
-          at: after.since,
-          event,
-          from: before.state.name,
-          to: after.state.name,
-          reason: decided.reason,
-        },
+    const [from, to] = [before.state.name, after.state.name];
+    const entry: Write = { write: 'append-event', device: id, at: now, event, from, to, reason: decided.reason };
+    const writes: Record<typeof decided.outcome, readonly Write[]> = {
+      learned: [{ write: 'put-device', device: after }],
+      noted: [entry],
+      moved: [
+        { write: 'put-device', device: after },
+        entry,
         { write: 'set-effects', device: id, effects: decided.effects },
-      );
-    }
-    await deps.commit(writes);
+      ],
+    };
+    await deps.commit(writes[decided.outcome]);
     fleet.put(after);
     tell({ before, after });
     if (decided.outcome === 'moved') {
-      const { name, since: from } = before;
-      const spent = since(from, after.since);
-      log.info('board moved', {
-        name,
-        from: before.state.name,
-        to: after.state.name,
-        after: spent,
-        reason: decided.reason,
-      });
+      const spent = since(before.since, now);
+      log.info('board moved', { name: before.name, from, to, after: spent, reason: decided.reason });
       carryOut(after, decided.effects);
     }
     return ok(decided);

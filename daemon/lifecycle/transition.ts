@@ -15,8 +15,8 @@ export type Transition = {
   readonly effects: readonly Effect[];
   /** In plain words, for the event log. */
   readonly reason: string;
-  /** `nothing`: no commit is needed. `refused`: the owner asked for what cannot be done; the reason says what can. */
-  readonly outcome: 'moved' | 'learned' | 'nothing' | 'refused';
+  /** `noted`: for the event log only. `nothing`: no commit is needed. `refused`: the owner asked for what cannot be done; the reason says what can. */
+  readonly outcome: 'moved' | 'learned' | 'noted' | 'nothing' | 'refused';
 };
 
 export function transition(device: Device, event: LifecycleEvent, now: Instant): Transition {
@@ -29,7 +29,8 @@ export function transition(device: Device, event: LifecycleEvent, now: Instant):
     const moved = { ...learned, state: next.state, since: now, deadline: span && after(now, span) };
     return { device: moved, effects: wants(next.state), reason: next.reason, outcome: 'moved' };
   }
-  const outcome = next.go === 'refuse' ? 'refused' : learned === device ? 'nothing' : 'learned';
+  const unmoved = { stay: 'nothing', note: 'noted', refuse: 'refused' } as const;
+  const outcome = next.go === 'stay' && learned !== device ? 'learned' : unmoved[next.go];
   return { device: learned, effects: wants(device.state), reason: next.reason, outcome };
 }
 
@@ -97,10 +98,12 @@ type Context = { readonly since: Instant; readonly now: Instant };
 type Next =
   | { readonly go: 'to'; readonly state: DeviceState; readonly reason: string }
   | { readonly go: 'stay'; readonly reason: string }
+  | { readonly go: 'note'; readonly reason: string }
   | { readonly go: 'refuse'; readonly reason: string };
 
 const to = (state: DeviceState, reason: string): Next => ({ go: 'to', state, reason });
 const stay = (): Next => ({ go: 'stay', reason: '' });
+const note = (reason: string): Next => ({ go: 'note', reason });
 const refuse = (reason: string) => (): Next => ({ go: 'refuse', reason });
 
 type StateOf<S extends StateName> = Extract<DeviceState, { name: S }>;
@@ -153,8 +156,13 @@ const late = {
   left: stay,
 } as const;
 const noNode = { 'node-ready': stay, 'node-not-ready': stay, 'node-deleted': stay } as const;
-/** `learn` takes it in; no state depends on it. */
-const whereItIs = { 'address-heard': stay, 'address-lost': stay } as const;
+/** In every state, and changing none: where it is, which `learn` takes in, and whether another host has its name. */
+const onTheLan = {
+  'address-heard': stay,
+  'address-lost': stay,
+  'name-conflict': (_: unknown, { by }: { by: string }): Next => note(`another host has its name: ${by}`),
+  'name-conflict-over': () => note('nobody else has its name any more'),
+} as const;
 const packets = { 'dhcp-seen': stay, 'boot-file-served': stay } as const;
 const notFailed = { 'retry-requested': refuse('Nothing failed: there is nothing to try again.') } as const;
 const alreadyOurs = { 'accept-requested': refuse('It is accepted already.') } as const;
@@ -162,7 +170,7 @@ const noDeadline = { 'deadline-passed': stay } as const;
 
 const beforeReport = {
   ...late,
-  ...whereItIs,
+  ...onTheLan,
   ...noNode,
   ...notFailed,
   'dhcp-seen': stay,
@@ -186,7 +194,7 @@ const table: Table = {
   },
   reported: {
     ...late,
-    ...whereItIs,
+    ...onTheLan,
     ...noNode,
     ...packets,
     ...notFailed,
@@ -207,7 +215,7 @@ const table: Table = {
   },
   pending: {
     ...late,
-    ...whereItIs,
+    ...onTheLan,
     ...noNode,
     ...packets,
     ...notFailed,
@@ -218,7 +226,7 @@ const table: Table = {
   },
   accepted: {
     ...late,
-    ...whereItIs,
+    ...onTheLan,
     ...noNode,
     ...packets,
     ...notFailed,
@@ -231,7 +239,7 @@ const table: Table = {
   },
   installing: {
     ...late,
-    ...whereItIs,
+    ...onTheLan,
     ...noNode,
     ...packets,
     ...notFailed,
@@ -246,7 +254,7 @@ const table: Table = {
   },
   starting: {
     ...late,
-    ...whereItIs,
+    ...onTheLan,
     ...packets,
     ...notFailed,
     ...alreadyOurs,
@@ -264,7 +272,7 @@ const table: Table = {
   },
   joining: {
     ...late,
-    ...whereItIs,
+    ...onTheLan,
     ...packets,
     ...notFailed,
     ...alreadyOurs,
@@ -282,7 +290,7 @@ const table: Table = {
   },
   ready: {
     ...late,
-    ...whereItIs,
+    ...onTheLan,
     ...packets,
     ...notFailed,
     ...alreadyOurs,
@@ -299,7 +307,7 @@ const table: Table = {
   },
   unreachable: {
     ...late,
-    ...whereItIs,
+    ...onTheLan,
     ...packets,
     ...notFailed,
     ...alreadyOurs,
@@ -312,7 +320,7 @@ const table: Table = {
   },
   held: {
     ...late,
-    ...whereItIs,
+    ...onTheLan,
     ...noNode,
     ...packets,
     ...noDeadline,
@@ -325,7 +333,7 @@ const table: Table = {
   },
   rejected: {
     ...late,
-    ...whereItIs,
+    ...onTheLan,
     ...noNode,
     ...packets,
     ...notFailed,
@@ -337,7 +345,7 @@ const table: Table = {
   },
   failed: {
     ...late,
-    ...whereItIs,
+    ...onTheLan,
     ...packets,
     ...alreadyOurs,
     ...noDeadline,

@@ -49,6 +49,8 @@ const eventNames: readonly EventName[] = namesOf<EventName>({
   'node-deleted': true,
   'quarantine-released': true,
   left: true,
+  'name-conflict': true,
+  'name-conflict-over': true,
   'deadline-passed': true,
 });
 
@@ -123,7 +125,10 @@ export function readEvent(row: Fields): LifecycleEvent {
     case 'node-deleted':
     case 'quarantine-released':
     case 'left':
+    case 'name-conflict-over':
       return { event };
+    case 'name-conflict':
+      return { event, by: text(from, 'by') };
     case 'deadline-passed':
       return { event, since: instant(count(from, 'since')) };
     default:

@@ -70,6 +70,8 @@ export const events: { readonly [E in EventName]: Extract<LifecycleEvent, { even
   'node-deleted': { event: 'node-deleted' },
   'quarantine-released': { event: 'quarantine-released' },
   left: { event: 'left' },
+  'name-conflict': { event: 'name-conflict', by: '10.77.0.99' },
+  'name-conflict-over': { event: 'name-conflict-over' },
   'deadline-passed': { event: 'deadline-passed', since: START },
 };
 

@@ -107,6 +107,17 @@ for (const state of stateNames) {
 const after_ = (state: DeviceState, event: LifecycleEvent, now = LATER) =>
   transition(aDevice(state), event, now).device.state;
 
+test('who else has its name is noted in every state, and changes nothing', (t) => {
+  for (const state of stateNames) {
+    const device = aDevice(states[state]);
+    const noted = transition(device, events['name-conflict'], LATER);
+    t.is(noted.outcome, 'noted', state);
+    t.is(noted.device, device, state);
+    t.is(noted.reason, 'another host has its name: 10.77.0.99');
+    t.is(transition(device, events['name-conflict-over'], LATER).outcome, 'noted', state);
+  }
+});
+
 test('the verdict decides where a reported board goes', (t) => {
   const wait = { event: 'admission-decided', verdict: { verdict: 'wait', reason: 'foreign disk' } } as const;
   const hold = { event: 'admission-decided', verdict: { verdict: 'hold', reason: 'rival' } } as const;
