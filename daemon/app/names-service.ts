@@ -1,16 +1,26 @@
 /** Names on the LAN: those that we publish, the conflicts about them, and the Pis that we hear of and do not manage. */
 import { hostname } from 'node:os';
 import { must } from '../../config/result.ts';
-import { type Ipv4, type Mac, parseHostname } from '../../config/values.ts';
+import { type Ipv4, type Mac, parseHostname, seconds } from '../../config/values.ts';
 import { isInstalled } from '../boot/offer.ts';
 import { ouiOf, raspberryPiOuis } from '../dhcp/machine-identifier.ts';
 import type { StrangerView } from '../http/wire.ts';
 import type { Fleet } from '../lifecycle/fleet.ts';
 import { mdnsBrowser } from '../mdns/browser.ts';
 import { masterRecords } from '../mdns/records.ts';
+import type { MdnsServer } from '../mdns/server.ts';
 import { mdnsService } from '../mdns/server-names.ts';
 import type { SeenHost } from '../mdns/sightings.ts';
+import { carrierChanges } from '../system/carrier.ts';
+import { readInterfaces } from '../system/interface.ts';
+import { createAddressCheck } from './address-check.ts';
+import { nameConflicts } from './name-conflicts.ts';
+import { type NamesPlace, samePlace, uplinkPlace } from './names-places.ts';
 import type { NetworkDeps } from './network-services.ts';
+import { identifyHosts } from './strangers.ts';
+
+/** A host of the LAN whose hardware address is known. */
+export type Identified = { readonly host: SeenHost; readonly mac: Mac };
 
 /** What other hosts say of names and of themselves. In memory: they say it again. */
 export type Neighbourhood = {
@@ -18,85 +28,138 @@ export type Neighbourhood = {
   readonly strangers: () => readonly StrangerView[];
   /** Names of ours that another host has, with what it says. */
   readonly conflicts: Map<string, string>;
-  readonly seen: (host: SeenHost, mac: Mac | undefined) => void;
-  readonly gone: (host: SeenHost) => void;
+  /** All that are there by now. */
+  readonly present: (hosts: readonly Identified[]) => void;
 };
 
 export function createNeighbourhood(fleet: () => Fleet): Neighbourhood {
-  const pis = new Map<string, { readonly host: SeenHost; readonly mac: Mac }>();
+  let pis: readonly Identified[] = [];
   const isOurs = (name: SeenHost['name'], address: Ipv4, mac: Mac): boolean =>
     [fleet().byMac(mac), fleet().byAddress(address), fleet().byName(name)].some((device) => device !== undefined);
   return {
     strangers: () =>
-      [...pis.values()]
+      pis
         .filter(({ host, mac }) => !isOurs(host.name, host.address, mac))
         .map(({ host, mac }) => ({ name: host.name, address: host.address, mac })),
     conflicts: new Map(),
-    seen: (host, mac) => {
-      if (mac !== undefined && raspberryPiOuis.includes(ouiOf(mac))) pis.set(host.name, { host, mac });
+    present: (hosts) => {
+      pis = hosts.filter(({ mac }) => raspberryPiOuis.includes(ouiOf(mac)));
     },
-    gone: (host) => void pis.delete(host.name),
   };
 }
 
 type NamesDeps = NetworkDeps & { readonly hardwareAddressOf: (address: Ipv4) => Promise<Mac | undefined> };
 
-export function publishNames(deps: NamesDeps) {
-  const { site, runner, changes, neighbourhood } = deps;
+/** Between two looks at the interfaces. */
+const turn = seconds(5);
+
+/**
+ * One responder for each network: on the boards' all names, on the uplink the master's own. Conflicts about a board's name
+ * can only be heard where it is told.
+ */
+export async function publishNames(deps: NamesDeps): Promise<{ readonly closed: Promise<unknown> }> {
+  const { site, runner, changes, neighbourhood, clock, signal } = deps;
+  const log = deps.log.child({ service: 'mdns' });
   const own = parseHostname(hostname().split('.', 1)[0]?.toLowerCase() ?? '');
   const name = own.ok ? own.value : must(parseHostname('bramble'));
-  const records = () =>
+  const boardsPlace: NamesPlace = site;
+  let addresses: ReadonlySet<Ipv4> = new Set();
+  const look = async () => {
+    const interfaces = await readInterfaces();
+    addresses = new Set(interfaces.flatMap((one) => one.addresses.map(({ address }) => address)));
+    return uplinkPlace(deps.siteNow()?.uplink, site, interfaces);
+  };
+  const recordsAt = (place: NamesPlace) =>
     masterRecords({
       name,
-      address: site.address,
+      address: place.address,
       httpPort: deps.config.http.port,
       version: deps.version,
       state: deps.supervisor.failing().size === 0 ? 'ready' : 'degraded',
-      boards: runner.fleet
-        .all()
-        .flatMap((device) =>
-          device.address === undefined
-            ? []
-            : [{ name: device.name, address: device.address, ssh: isInstalled(device) }],
-        ),
+      boards: place === boardsPlace ? addressedBoards(runner.fleet) : [],
     });
+  const responderAt = (place: NamesPlace, more: Partial<Parameters<typeof mdnsService>[0]>) =>
+    mdnsService({
+      interface: place.interface,
+      interfaceAddress: place.address,
+      subnet: place.subnet,
+      isOwn: (address) => addresses.has(address),
+      linkChanges: () => carrierChanges(place.interface),
+      clock,
+      random: deps.random,
+      log,
+      signal,
+      records: recordsAt(place),
+      ...more,
+    });
+
+  let onUplink = await look();
+  // They were those of another place, or are found again.
+  neighbourhood.conflicts.clear();
   const fd = deps.takeSocket(5353);
-  const server = mdnsService({
-    interface: site.interface,
-    interfaceAddress: site.address,
-    subnet: site.subnet,
+  const boards = responderAt(boardsPlace, {
     ...(fd !== undefined && { fd }),
-    clock: deps.clock,
-    random: deps.random,
-    log: deps.log.child({ service: 'mdns' }),
-    signal: deps.signal,
-    records: records(),
-    onConflict: ({ name: taken, theirs, newName }) =>
-      void neighbourhood.conflicts.set(taken, newName === undefined ? (theirs ?? 'another host') : `we are ${newName}`),
-    onConflictOver: ({ name: free }) => void neighbourhood.conflicts.delete(free),
+    ...nameConflicts({ conflicts: neighbourhood.conflicts, runner, clock, log, signal }),
   });
-  // The same records again cost nothing.
-  const unsubscribeBoards = changes.subscribe(() => server.update(records()));
-  const unsubscribeServices = deps.supervisor.subscribe(() => server.update(records()));
-  const ended = server.closed.finally(() => {
+  let uplink: { readonly server: MdnsServer; readonly ending: AbortController } | undefined;
+  const update = (): void => {
+    // The same records again cost nothing.
+    boards.update(recordsAt(boardsPlace));
+    if (onUplink !== undefined) uplink?.server.update(recordsAt(onUplink));
+  };
+  const startUplink = (place: NamesPlace) => {
+    const ending = new AbortController();
+    // What is sent to this machine alone is for the socket of the boards' network.
+    const server = responderAt(place, { bind: '224.0.0.251', signal: AbortSignal.any([signal, ending.signal]) });
+    return { server, ending };
+  };
+  async function followUplink(): Promise<void> {
+    uplink = onUplink && startUplink(onUplink);
+    while (!signal.aborted) {
+      await clock.sleep(turn, signal).catch(() => undefined);
+      const now = await look().catch(() => onUplink);
+      if (signal.aborted || samePlace(now, onUplink)) continue;
+      uplink?.ending.abort();
+      await uplink?.server.closed;
+      onUplink = now;
+      uplink = now && startUplink(now);
+    }
+    await uplink?.server.closed;
+  }
+
+  const unsubscribeBoards = changes.subscribe(update);
+  const unsubscribeServices = deps.supervisor.subscribe(update);
+  const ended = Promise.all([boards.closed, followUplink()]).finally(() => {
     unsubscribeBoards();
     unsubscribeServices();
   });
   return { closed: ended };
 }
 
-export function browseNames(deps: NamesDeps) {
-  const { site, neighbourhood, log } = deps;
-  const ask = async (host: SeenHost): Promise<void> =>
-    neighbourhood.seen(host, host.mac ?? (await deps.hardwareAddressOf(host.address)));
-  return mdnsBrowser({
+/** Beside a router, one that was not heard of yet has no address to be found at. */
+const addressedBoards = (fleet: Fleet) =>
+  fleet
+    .all()
+    .flatMap((device) =>
+      device.address === undefined ? [] : [{ name: device.name, address: device.address, ssh: isInstalled(device) }],
+    );
+
+export function browseNames(deps: NamesDeps): { readonly closed: Promise<unknown> } {
+  const { site, neighbourhood, clock, signal } = deps;
+  const log = deps.log.child({ service: 'mdns' });
+  const browser = mdnsBrowser({
     interfaceAddress: site.address,
     subnet: site.subnet,
-    clock: deps.clock,
+    linkChanges: () => carrierChanges(site.interface),
+    clock,
     random: deps.random,
-    log: log.child({ service: 'mdns' }),
-    signal: deps.signal,
-    onSeen: (host) => void ask(host),
-    onGone: neighbourhood.gone,
+    log,
+    signal,
+    onSeen: ({ name, address, mac, ssh }) => log.debug('a host is there', { name, address, mac, ssh }),
+    onGone: ({ name, address }) => log.debug('a host is gone', { name, address }),
   });
+  const { hosts } = browser;
+  const { occupant } = createAddressCheck(deps);
+  const identified = identifyHosts({ hosts, tell: neighbourhood.present, occupant, clock, log, signal });
+  return { closed: Promise.all([browser.closed, identified]) };
 }

@@ -9,7 +9,7 @@ import { type MdnsQuestion, packLots, readPacket, writeQuery } from './packet.ts
 import type { MdnsPlace, MdnsSelf } from './place.ts';
 import { askedByOthers, beginAsking, dueQuestions, nextQuestion, type Questions, withoutAsked } from './questions.ts';
 import { openMdnsLink } from './server-link.ts';
-import { browsedTypes, isOfInterest, type SeenHost, seenHosts, sightingChanges } from './sightings.ts';
+import { browsedQuestions, isOfInterest, type SeenHost, seenHosts, sightingChanges } from './sightings.ts';
 
 export type MdnsBrowserDeps = MdnsPlace &
   MdnsSelf & {
@@ -111,7 +111,7 @@ export function mdnsBrowser(deps: MdnsBrowserDeps): MdnsBrowser {
     cache = withoutExpired(cache, now);
     look();
     if (questions !== undefined) {
-      const due = dueQuestions(questions, browsedTypes, cache, now);
+      const due = dueQuestions(questions, browsedQuestions, cache, now);
       questions = due.questions;
       ask(withoutAsked(due.ask, heard, now), now);
     }

@@ -44,7 +44,7 @@ export type Names = {
 export type NameEvent =
   /** `newName`: what we are called instead of `name`, for the master's own. For others we are silent while it lasts. */
   | { readonly kind: 'conflict'; readonly name: string; readonly theirs: MdnsRecord; readonly newName?: string }
-  /** The other host is gone, and the name is ours. */
+  /** The other host is gone and the name is ours, or we do not want it any more. */
   | { readonly kind: 'conflict-over'; readonly name: string };
 
 export type NamesStep = {
@@ -84,7 +84,9 @@ export function heldRecords(names: Names): readonly MdnsRecord[] {
 
 /** From now on these records and no others; `delay` is the random wait before the first probe. */
 export function wantRecords(names: Names, wanted: readonly MdnsRecord[], now: Instant, delay: Millis): NamesStep {
-  return published(reclaimed({ ...names, wanted }, now, delay), now);
+  const next = reclaimed({ ...names, wanted }, now, delay);
+  const over = [...names.told.keys()].filter((name) => !next.told.has(name));
+  return { ...published(next, now), events: over.map((name) => ({ kind: 'conflict-over', name })) };
 }
 
 /** The network may be another one now (RFC 6762 section 8): everything from the start, also the names we gave way on. */

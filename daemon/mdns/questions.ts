@@ -36,8 +36,13 @@ export const questionKey = (name: string, type: string): string => `${type} ${na
 
 export type Asking = { readonly questions: Questions; readonly ask: readonly MdnsQuestion[] };
 
-/** All that is due now. */
-export function dueQuestions(questions: Questions, types: readonly string[], cache: Cache, now: Instant): Asking {
+/** All that is due now; `browsed` at growing intervals. */
+export function dueQuestions(
+  questions: Questions,
+  browsed: readonly MdnsQuestion[],
+  cache: Cache,
+  now: Instant,
+): Asking {
   const ask: MdnsQuestion[] = [];
   const asked = new Map<string, Asked>();
   const record = ({ name, type, due, count }: Due): void => {
@@ -51,7 +56,7 @@ export function dueQuestions(questions: Questions, types: readonly string[], cac
   // The earliest first: several records may share a question.
   for (const due of recordsDue(questions, cache).toSorted((a, b) => a.due - b.due)) record(due);
   const services = questions.next <= now;
-  if (services) ask.push(...types.map((name) => ({ name, type: 'PTR', unicast: false })));
+  if (services) ask.push(...browsed);
   const { next, interval } = questions;
   const doubled = millis(Math.min(interval * 2, longestInterval));
   return {
@@ -60,7 +65,9 @@ export function dueQuestions(questions: Questions, types: readonly string[], cac
       asked,
       ...(services ? { next: after(now, interval), interval: doubled } : { next, interval }),
     },
-    ask: ask.filter(({ name }) => isWritable(name)),
+    ask: [...new Map(ask.map((one) => [questionKey(one.name, one.type), one])).values()].filter(({ name }) =>
+      isWritable(name),
+    ),
   };
 }
 

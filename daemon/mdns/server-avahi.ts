@@ -93,9 +93,10 @@ export async function avahiPublisher(deps: AvahiDeps): Promise<AvahiPublisher | 
   function reconcile(): void {
     working = working.then(async () => {
       const wanted = new Map(avahiGroups(records, interfaceAddress, interfaceIndex).map((group) => [group.key, group]));
-      for (const [key, { path }] of published) {
+      for (const [key, { path, group }] of published) {
         if (wanted.has(key)) continue;
         published.delete(key);
+        if (group.host !== undefined && told.delete(group.host)) tellConflictOver(group.host, deps);
         await call(groupCall(path, 'Free'));
       }
       for (const group of wanted.values()) {

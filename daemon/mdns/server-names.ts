@@ -17,8 +17,20 @@ export type MdnsServiceDeps = MdnsServerDeps & {
 const lookAgain: Millis = seconds(10);
 
 /** `mdnsServer`, and the same without it. `deps.fd` is used or closed. */
-export function mdnsService(deps: MdnsServiceDeps): MdnsServer {
-  const { signal, log, clock } = deps;
+export function mdnsService(given: MdnsServiceDeps): MdnsServer {
+  const { signal, log, clock } = given;
+  const taken = new Set<string>();
+  const deps: MdnsServiceDeps = {
+    ...given,
+    onConflict: (conflict) => {
+      taken.add(conflict.name);
+      given.onConflict?.(conflict);
+    },
+    onConflictOver: ({ name }) => {
+      taken.delete(name);
+      given.onConflictOver?.({ name });
+    },
+  };
   let place: MdnsPlace = deps;
   let { records } = deps;
   let fd = deps.fd;
@@ -27,6 +39,8 @@ export function mdnsService(deps: MdnsServiceDeps): MdnsServer {
 
   async function keepUp(): Promise<void> {
     while (!signal.aborted) {
+      // Whoever comes next finds out for himself what is taken, and tells it then.
+      for (const name of taken) deps.onConflictOver?.({ name });
       // What is wanted is read when it is there: it may have changed while it was connecting.
       publisher = await avahiPublisher({ ...deps, ...place, records });
       publisher?.update(records, place.interfaceAddress);

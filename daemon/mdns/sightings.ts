@@ -9,6 +9,7 @@ import {
   type Subnet,
 } from '../../config/values.ts';
 import type { Cache } from './cache.ts';
+import type { MdnsQuestion } from './packet.ts';
 import { type MdnsRecord, sshType } from './records.ts';
 
 export type SeenHost = {
@@ -21,7 +22,14 @@ export type SeenHost = {
 };
 
 const workstationType = '_workstation._tcp.local';
-export const browsedTypes: readonly string[] = [sshType, '_sftp-ssh._tcp.local', workstationType];
+const browsedTypes: readonly string[] = [sshType, '_sftp-ssh._tcp.local', workstationType];
+/** Raspberry Pi OS and HypriotOS as they come: they offer no service, and were announced before we listened, perhaps. */
+const factoryNames = ['raspberrypi.local', 'black-pearl.local'];
+
+export const browsedQuestions: readonly MdnsQuestion[] = [
+  ...browsedTypes.map((name) => ({ name, type: 'PTR', unicast: false })),
+  ...factoryNames.map((name) => ({ name, type: 'A', unicast: false })),
+];
 
 /** What it needs: host addresses, the services above and where they are. */
 export const isOfInterest = ({ type, name }: MdnsRecord): boolean => {

@@ -1,7 +1,7 @@
 /**
  * The responder as a program, for tests that need it in a namespace: `node mdns-fixture.ts ADDRESS PREFIX NAME=ADDRESS[+ssh]…`.
  * `MDNS_FD` is an inherited socket, as a launcher would hand it over; with `MDNS_AVAHI` it goes through avahi where that
- * runs; with `MDNS_BROWSE` it tells whom it sees. SIGUSR2 takes the last board away, SIGUSR1 tells it
+ * runs; with `MDNS_BROWSE` it tells whom it sees; `MDNS_UPLINK` is an address on `eth1`, where the master alone is published. SIGUSR2 takes the last board away, SIGUSR1 tells it
  * that it has the address `MDNS_MOVE` now, SIGTERM ends it. Each log line goes to
  * standard error.
  */
@@ -12,6 +12,7 @@ import { type Host, masterRecords } from '../../daemon/mdns/records.ts';
 import { mdnsServer } from '../../daemon/mdns/server.ts';
 import { mdnsService } from '../../daemon/mdns/server-names.ts';
 import type { SeenHost } from '../../daemon/mdns/sightings.ts';
+import { carrierChanges } from '../../daemon/system/carrier.ts';
 import { systemClock } from '../../daemon/system/clock.ts';
 import { createLog } from '../../daemon/system/log.ts';
 import { systemRandom } from '../../daemon/system/random.ts';
@@ -34,6 +35,8 @@ const recordsOf = (left: readonly Host[], own = interfaceAddress) =>
     boards: left,
   });
 const fd = process.env['MDNS_FD'];
+const uplink = process.env['MDNS_UPLINK'];
+const uplinkAddress = uplink === undefined ? undefined : must(parseIpv4(uplink));
 const deps = {
   interfaceAddress,
   subnet: subnetOf(interfaceAddress, Number(prefix)),
@@ -41,10 +44,23 @@ const deps = {
   random: systemRandom,
   log: createLog({ stream: process.stderr, level: 'debug', clock: systemClock }),
   signal: ending.signal,
+  isOwn: (from: string) => from === uplinkAddress || from === interfaceAddress,
+  linkChanges: () => carrierChanges('eth0'),
 };
 const names = { ...deps, ...(fd !== undefined && { fd: Number(fd) }), records: recordsOf(hosts) };
 const server =
   process.env['MDNS_AVAHI'] === undefined ? mdnsServer(names) : mdnsService({ ...names, interface: 'eth0' });
+// As daemon/app/names-service.ts does it.
+const onUplink =
+  uplinkAddress &&
+  mdnsServer({
+    ...deps,
+    interfaceAddress: uplinkAddress,
+    subnet: subnetOf(uplinkAddress, Number(prefix)),
+    linkChanges: () => carrierChanges('eth1'),
+    bind: '224.0.0.251',
+    records: recordsOf([], uplinkAddress),
+  });
 const tell =
   (what: string) =>
   ({ name, address: at, mac, ssh }: SeenHost): unknown =>
@@ -61,5 +77,6 @@ process.once('SIGUSR2', () => server.update(recordsOf(hosts.slice(0, -1))));
 // As the rest of a daemon would, when mDNS is off.
 const alive = setInterval(() => undefined, 60_000);
 await server.closed;
+await onUplink?.closed;
 clearInterval(alive);
 process.stderr.write('closed\n');

@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
+import { eventually, startAvahi } from '../support/avahi.ts';
 import { type Host, type Lan, makeLan, runPrefix } from '../support/netns.ts';
 import type { Running } from '../support/program.ts';
 
@@ -23,47 +24,6 @@ async function startMaster(
   const responder = host.spawn([process.execPath, fixture, '10.77.0.1', '24', ...boards], { env });
   await responder.waitFor(/mDNS is on/, 60_000);
   return { host, responder };
-}
-
-/** Its own bus, as every machine has one. `$1`: whether it calls itself a workstation; `$2`: the text of its SSH service. */
-const avahiScript = `
-mkdir -p /run/dbus /run/avahi-daemon; rm -rf /etc/avahi/services/*
-[ -z "$2" ] || echo "<?xml version='1.0' standalone='no'?><!DOCTYPE service-group SYSTEM 'avahi-service.dtd'>
-<service-group><name replace-wildcards='yes'>%h</name><service><type>_ssh._tcp</type><port>22</port>
-<txt-record>$2</txt-record></service></service-group>" > /etc/avahi/services/ssh.service
-printf '[server]\\nuse-ipv4=yes\\nuse-ipv6=no\\nallow-interfaces=eth0\\nenable-dbus=yes\\n[publish]\\npublish-hinfo=no\\n' > /run/avahi.conf
-printf "publish-workstation=$1\\n" >> /run/avahi.conf
-dbus-daemon --system --nofork --nopidfile & bus=$!
-until [ -S /run/dbus/system_bus_socket ]; do sleep .05; done
-trap 'kill $avahi; wait $avahi; kill $bus; exit' TERM
-# SIGUSR1: avahi alone is stopped, SIGUSR2: and started again.
-start() { avahi-daemon -f /run/avahi.conf --no-drop-root --no-chroot --no-rlimits & avahi=$!; }
-trap 'kill $avahi' USR1
-trap start USR2
-start
-while :; do wait; done`;
-
-type Avahi = {
-  readonly daemon: Running;
-  readonly run: (...command: readonly string[]) => Promise<string>;
-  readonly watch: (command: readonly string[], env?: Readonly<Record<string, string>>) => Running;
-};
-
-async function startAvahi(host: Host, { workstation = 'no', ssh = '' } = {}): Promise<Avahi> {
-  const daemon = host.inside.spawn(['bash', '-c', avahiScript, 'avahi', workstation, ssh]);
-  await daemon.waitFor(/Server startup complete/, 60_000);
-  const enter = (command: readonly string[]): string[] => ['nsenter', '-t', `${daemon.pid}`, '-m', '-u', ...command];
-  return {
-    daemon,
-    run: async (...command) => (await host.exec(enter(command))).stdout,
-    watch: (command, env = {}) => host.spawn(enter(command), { env }),
-  };
-}
-
-/** Again until it is so: caches take a second to forget (RFC 6762 10.1). */
-async function eventually(question: () => Promise<boolean>, deadlineMs = 60_000): Promise<boolean> {
-  for (const end = Date.now() + deadlineMs; Date.now() < end; ) if (await question()) return true;
-  return false;
 }
 
 test('avahi resolves boards that are switched off, finds the service, and hears what is no more', async (t) => {
@@ -202,6 +162,62 @@ test('an interface that was removed and comes back', async (t) => {
   t.true(await eventually(async () => (await again()) === 'worker-kube1.local\t10.77.0.11\n'));
 });
 
+test('on the uplink the master is found by its address there, and the boards are not; each network hears its own', async (t) => {
+  const [lan, home] = [await startLan(t), await startLan(t)];
+  const host = await lan.addHost({ name: 'master', address: '10.77.0.1/24' });
+  await home.addHost({ name: 'master', address: '192.168.7.5/24', interface: 'eth1', into: host });
+  const namesake = await startAvahi(await home.addHost({ name: 'worker-kube1', address: '192.168.7.60/24' }));
+  const responder = host.spawn([process.execPath, fixture, '10.77.0.1', '24', ...boards], {
+    env: { MDNS_UPLINK: '192.168.7.5' },
+  });
+  await responder.waitFor(/mDNS is on[\s\S]*mDNS is on/, 60_000);
+  const laptop = await startAvahi(await home.addHost({ name: 'laptop', address: '192.168.7.50/24' }));
+  const desk = await startAvahi(await lan.addHost({ name: 'desk', address: '10.77.0.50/24' }));
+  const isResolved = (by: typeof desk, name: string, address: string): Promise<boolean> =>
+    eventually(async () => (await by.run('avahi-resolve', '-4', '-n', name)) === `${name}\t${address}\n`);
+
+  t.true(await isResolved(laptop, 'master.local', '192.168.7.5'));
+  t.regex(await laptop.run('avahi-browse', '-rtp', '_bramble._tcp'), /;master\.local;192\.168\.7\.5;8067;/);
+  t.is(await laptop.run('avahi-resolve', '-4', '-n', 'worker-kube2.local'), '');
+  t.true(await isResolved(desk, 'master.local', '10.77.0.1'));
+  t.true(await isResolved(desk, 'worker-kube1.local', '10.77.0.11'));
+  // A machine of the home network has the name of a board: that is no concern of the boards' network.
+  t.true(await isResolved(laptop, 'worker-kube1.local', '192.168.7.60'));
+  t.notRegex(responder.stderr() + namesake.daemon.stderr(), /another host has|conflict/i);
+  process.kill(responder.pid, 'SIGTERM');
+  t.is(await responder.exited, 0);
+  t.true(await eventually(async () => (await laptop.run('avahi-resolve', '-4', '-n', 'master.local')) === ''));
+});
+
+test('both interfaces on one network: the master does not fight itself', async (t) => {
+  const lan = await startLan(t);
+  const host = await lan.addHost({ name: 'master', address: '10.77.0.1/24' });
+  await lan.addHost({ name: 'master', address: '10.77.0.2/24', interface: 'eth1', into: host });
+  const responder = host.spawn([process.execPath, fixture, '10.77.0.1', '24', ...boards], {
+    env: { MDNS_UPLINK: '10.77.0.2' },
+  });
+  await responder.waitFor(/mDNS is on[\s\S]*mDNS is on/, 60_000);
+  const desk = await startAvahi(await lan.addHost({ name: 'desk', address: '10.77.0.50/24' }));
+  t.true(await eventually(async () => (await desk.run('avahi-resolve', '-4', '-n', 'worker-kube2.local')) !== ''));
+  t.regex(await desk.run('avahi-resolve', '-4', '-n', 'master.local'), /^master\.local\t10\.77\.0\.[12]\n$/);
+  t.notRegex(responder.stderr(), /another host has/);
+});
+
+test('a name that was taken while the cable was out is seen when it is back', async (t) => {
+  const lan = await startLan(t);
+  const { host, responder } = await startMaster(lan);
+  const desk = await startAvahi(await lan.addHost({ name: 'desk', address: '10.77.0.50/24' }));
+  const resolve = (): Promise<string> => desk.run('avahi-resolve', '-4', '-n', 'worker-kube2.local');
+  t.true(await eventually(async () => (await resolve()) !== ''));
+  await lan.setLink(host, 'down');
+  const other = await startAvahi(await lan.addHost({ name: 'worker-kube2', address: '10.77.0.97/24' }));
+  t.regex(other.daemon.stderr(), /Host name is worker-kube2\.local/);
+  await lan.setLink(host, 'up');
+  await responder.waitFor(/mDNS is on[\s\S]*mDNS is on/, 60_000);
+  await responder.waitFor(/another host has a name of ours.*worker-kube2\.local.*10\.77\.0\.97/, 60_000);
+  t.notRegex(other.daemon.stderr(), /conflict/i, 'it is not driven from the name that it has');
+});
+
 test('with a socket of the launcher, and another address of the master', async (t) => {
   const lan = await startLan(t);
   const host = await lan.addHost({ name: 'master', address: '10.77.0.1/24' });
@@ -246,10 +262,13 @@ test('avahi on the master publishes for us; when it stops we do it ourselves, un
   process.kill(responder.pid, 'SIGUSR2');
   t.true(await eventually(async () => (await resolve('worker-kube3.local')) === ''));
   t.notRegex(responder.stderr(), /mDNS is on/);
+  // avahi does not say that a name is free again: it is asked every five minutes. A new start asks at once.
+  await other.daemon.kill();
 
   process.kill(avahi.daemon.pid, 'SIGUSR1');
   await responder.waitFor(/avahi is gone[\s\S]*mDNS is on/, 60_000);
   t.true(await resolves());
+  t.true(await eventually(async () => (await resolve('worker-kube2.local')) === 'worker-kube2.local\t10.77.0.12\n'));
   process.kill(avahi.daemon.pid, 'SIGUSR2');
   await responder.waitFor(/mDNS is on[\s\S]*mDNS goes through avahi/, 60_000);
   t.true(await resolves());

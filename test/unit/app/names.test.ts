@@ -12,20 +12,22 @@ const host = (name: string, address: string) => ({
   ssh: true,
 });
 
-test('strangers: Pis that are not ours, for as long as they are heard of', (t) => {
+test('strangers: Pis that are not ours, for as long as they are there', (t) => {
   const fleet = createFleet([aDevice(states.ready)]);
   const neighbourhood = createNeighbourhood(() => fleet);
   const names = () => neighbourhood.strangers().map(({ name }) => name);
-  neighbourhood.seen(host('raspberrypi', '10.77.0.7'), pi);
-  neighbourhood.seen(host('laptop', '10.77.0.8'), must(parseMac('00:11:22:33:44:55')));
-  neighbourhood.seen(host('nobody-knows', '10.77.0.9'), undefined);
-  neighbourhood.seen(host('worker-kube1', '10.77.0.100'), MAC);
+  const present = [
+    { host: host('raspberrypi', '10.77.0.7'), mac: pi },
+    { host: host('laptop', '10.77.0.8'), mac: must(parseMac('00:11:22:33:44:55')) },
+    { host: host('worker-kube1', '10.77.0.100'), mac: MAC },
+  ];
+  neighbourhood.present(present);
   t.deepEqual(names(), ['raspberrypi']);
   t.deepEqual(neighbourhood.strangers()[0], { name: 'raspberrypi', address: '10.77.0.7', mac: pi });
   // It asked for an address and is one of ours from then on.
   fleet.put(aDevice(states.seen, { macs: [pi] }));
   t.deepEqual(names(), []);
-  neighbourhood.gone(host('raspberrypi', '10.77.0.7'));
+  neighbourhood.present(present.slice(1));
   fleet.remove(aDevice().id);
-  t.deepEqual(names(), ['worker-kube1'], 'forgotten, but still heard of');
+  t.deepEqual(names(), ['worker-kube1'], 'forgotten, but still there');
 });

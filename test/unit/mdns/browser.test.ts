@@ -38,7 +38,13 @@ const ptr = (name: string, target: string): MdnsRecord => ({
 const srv = (name: string, target: string): MdnsRecord => ({ type: 'SRV', name, target, port: 22, ttl, unique: true });
 const gone = (record: MdnsRecord): MdnsRecord => ({ ...record, ttl: millis(0) });
 
-type Stage = { readonly clock: ClockDouble; readonly link: LinkDouble; readonly events: string[] };
+type Stage = {
+  readonly clock: ClockDouble;
+  readonly link: LinkDouble;
+  readonly events: string[];
+  /** How often the cable was out or in. */
+  readonly cable: { changes: number };
+};
 
 const show = ({ name, address: at, mac, ssh }: SeenHost): string =>
   [name, at, mac, ssh ? 'ssh' : undefined].filter((part) => part !== undefined).join(' ');
@@ -48,8 +54,11 @@ async function stage(t: ExecutionContext): Promise<Stage> {
   const link = createLinkDouble(clock);
   const ending = new AbortController();
   const events: string[] = [];
+  const cable = { changes: 0 };
   mdnsBrowser({
     interfaceAddress: address,
+    isOwn: (from) => from === '10.77.0.2',
+    linkChanges: async () => cable.changes,
     subnet: subnetOf(address, 24),
     clock,
     random: { bytes: (length) => new Uint8Array(length) },
@@ -61,7 +70,7 @@ async function stage(t: ExecutionContext): Promise<Stage> {
   });
   t.teardown(() => ending.abort());
   await clock.whenSleeping(2);
-  return { clock, link, events };
+  return { clock, link, events, cable };
 }
 
 const asked = ({ link }: Stage): readonly string[] =>
@@ -75,7 +84,10 @@ test('asks after 20 ms, then a second later, two, four … up to an hour (5.2)',
   const times = it.link.said.map(({ at }) => at);
   t.deepEqual(times.slice(0, 6), [0.02, 1.02, 3.02, 7.02, 15.02, 31.02]);
   t.true(times.length < 17);
-  t.is(asked(it)[0], '0.02 PTR _ssh._tcp.local, PTR _sftp-ssh._tcp.local, PTR _workstation._tcp.local');
+  t.is(
+    asked(it)[0],
+    '0.02 PTR _ssh._tcp.local, PTR _sftp-ssh._tcp.local, PTR _workstation._tcp.local, A raspberrypi.local, A black-pearl.local',
+  );
 });
 
 test('a workstation is seen with its hardware address; what is missing is asked for', async (t) => {
@@ -99,6 +111,21 @@ test('a workstation is seen with its hardware address; what is missing is asked 
   );
   await it.clock.advance(millis(200));
   t.is(it.events.at(-1), 'seen raspberrypi 10.77.0.60 dc:a6:32:01:02:03 ssh');
+});
+
+test('when the cable was out, who is there is asked at once, and nobody is forgotten', async (t) => {
+  const it = await stage(t);
+  await it.clock.advance(seconds(200));
+  it.link.hear(writeResponse([a('worker9.local', '10.77.0.9')]), '10.77.0.9');
+  await it.clock.advance(seconds(4));
+  it.link.clear();
+  it.cable.changes += 2;
+  await it.clock.advance(seconds(8));
+  t.deepEqual(
+    it.link.said.map(({ at }) => at),
+    [205.02, 206.02, 208.02, 212.02].filter((at) => at <= 212),
+  );
+  t.deepEqual(it.events, ['seen worker9 10.77.0.9']);
 });
 
 test('what is missing and never comes is asked for three times', async (t) => {
@@ -141,6 +168,7 @@ test('a goodbye counts after a second; another address replaces the first', asyn
 test('our own responder, other subnets, other ports and odd names are not seen', async (t) => {
   const it = await stage(t);
   it.link.hear(writeResponse([a('worker-kube1.local', '10.77.0.11')]), '10.77.0.1');
+  it.link.hear(writeResponse([a('worker-kube1.local', '10.77.0.11')]), '10.77.0.2');
   it.link.hear(writeResponse([a('far.local', '10.77.0.12')]), '10.99.0.12');
   it.link.hear(writeResponse([a('port.local', '10.77.0.12')]), '10.77.0.12', 40_000);
   it.link.hear(writeResponse([a('two.labels.local', '10.77.0.12')]), '10.77.0.12');
@@ -157,7 +185,7 @@ test('what another has just asked is not asked again (7.3)', async (t) => {
   await it.clock.advance(millis(900));
   it.link.hear(writeQuery(query(['PTR _ssh._tcp.local', 'PTR _workstation._tcp.local']).questions));
   await it.clock.advance(millis(200));
-  t.deepEqual(asked(it), ['7.02 PTR _sftp-ssh._tcp.local']);
+  t.deepEqual(asked(it), ['7.02 PTR _sftp-ssh._tcp.local, A raspberrypi.local, A black-pearl.local']);
 });
 
 test('the cache is bounded: for each sender, and in all', (t) => {

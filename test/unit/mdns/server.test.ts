@@ -24,6 +24,8 @@ type Stage = {
   readonly link: LinkDouble;
   readonly server: MdnsServer;
   readonly conflicts: readonly (MdnsConflict | string)[];
+  /** How often the cable was out or in. */
+  readonly cable: { changes: number };
   readonly end: () => Promise<void>;
 };
 
@@ -33,9 +35,12 @@ async function stage(t: ExecutionContext, records = masterRecords(single)): Prom
   const link = createLinkDouble(clock);
   const ending = new AbortController();
   const conflicts: (MdnsConflict | string)[] = [];
+  const cable = { changes: 0 };
   const server = mdnsServer({
     interfaceAddress: address,
     subnet: subnetOf(address, 24),
+    isOwn: (from) => from === '10.77.0.2',
+    linkChanges: async () => cable.changes,
     clock,
     random: { bytes: (length) => new Uint8Array(length) },
     log: createLogDouble(),
@@ -51,7 +56,7 @@ async function stage(t: ExecutionContext, records = masterRecords(single)): Prom
     ending.abort();
     await server.closed;
   };
-  return { clock, link, server, conflicts, end };
+  return { clock, link, server, conflicts, cable, end };
 }
 
 /** All names are ours, and announced. */
@@ -342,6 +347,35 @@ test('a cable or a device that came back: all is probed for and announced anew',
   await it.clock.advance(seconds(10));
   t.is(times(it, 'query').length, 3);
   t.is(times(it, 'response').length, 2);
+});
+
+test('the cable was out, if only for a moment: all is probed for and announced anew (8)', async (t) => {
+  const it = await settledStage(t, hostOnly('worker-kube1.local'));
+  await it.clock.advance(seconds(60));
+  t.deepEqual(it.link.lines(), []);
+  it.cable.changes += 2;
+  await it.clock.advance(seconds(9));
+  t.is(times(it, 'query').length, 3);
+  t.is(times(it, 'response').length, 2);
+});
+
+test('what comes from another interface of the master is no conflict, and no probe against ours', async (t) => {
+  const it = await settledStage(t);
+  it.link.hear(writeResponse([at(published('A master.local 10.77.0.1'), '10.77.0.2')]), '10.77.0.2');
+  const authorities = [at(published('A master.local 10.77.0.1'), '10.77.0.2')];
+  it.link.hear(writeQuery(query(['ANY worker-kube1.local']).questions, { authorities }), '10.77.0.2');
+  await it.clock.advance(seconds(5));
+  t.deepEqual(times(it, 'query'), []);
+  t.deepEqual(it.conflicts, []);
+});
+
+test('a board that is not ours any more has no conflict either', async (t) => {
+  const it = await stage(t);
+  await it.clock.advance(millis(300));
+  it.link.hear(writeResponse([at(kube1, '10.77.0.99')]), '10.77.0.99');
+  await it.clock.advance(seconds(3));
+  it.server.update(masterRecords({ ...single, boards: [] }));
+  t.is(it.conflicts.at(-1), 'over: worker-kube1.local');
 });
 
 test('another address of the master: what was is taken back, what is is probed for', async (t) => {
