@@ -35,6 +35,7 @@ export function stage(parts: Parts): void {
   for (const file of readdirSync(bundles)) copy(join(bundles, file), `${lib}/${file}`);
   write(`${lib}/package.json`, `${JSON.stringify({ name: 'bramble', version, type: 'module', private: true })}\n`);
   copy(join(root, 'daemon/launcher'), `${lib}/launcher`, 0o755);
+  copy(join(root, 'daemon/stp-listener'), `${lib}/stp-listener`, 0o755);
   copy(join(here, 'start'), `${lib}/start`, 0o755);
   copy(join(root, 'image-builder/installer/bramble-installer'), `${lib}/installer/bramble-installer`, 0o755);
   const page = join(root, 'daemon/http/page');

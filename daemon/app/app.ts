@@ -23,6 +23,7 @@ import { heardAddresses } from './heard-addresses.ts';
 import { hostKeys } from './host-keys.ts';
 import { loadIdentity } from './identity.ts';
 import { imageDesk } from './images.ts';
+import { createLateArrivals } from './late-arrivals.ts';
 import { together } from './lifetime.ts';
 import { createNeighbourhood } from './names-service.ts';
 import { networkServices } from './network-services.ts';
@@ -71,6 +72,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
 
   const changes = createChanges(clock, signal);
   const timelines = createTimelines();
+  const arrivals = createLateArrivals({ clock, signal });
   const supervisor = createSupervisor({ clock, log, signal });
   const progress = createProgress(() => runner.fleet);
   const neighbourhood = createNeighbourhood(() => runner.fleet);
@@ -145,6 +147,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
         timelines.forget(before.id);
         boot.forget(before.id);
       }
+      arrivals.changed(change);
       changes.tell(change);
       feed.committed();
     },
@@ -164,6 +167,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     whereabouts,
     standing,
     neighbourhood,
+    arrivals,
     progressOf: progress.of,
     failing: () => new Map([...supervisor.failing(), ...written.failing()]),
     stuck: pulse.stuck,
@@ -197,6 +201,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
       runner,
       timelines,
       onHeard,
+      arrivals,
       changes,
       images,
       neighbourhood,

@@ -9,6 +9,7 @@ import type { Clock, Log, OpenUdp, Random } from '../ports.ts';
 import { readInterfaces } from '../system/interface.ts';
 import type { DhcpStandings } from './dhcp-standing.ts';
 import type { HearAddress } from './heard-addresses.ts';
+import type { LateArrivals } from './late-arrivals.ts';
 import { leaseDesk } from './leases.ts';
 import type { Site } from './site.ts';
 import type { Service } from './supervise.ts';
@@ -21,6 +22,7 @@ export type DhcpServiceDeps = {
   readonly timelines: Timelines;
   /** Where a board is that has its address from the router. */
   readonly onHeard: HearAddress;
+  readonly arrivals: LateArrivals;
   readonly openUdp: OpenUdp;
   /** Where we stand by now: what of it may change while the services run. */
   readonly siteNow: () => Site | undefined;
@@ -84,6 +86,7 @@ async function serve(deps: DhcpServiceDeps, mode: DhcpMode, own: Mac | undefined
   if (mode !== 'full') await deps.releaseSocket(inherited.get(68));
   log.info('dhcp serves', { mode });
   const started = Promise.withResolvers<void>();
+  const granted = leaseDesk({ ...deps, subnet: site.subnet, givesAddresses: mode === 'full', log });
   const served = dhcpServer({
     openUdp: deps.openUdp,
     ...(fd !== undefined && { fd }),
@@ -97,7 +100,12 @@ async function serve(deps: DhcpServiceDeps, mode: DhcpMode, own: Mac | undefined
       isOurs,
       own,
       isKnown: (mac) => runner.fleet.byMac(mac) !== undefined,
-      lease: leaseDesk({ ...deps, subnet: site.subnet, givesAddresses: mode === 'full', log }),
+      lease: async (request) => {
+        const lease = await granted(request);
+        const board = runner.fleet.byMac(request.mac);
+        if (board !== undefined) deps.arrivals.heard(board, request);
+        return lease;
+      },
       log,
     }),
     // Its address stays its address: it is in the cluster's certificates and in the board's own configuration.

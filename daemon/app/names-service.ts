@@ -17,6 +17,7 @@ import { createAddressCheck } from './address-check.ts';
 import { nameConflicts } from './name-conflicts.ts';
 import { type NamesPlace, samePlace, uplinkPlace } from './names-places.ts';
 import type { NetworkDeps } from './network-services.ts';
+import type { Bridge } from './spanning-tree.ts';
 import { identifyHosts } from './strangers.ts';
 
 /** A host of the LAN whose hardware address is known. */
@@ -30,10 +31,14 @@ export type Neighbourhood = {
   readonly conflicts: Map<string, string>;
   /** All that are there by now. */
   readonly present: (hosts: readonly Identified[]) => void;
+  /** Bridges with spanning tree, as last heard. */
+  readonly bridges: () => readonly Bridge[];
+  readonly switches: (bridges: readonly Bridge[]) => void;
 };
 
 export function createNeighbourhood(fleet: () => Fleet): Neighbourhood {
   let pis: readonly Identified[] = [];
+  let bridges: readonly Bridge[] = [];
   const isOurs = (name: SeenHost['name'], address: Ipv4, mac: Mac): boolean =>
     [fleet().byMac(mac), fleet().byAddress(address), fleet().byName(name)].some((device) => device !== undefined);
   return {
@@ -44,6 +49,10 @@ export function createNeighbourhood(fleet: () => Fleet): Neighbourhood {
     conflicts: new Map(),
     present: (hosts) => {
       pis = hosts.filter(({ mac }) => raspberryPiOuis.includes(ouiOf(mac)));
+    },
+    bridges: () => bridges,
+    switches: (heard) => {
+      bridges = heard;
     },
   };
 }

@@ -13,6 +13,7 @@ import { serveHttp } from '../http/server.ts';
 import type { Runner } from '../lifecycle/runner.ts';
 import type { Clock, Log, OpenUdp, Random } from '../ports.ts';
 import { hardwareAddressOf } from '../system/neighbours.ts';
+import { systemShell } from '../system/shell.ts';
 import { tftpServer } from '../tftp/server.ts';
 import { bootFileDesk } from './boot-files.ts';
 import type { Changes } from './changes.ts';
@@ -20,8 +21,10 @@ import { dhcpService } from './dhcp-service.ts';
 import type { DhcpStandings } from './dhcp-standing.ts';
 import type { HearAddress } from './heard-addresses.ts';
 import type { ImageDesk } from './images.ts';
+import type { LateArrivals } from './late-arrivals.ts';
 import { browseNames, type Neighbourhood, publishNames } from './names-service.ts';
 import type { Site } from './site.ts';
+import { watchSpanningTree } from './spanning-tree.ts';
 import type { Supervisor } from './supervise.ts';
 
 export type NetworkDeps = {
@@ -34,6 +37,7 @@ export type NetworkDeps = {
   readonly runner: Runner;
   readonly timelines: Timelines;
   readonly onHeard: HearAddress;
+  readonly arrivals: LateArrivals;
   readonly changes: Changes;
   readonly images: ImageDesk;
   readonly neighbourhood: Neighbourhood;
@@ -64,6 +68,12 @@ export async function networkServices(deps: NetworkDeps): Promise<void> {
     supervisor.keepUp('http', () => http(deps), signal),
     supervisor.keepUp('mdns', async () => publishNames({ ...deps, hardwareAddressOf }), signal),
     supervisor.keepUp('mdns-browser', async () => browseNames({ ...deps, hardwareAddressOf }), signal),
+    watchSpanningTree({
+      ...deps,
+      interface: deps.site.interface,
+      tell: deps.neighbourhood.switches,
+      shell: systemShell,
+    }),
   ]);
 }
 

@@ -14,6 +14,7 @@ import type { ClusterFacts } from './control-plane.ts';
 import type { DhcpStandings } from './dhcp-standing.ts';
 import type { EventFeed } from './event-feed.ts';
 import type { ImageDesk } from './images.ts';
+import type { LateArrivals } from './late-arrivals.ts';
 import type { Neighbourhood } from './names-service.ts';
 import { statusView } from './status.ts';
 import { describeDevice, deviceView } from './views.ts';
@@ -31,7 +32,8 @@ export type OwnerDeskDeps = {
   readonly cluster: ClusterFacts;
   readonly whereabouts: Pick<Whereabouts, 'site' | 'problem'>;
   readonly standing: Pick<DhcpStandings, 'now' | 'hasDeclined'>;
-  readonly neighbourhood: Pick<Neighbourhood, 'strangers' | 'conflicts'>;
+  readonly neighbourhood: Pick<Neighbourhood, 'strangers' | 'conflicts' | 'bridges'>;
+  readonly arrivals: Pick<LateArrivals, 'isLate'>;
   /** 0 to 1 while the board installs. */
   readonly progressOf: (device: Device) => number | undefined;
   /** What is not up, with the reason. */
@@ -61,6 +63,8 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
       devices: runner.fleet.all(),
       strangers: deps.neighbourhood.strangers(),
       nameConflicts: deps.neighbourhood.conflicts,
+      bridges: deps.neighbourhood.bridges(),
+      isLate: deps.arrivals.isLate,
       progressOf,
     });
 

@@ -7,6 +7,7 @@ import { nextDeed } from '../lifecycle/explain.ts';
 import { isUndecided } from '../lifecycle/registry.ts';
 import { type DhcpStanding, declineAdvice, dhcpModeView, standingAdvice } from './dhcp-standing.ts';
 import type { Site } from './site.ts';
+import { type Bridge, spanningTreeAdvice } from './spanning-tree.ts';
 import { deviceView } from './views.ts';
 
 export type StatusFacts = {
@@ -26,6 +27,10 @@ export type StatusFacts = {
   readonly strangers: readonly StrangerView[];
   /** Names of ours that another host has. */
   readonly nameConflicts: ReadonlyMap<string, string>;
+  /** Of the boards' network, with spanning tree. */
+  readonly bridges: readonly Bridge[];
+  /** Its first DISCOVERs get lost. */
+  readonly isLate: (device: Device) => boolean;
   readonly progressOf: (device: Device) => number | undefined;
 };
 
@@ -76,6 +81,7 @@ function advice(facts: StatusFacts): readonly string[] {
       ? [`${waiting} boards wait for a decision: no other is taken in (pending.max)`]
       : []),
     ...[...facts.nameConflicts].map(([name, theirs]) => `another host is called ${name} (${theirs}): rename it`),
+    ...spanningTreeAdvice(facts.bridges, devices, facts.isLate),
     ...devices.filter(facts.hasDeclined).map(declineAdvice),
     ...devices.map(nextDeed).filter((deed) => deed !== undefined),
   ];

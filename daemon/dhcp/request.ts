@@ -21,6 +21,8 @@ export type DhcpRequest = {
   readonly mac: Mac;
   readonly xid: number;
   readonly kind: RequestKind;
+  /** Seconds since the client began to ask, as it counts them; boot ROMs do not (facts 3.1). */
+  readonly secs: number;
   /** Low 32 bits; the Pi 3B's ROM and an operating system send none. */
   readonly serial?: Serial;
   readonly boardRevision?: number;
@@ -71,6 +73,7 @@ export function readRequest(
     mac: mac.value,
     xid: packet.xid,
     kind,
+    secs: packet.secs,
     ...(board?.serial !== undefined && { serial: board.serial }),
     ...(board?.boardRevision !== undefined && { boardRevision: board.boardRevision }),
     ...(board?.model !== undefined && { model: board.model }),

@@ -26,7 +26,7 @@ function desk({ isOurs, lease = async () => granted }: { isOurs: () => boolean; 
     log: createLogDouble(),
   });
   const from = (mac = must(parseMac('00:00:00:00:00:00'))) =>
-    grant({ mac, xid: 1, kind: 'discover', isPxe: true, isPi: true, isMaskRom: false });
+    grant({ mac, xid: 1, kind: 'discover', isPxe: true, isPi: true, secs: 0, isMaskRom: false });
   return { from, asked };
 }
 

@@ -10,7 +10,7 @@ import { aDevice, aHeardDevice, MAC, states } from '../../support/boards.ts';
 import { createClockDouble, createLogDouble, createRandomDouble } from '../../support/doubles.ts';
 
 const idle = async () => undefined;
-const request: DhcpRequest = { mac: MAC, xid: 1, kind: 'discover', isPxe: true, isPi: true, isMaskRom: false };
+const request: DhcpRequest = { mac: MAC, xid: 1, kind: 'discover', isPxe: true, isPi: true, secs: 0, isMaskRom: false };
 
 function desk(network: string, board: Device = aDevice(states.ready), givesAddresses = true) {
   const clock = createClockDouble();

@@ -43,6 +43,8 @@ function master(yaml: string, change: Partial<StatusFacts>) {
     devices: [],
     strangers: [],
     nameConflicts: new Map(),
+    bridges: [],
+    isLate: () => false,
     progressOf: () => undefined,
     ...change,
   }).master;
