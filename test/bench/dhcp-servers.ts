@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Host } from '../support/netns.ts';
 import type { PeerPrograms } from './peers.ts';
-import { firstClient } from './perfdhcp.ts';
+import { clientMac } from './perfdhcp.ts';
 import { nodeOptions } from './tftp-servers.ts';
 
 const services = fileURLToPath(new URL('./services/main.ts', import.meta.url));
@@ -61,11 +61,10 @@ export function dhcpServers(site: {
       ...['no-resolv', 'no-hosts', 'port=0', 'interface=eth0', 'bind-interfaces', 'user=root'],
       ...[`dhcp-range=${range[0]},static,255.255.0.0,1h`, 'dhcp-authoritative', 'no-ping', 'quiet-dhcp'],
       ...['dhcp-lease-max=20000', `dhcp-leasefile=${join(own, 'leases')}`, `log-facility=${join(own, 'log')}`],
-      ...Array.from({ length: clients + 1 }, (_, number) => {
-        const tail = [number >> 8, number & 0xff];
-        const mac = `${firstClient.slice(0, 11)}:${tail.map((byte) => byte.toString(16).padStart(2, '0')).join(':')}`;
-        return `dhcp-host=${mac},10.77.${16 + (number >> 8)}.${number & 0xff}`;
-      }),
+      ...Array.from(
+        { length: clients + 1 },
+        (_, number) => `dhcp-host=${clientMac(number)},10.77.${16 + (number >> 8)}.${number & 0xff}`,
+      ),
       '',
     ].join('\n');
 

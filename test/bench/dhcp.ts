@@ -13,6 +13,8 @@ import { type BenchResult, median } from './result.ts';
 
 const clients = 5000;
 const seconds = 5;
+/** Before what is measured, and with other boards: no server is compared in the second in which it was started. */
+const warmUp = { rate: 200, seconds: 2, clients: 400 };
 const droppedMost = 0.001;
 /** Between the offered rates that are tried; the one that was just too much is within this of the result. */
 const step = 1.25;
@@ -28,7 +30,7 @@ export async function bench(runs: number, say: (line: string) => void): Promise<
     const generator = await peers.find('perfdhcp');
     const master = await lan.addHost({ name: 'master', address: '10.77.0.1/16' });
     const relay = await lan.addHost({ name: 'relay', address: '10.77.0.2/16' });
-    const servers = dhcpServers({ master, address: '10.77.0.1', folder, clients, peers });
+    const servers = dhcpServers({ master, address: '10.77.0.1', folder, clients: warmUp.clients + clients, peers });
 
     const put: Try = async (server, load) => {
       const { stop } = await server.start();
@@ -40,6 +42,7 @@ export async function bench(runs: number, say: (line: string) => void): Promise<
           answered = ready.exchanges > 0;
           if (Date.now() > deadline) throw new Error(`${server.name} does not answer`);
         }
+        await perfdhcp(relay, generator, peers.env, warmUp);
         return await perfdhcp(relay, generator, peers.env, load);
       } finally {
         await stop();
@@ -51,7 +54,7 @@ export async function bench(runs: number, say: (line: string) => void): Promise<
     for (let run = 1; run <= runs; run++) {
       for (const server of servers) {
         const rate = await mostAnswered(server, put);
-        const { p99Ms, dropped } = await put(server, { rate: 1000, seconds, clients });
+        const { p99Ms, dropped } = await put(server, { rate: 1000, seconds, clients, first: warmUp.clients });
         rates.get(server.name)?.push(rate);
         delays.get(server.name)?.push(p99Ms);
         const atThousand = `p99 at 1000/s ${p99Ms.toFixed(1)} ms with ${(100 * dropped).toFixed(2)} % dropped`;
@@ -77,7 +80,12 @@ export async function bench(runs: number, say: (line: string) => void): Promise<
 
 /** Up while all is answered, or down until it is: what was answered at the highest offered rate with next to no drops. */
 async function mostAnswered(server: DhcpServerUnderTest, put: Try): Promise<number> {
-  const at = (rate: number) => put(server, { rate: Math.round(rate), seconds, clients });
+  const once = (rate: number) => put(server, { rate: Math.round(rate), seconds, clients, first: warmUp.clients });
+  // A second time before a rate counts as too much: the machine may have been busy with something else.
+  const at = async (rate: number) => {
+    const result = await once(rate);
+    return result.dropped < droppedMost ? result : once(rate);
+  };
   let rate = 1000;
   let best = await at(rate);
   const up = best.dropped < droppedMost;

@@ -7,6 +7,8 @@ export type Load = {
   readonly seconds: number;
   /** Boards, one after the other; after the last one the first again. */
   readonly clients: number;
+  /** The number of the first of them; default 0. */
+  readonly first?: number;
 };
 
 export type LoadResult = {
@@ -18,17 +20,18 @@ export type LoadResult = {
   readonly p99Ms: number;
 };
 
-/** The hardware address of the first client: one that belongs to Raspberry Pi boards. */
-export const firstClient = 'dc:a6:32:00:00:00';
+/** The hardware address of a client: one that belongs to Raspberry Pi boards. At most 65,536. */
+export const clientMac = (number: number): string =>
+  ['dc:a6:32:00', ...[number >> 8, number & 0xff].map((byte) => byte.toString(16).padStart(2, '0'))].join(':');
 
 /** Rejects if the program could not do its work; unanswered messages are a result. */
 export async function perfdhcp(
   host: Host,
   program: string,
   env: Readonly<Record<string, string>>,
-  { rate, seconds, clients }: Load,
+  { rate, seconds, clients, first = 0 }: Load,
 ): Promise<LoadResult> {
-  const load = ['-r', `${rate}`, '-p', `${seconds}`, '-R', `${clients}`, '-b', `mac=${firstClient}`];
+  const load = ['-r', `${rate}`, '-p', `${seconds}`, '-R', `${clients}`, '-b', `mac=${clientMac(first)}`];
   // Half a second for the last answers; what takes longer than a second counts as lost.
   const command = [program, '-4', '-l', 'eth0', ...load, '-W', '500000', '-d', '1', '-x', 't', 'all'];
   const { code, stdout, stderr } = await host.exec(command, { env, deadlineMs: (seconds + 30) * 1000 });
