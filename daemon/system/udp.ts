@@ -24,7 +24,7 @@ export const nodeUdp = (log: Log): OpenUdp => {
       // Only addresses come in, never names: nothing is to be looked up for them.
       lookup: (address, _options, callback) => callback(null, address, 4),
     });
-    socket.on('message', (payload, from) => deliver(payload, from, onMessage, log));
+    socket.on('message', deliverTo(onMessage, log));
     try {
       const listening = once(socket, 'listening');
       if (fd === undefined) socket.bind(bind.port, bind.address);
@@ -52,35 +52,43 @@ export function closeInherited(fd: number | undefined): void {
   }
 }
 
-function deliver(
-  payload: Uint8Array,
-  from: RemoteInfo,
+function deliverTo(
   onMessage: (payload: Uint8Array, from: Endpoint) => void,
   log: Log,
-): void {
-  try {
-    const address = parseIpv4(from.address);
-    if (address.ok) onMessage(payload, { address: address.value, port: from.port });
-  } catch (cause) {
-    // Nothing that comes from the network may end the process.
-    log.error('udp datagram not handled', { from: from.address, port: from.port, cause });
-  }
+): (payload: Uint8Array, from: RemoteInfo) => void {
+  // A transfer hears one client for thousands of packets: parsed once.
+  let last: Endpoint | undefined;
+  return (payload, from) => {
+    try {
+      if (last?.port !== from.port || last.address !== from.address) last = endpointOf(from);
+      if (last !== undefined) onMessage(payload, last);
+    } catch (cause) {
+      // Nothing that comes from the network may end the process.
+      log.error('udp datagram not handled', { from: from.address, port: from.port, cause });
+    }
+  };
 }
 
-const sendOn =
-  (socket: Socket, local: Endpoint, log: Log): Udp['send'] =>
-  (payload, to) => {
-    const failed = (cause: unknown): void =>
-      log.warn('udp datagram not sent', { from: local.address, to: to.address, port: to.port, cause });
+function endpointOf({ address, port }: RemoteInfo): Endpoint | undefined {
+  const parsed = parseIpv4(address);
+  return parsed.ok ? { address: parsed.value, port } : undefined;
+}
+
+function sendOn(socket: Socket, local: Endpoint, log: Log): Udp['send'] {
+  const failed = (cause: unknown): void => log.warn('udp datagram not sent', { from: local.address, cause });
+  // One for all datagrams; the error names the destination.
+  const onSent = (error: Error | null): void => {
+    if (error !== null) failed(error);
+  };
+  return (payload, to) => {
     try {
-      socket.send(payload, to.port, to.address, (error) => {
-        if (error !== null) failed(error);
-      });
+      socket.send(payload, to.port, to.address, onSent);
     } catch (cause) {
       // Thrown at once for port 0 and after `close`.
       failed(cause);
     }
   };
+}
 
 function localEndpoint(socket: Socket): Endpoint {
   const { address, port } = socket.address();

@@ -11,8 +11,8 @@ export type BlockReader = {
   readonly idle: () => Promise<void>;
 };
 
-/** Two such pieces are held by a transfer in full swing. */
-const pieceBytes = 65536;
+/** Two such pieces are held by a transfer in full swing, one by a client that was never heard of again. */
+const pieceBytes = 32768;
 
 /**
  * `onRead` gets the last block in memory, never twice the same; `onFailed` is called at most once, after which no
@@ -24,8 +24,8 @@ export function blockReader(
   onRead: (upTo: number) => void,
   onFailed: (detail: string) => void,
 ): BlockReader {
-  // A window never spans more than two pieces, and two are in memory.
-  const blocksPerPiece = Math.max(windowsize, Math.floor(pieceBytes / blksize));
+  // Two windows at least: with the ACK that wants the next piece, the window that it opens still lies in this one.
+  const blocksPerPiece = Math.max(2 * windowsize, Math.floor(pieceBytes / blksize));
   const pieceSize = blocksPerPiece * blksize;
   const pieceCount = Math.floor(Math.floor(source.size / blksize) / blocksPerPiece) + 1;
   const pieces: [Uint8Array, Uint8Array] = [new Uint8Array(0), new Uint8Array(0)];
@@ -59,7 +59,9 @@ export function blockReader(
   }
 
   function want(acked: number): void {
-    wanted = Math.max(wanted, Math.floor(acked / blocksPerPiece) + 2);
+    // Nothing ahead for somebody who only ever asked.
+    const ahead = acked === 0 ? 0 : 1;
+    wanted = Math.max(wanted, Math.floor(acked / blocksPerPiece) + 1 + ahead);
     if (failed || reading !== undefined || loaded >= Math.min(wanted, pieceCount)) return;
     // From a microtask, so that the caller's step is over before ours begins.
     reading = Promise.resolve().then(readOn);

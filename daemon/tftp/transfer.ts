@@ -111,7 +111,7 @@ export const bytesAcked = ({ acked, terms }: Transfer): number => Math.min(terms
 function onAck(transfer: Transfer, wireBlock: number, now: Instant): Step {
   if (transfer.phase === 'offering') {
     if (wireBlock !== 0) return { transfer, actions: none };
-    return sendWindow({ ...transfer, phase: 'sending', ...progress }, now);
+    return sendWindow({ ...transfer, phase: 'sending', retries: 0, waited: millis(0) }, now);
   }
   const advance = (wireBlock - transfer.acked) & 0xffff;
   const inFlight = transfer.sent - transfer.acked;
@@ -119,15 +119,14 @@ function onAck(transfer: Transfer, wireBlock: number, now: Instant): Step {
   if (advance > inFlight) return { transfer, actions: none };
   const acked = transfer.acked + advance;
   if (acked === transfer.terms.lastBlock) return finish({ ...transfer, acked }, 'complete');
-  const advanced = { ...transfer, acked, ...progress, roundTrip: measured(transfer, now) };
+  const roundTrip = measured(transfer, now);
+  const advanced = { ...transfer, acked, retries: 0, waited: millis(0), roundTrip };
   if (advance === inFlight) return sendWindow({ ...advanced, sentAt: undefined, resentAt: undefined }, now);
   // After a timeout of ours it only says what the client had before: what is behind it has just been sent again.
   if (transfer.retries > 0) return sendWindow(advanced, now);
   // An ACK inside the window tells of a gap behind it: go on from there (RFC 7440 section 4).
   return sendAgain({ ...advanced, resentAt: now }, now);
 }
-
-const progress = { retries: 0, waited: millis(0) };
 
 /** A sample that is no time at all comes from a clock that was set. */
 function measured({ terms, roundTrip, sentAt }: Transfer, now: Instant): RoundTrip | undefined {

@@ -20,7 +20,8 @@ export async function cpuMeter(): Promise<CpuMeter> {
     () => false,
   );
   const folder = join(isVersion1 ? version1 : version2, `bramble-bench-${process.pid}-${meters++}`);
-  await mkdir(folder);
+  // One that stayed may have our number: only differences are read.
+  await mkdir(folder, { recursive: true });
   return {
     inside: (command) => ['sh', '-c', `echo $$ > ${folder}/cgroup.procs && exec "$@"`, 'sh', ...command],
     seconds: async () => {

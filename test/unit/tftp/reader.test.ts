@@ -22,8 +22,9 @@ for (const [size, blksize, windowsize] of [
   [0, 512, 1],
   [1, 512, 1],
   [512, 512, 1],
-  [65536, 512, 1],
-  [65537, 512, 4],
+  [32768, 512, 1],
+  [32769, 512, 4],
+  [65536, 512, 64],
   [200_000, 1468, 16],
   [1000, 8, 16],
 ] as const) {
@@ -52,7 +53,7 @@ for (const [size, blksize, windowsize] of [
   });
 }
 
-test('one piece ahead and no further, whatever is asked for again', async (t) => {
+test('one piece ahead of what is acknowledged and no further, whatever is asked for again', async (t) => {
   const source = sourceOf(pattern(64 * 1024 * 5));
   const reader = blockReader(
     source,
@@ -63,13 +64,35 @@ test('one piece ahead and no further, whatever is asked for again', async (t) =>
   t.deepEqual(source.reads, []);
   for (let round = 0; round < 3; round += 1) reader.want(0);
   await reader.idle();
-  t.deepEqual(source.reads, [0, 65536]);
-  reader.want(127);
+  t.deepEqual(source.reads, [0], 'one that never acknowledged may be a ghost');
+  for (const acked of [1, 63]) {
+    reader.want(acked);
+    await reader.idle();
+    t.deepEqual(source.reads, [0, 32768]);
+  }
+  reader.want(64);
   await reader.idle();
-  t.is(source.reads.length, 2);
-  reader.want(128);
+  t.deepEqual(source.reads, [0, 32768, 65536]);
+});
+
+test('a window that an ACK opens is in memory already', async (t) => {
+  let inMemory = 0;
+  const windowsize = 16;
+  const reader = blockReader(
+    sourceOf(pattern(1468 * 200)),
+    { blksize: 1468, windowsize },
+    (upTo) => {
+      inMemory = upTo;
+    },
+    (detail) => t.fail(detail),
+  );
+  reader.want(0);
   await reader.idle();
-  t.deepEqual(source.reads, [0, 65536, 131072]);
+  for (let acked = 0; acked + windowsize <= 200; acked += windowsize) {
+    t.true(inMemory >= acked + windowsize, `${acked} acknowledged, ${inMemory} in memory`);
+    reader.want(acked);
+    await reader.idle();
+  }
 });
 
 test('a file that became shorter is a failure, told once', async (t) => {
