@@ -18,6 +18,7 @@ import {
   planBoard,
   type StaticAddress,
 } from '../../image-builder/index.ts';
+import { recentReads } from '../boot/recent-reads.ts';
 import type { SectorsPayload } from '../http/endpoints/boot.ts';
 import type { SshKeyPair } from '../join/keys.ts';
 import type { Device } from '../lifecycle/device.ts';
@@ -62,6 +63,8 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
   const basesFolder = join(config.data, 'bases');
   const overlaysFolder = join(config.data, 'overlays');
   const opened = new Map<string, Promise<Base | undefined>>();
+  // About a kernel: a shelf of boards that is switched on reads it once.
+  const recent = recentReads({ bytesMax: 16 * 2 ** 20 });
 
   const overlayFile = (id: DeviceId): string => join(overlaysFolder, `${id}.overlay`);
 
@@ -188,7 +191,8 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     const base = typeof record === 'string' ? undefined : await open(record);
     const file = base && (await openBootFile(base, path));
     if (file?.ok === false) log.debug('a boot file cannot be read', { path, ...file.error });
-    return file?.ok === true ? file.value : undefined;
+    if (base === undefined || file?.ok !== true || file.value === undefined) return undefined;
+    return recent.of(`${base.id} ${path.toLowerCase()}`, file.value);
   }
 
   return {

@@ -2,11 +2,11 @@
  * Our servers as a process of their own, for measuring and for hostile input: TFTP from a folder, DHCP with the real
  * lifecycle and the real store behind it, mDNS. One argument, JSON (`ServiceOptions`). Prints `ready` once all listen.
  */
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { must, ok, problem } from '../../../config/result.ts';
 import { parseAddressRange, parseHostname, parseIpv4, subnetOf } from '../../../config/values.ts';
 import { leaseDesk } from '../../../daemon/app/leases.ts';
+import { recentReads } from '../../../daemon/boot/recent-reads.ts';
 import { createTimelines } from '../../../daemon/boot/timeline.ts';
 import { dhcpServer } from '../../../daemon/dhcp/server.ts';
 import { createRunner } from '../../../daemon/lifecycle/runner.ts';
@@ -16,6 +16,7 @@ import { createLog } from '../../../daemon/system/log.ts';
 import { systemRandom as random } from '../../../daemon/system/random.ts';
 import { nodeUdp } from '../../../daemon/system/udp.ts';
 import { type OpenFile, tftpServer } from '../../../daemon/tftp/server.ts';
+import { openFileSource } from '../../../image-builder/disk.ts';
 import type { ServiceOptions } from './options.ts';
 
 const options: ServiceOptions = JSON.parse(process.argv[2] ?? '{}');
@@ -27,17 +28,13 @@ const stop = new AbortController();
 const { signal } = stop;
 process.once('SIGTERM', () => stop.abort());
 
+/** As the daemon does with the base that it boots from. */
+const recent = recentReads({ bytesMax: 16 * 2 ** 20 });
 const folderFiles =
   (folder: string): OpenFile =>
   async ({ file }) => {
     try {
-      const handle = await open(join(folder, file));
-      const { size } = await handle.stat();
-      return ok({
-        size,
-        read: async (into, offset) => (await handle.read(into, 0, into.length, offset)).bytesRead,
-        close: () => handle.close(),
-      });
+      return ok(recent.of(file, await openFileSource(join(folder, file))));
     } catch {
       return problem('NOT_FOUND', file);
     }
