@@ -39,16 +39,26 @@ const curl =
   (port, file, target) =>
     run('curl', ['-sS', '--max-time', '60', ...options, '-o', target, `tftp://127.0.0.1:${port}/${file}`]);
 
+const tftpHpa: Client = (port, file, target) =>
+  run('tftp', ['-m', 'binary', '127.0.0.1', `${port}`, '-c', 'get', file, target]);
+const busybox =
+  (...options: readonly string[]): Client =>
+  (port, file, target) =>
+    run('busybox', ['tftp', ...options, '-g', '-l', target, '-r', file, '127.0.0.1', `${port}`]);
+
 /** The package from npm is a client of ours too (`bramble doctor`); in a process of its own, as it is used. */
-const tftpPackage: Client = (port, file, target) => {
-  const entry = createRequire(import.meta.url).resolve('tftp');
-  const script = `require(process.argv[1]).createClient({ host: '127.0.0.1', port: ${port} })
+const tftpPackage =
+  (options: { readonly blockSize?: number; readonly windowSize?: number } = {}): Client =>
+  (port, file, target) => {
+    const entry = createRequire(import.meta.url).resolve('tftp');
+    const settings = JSON.stringify({ host: '127.0.0.1', port, ...options });
+    const script = `require(process.argv[1]).createClient(${settings})
     .get(process.argv[2], process.argv[3], (error) => { if (error) { console.error(error.message); process.exit(1); } })`;
-  return run(process.execPath, ['--no-deprecation', '-e', script, entry, file, target]);
-};
+    return run(process.execPath, ['--no-deprecation', '-e', script, entry, file, target]);
+  };
 
 const clients: Readonly<Record<string, Client>> = {
-  'tftp-hpa': (port, file, target) => run('tftp', ['-m', 'binary', '127.0.0.1', `${port}`, '-c', 'get', file, target]),
+  'tftp-hpa': tftpHpa,
   atftp: atftp(),
   'atftp blksize 1468': atftp('blksize 1468', 'tsize 0'),
   'atftp windowsize 4': atftp('blksize 1024', 'windowsize 4'),
@@ -57,11 +67,9 @@ const clients: Readonly<Record<string, Client>> = {
   'curl blksize 1468': curl('--tftp-blksize', '1468'),
   'curl blksize 65464': curl('--tftp-blksize', '65464'),
   'curl without options': curl('--tftp-no-options'),
-  'busybox tftp': (port, file, target) =>
-    run('busybox', ['tftp', '-g', '-l', target, '-r', file, '127.0.0.1', `${port}`]),
-  'busybox tftp blksize 1468': (port, file, target) =>
-    run('busybox', ['tftp', '-b', '1468', '-g', '-l', target, '-r', file, '127.0.0.1', `${port}`]),
-  'tftp package (windowsize 4)': tftpPackage,
+  'busybox tftp': busybox(),
+  'busybox tftp blksize 1468': busybox('-b', '1468'),
+  'tftp package (windowsize 4)': tftpPackage(),
 };
 
 const files: Readonly<Record<string, Uint8Array>> = {
@@ -124,14 +132,33 @@ test('a file without a byte ends at once', async (t) => {
   );
 });
 
-test('block numbers roll over: 66 000 blocks', async (t) => {
-  const bytes = patternBytes(66_000 * 64 + 5);
-  const { server } = await startServer(t, { files: { big: bytes } });
-  const target = join(await folder(t), 'got');
-  const { code, output } = await atftp('blksize 64', 'windowsize 16')(server.local.port, 'big', target, '');
-  t.is(code, 0, output);
-  t.true((await readFile(target)).equals(bytes));
-});
+/** The smallest blocks that each can be made to ask for: 65,536 of them are enough to roll over. */
+const rollingOver: Readonly<Record<string, readonly [blksize: number, client: Client]>> = {
+  'tftp-hpa': [512, tftpHpa],
+  'atftp in lock-step': [8, atftp('blksize 8')],
+  'atftp windowsize 16': [64, atftp('blksize 64', 'windowsize 16')],
+  curl: [8, curl('--tftp-blksize', '8')],
+  'busybox tftp': [24, busybox('-b', '24')],
+  'tftp package': [8, tftpPackage({ blockSize: 8, windowSize: 1 })],
+  'tftp package windowsize 4': [8, tftpPackage({ blockSize: 8 })],
+};
+
+// One after the other: each takes seconds of one processor.
+for (const [name, [blksize, client]] of Object.entries(rollingOver)) {
+  test.serial(`${name}: block numbers roll over, 66,000 blocks`, async (t) => {
+    const bytes = patternBytes(66_000 * blksize + 5);
+    const { server, served } = await startServer(t, { files: { big: bytes } });
+    const path = await folder(t);
+    const target = join(path, 'got');
+    const { code, output } = await client(server.local.port, 'big', target, path);
+    t.is(code, 0, output);
+    t.true((await readFile(target)).equals(bytes));
+    t.deepEqual(
+      served.map(({ bytes: acknowledged }) => acknowledged),
+      [bytes.length],
+    );
+  });
+}
 
 test('a write is refused', async (t) => {
   const { server } = await startServer(t, { files });

@@ -80,9 +80,10 @@ export type BareClient = {
   readonly receive: (deadline?: number) => Promise<{ readonly packet: TftpPacket; readonly port: number } | undefined>;
 };
 
-export async function bareClient(t: ExecutionContext): Promise<BareClient> {
+/** `address`: another one of loopback is another board to the server. */
+export async function bareClient(t: ExecutionContext, address: string = loopback): Promise<BareClient> {
   const socket = createSocket('udp4');
-  socket.bind(0, loopback);
+  socket.bind(0, address);
   await once(socket, 'listening');
   t.teardown(() => socket.close());
   type Received = { readonly packet: TftpPacket; readonly port: number };
