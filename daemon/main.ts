@@ -127,6 +127,7 @@ async function serve(config: Config): Promise<number> {
         // systemd's, and it is told to try for ever.
         restarted: process.env['NOTIFY_SOCKET'] !== undefined,
       },
+      gatewaySocket: process.env['BRAMBLE_GATEWAY'],
       signal: stop.signal,
       onReady: (stuck) => {
         void notify.ready();

@@ -11,6 +11,7 @@ import type { Device } from '../lifecycle/device.ts';
 import { createRunner, type Runner } from '../lifecycle/runner.ts';
 import type { Clock, Log, OpenUdp, Random } from '../ports.ts';
 import { openStore } from '../store/open.ts';
+import { exchange } from '../system/exchange.ts';
 import { keepSockets } from '../system/kept-sockets.ts';
 import { hardwareAddressOf } from '../system/neighbours.ts';
 import { bootDesk } from './boot-desk.ts';
@@ -19,6 +20,7 @@ import { createClusterFacts, driverFor } from './control-plane.ts';
 import { createDhcpStanding } from './dhcp-standing.ts';
 import { effectDesk, recentAcceptances } from './effects.ts';
 import { eventFeed } from './event-feed.ts';
+import { createGateway } from './gateway-service.ts';
 import { heardAddresses } from './heard-addresses.ts';
 import { hostKeys } from './host-keys.ts';
 import { loadIdentity } from './identity.ts';
@@ -46,6 +48,8 @@ export type AppDeps = {
   /** Sockets that the launcher bound to the interface, by port. */
   readonly inherited: ReadonlyMap<number, number>;
   readonly sockets: LaunchedSockets;
+  /** Where `bramble-gateway` is asked, if anywhere (bramble-gateway.socket). */
+  readonly gatewaySocket: string | undefined;
   readonly signal: AbortSignal;
   /** The database is open and the command line is answered. Once. `stuck` names the loops that do not get on any more. */
   readonly onReady: (stuck: () => readonly string[]) => void;
@@ -80,6 +84,17 @@ export async function runApp(deps: AppDeps): Promise<void> {
   const standing = createDhcpStanding({ config, settings: snapshot.settings, commit: written.commit, clock, log });
 
   const onHeard = heardAddresses({ runner: () => runner, site: whereabouts.site, clock, log, signal });
+  const { gatewaySocket } = deps;
+  const gateway = createGateway({
+    config,
+    site: whereabouts.site,
+    ask:
+      gatewaySocket === undefined
+        ? undefined
+        : (line, life) => exchange(gatewaySocket, line, { signal: life, timeout: minutes(2) }),
+    clock,
+    log,
+  });
 
   const keys = hostKeys({ ...store, commit: written.commit });
   const images = imageDesk({
@@ -166,6 +181,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     cluster: clusterFacts,
     whereabouts,
     standing,
+    gateway,
     neighbourhood,
     arrivals,
     progressOf: progress.of,
@@ -234,6 +250,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     [
       supervisor.keepUp('admin', admin),
       whereabouts.follow(atSite, signal),
+      gateway.follow(signal),
       runner.run(),
       followNodes(cluster, runner, { clock, log, signal, onTurn }),
       written.follow(clock, pulse.loop('store', STORE_TURN), signal),

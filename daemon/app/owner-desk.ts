@@ -13,6 +13,7 @@ import type { Store } from '../store/store.ts';
 import type { ClusterFacts } from './control-plane.ts';
 import type { DhcpStandings } from './dhcp-standing.ts';
 import type { EventFeed } from './event-feed.ts';
+import type { Gateway } from './gateway-service.ts';
 import type { ImageDesk } from './images.ts';
 import type { LateArrivals } from './late-arrivals.ts';
 import type { Neighbourhood } from './names-service.ts';
@@ -34,6 +35,7 @@ export type OwnerDeskDeps = {
   readonly standing: Pick<DhcpStandings, 'now' | 'hasDeclined'>;
   readonly neighbourhood: Pick<Neighbourhood, 'strangers' | 'conflicts' | 'bridges'>;
   readonly arrivals: Pick<LateArrivals, 'isLate'>;
+  readonly gateway: Pick<Gateway, 'advice'>;
   /** 0 to 1 while the board installs. */
   readonly progressOf: (device: Device) => number | undefined;
   /** What is not up, with the reason. */
@@ -56,6 +58,7 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
       site: whereabouts.site(),
       siteProblem: whereabouts.problem(),
       standing: deps.standing.now(),
+      gatewayAdvice: deps.gateway.advice(),
       hasDeclined: deps.standing.hasDeclined,
       services: deps.failing(),
       cluster: deps.cluster.now(),

@@ -19,6 +19,8 @@ export type StatusFacts = {
   readonly site: Site | undefined;
   readonly siteProblem: string;
   readonly standing: DhcpStanding;
+  /** What is wrong with the boards’ way out and clock. */
+  readonly gatewayAdvice: string | undefined;
   readonly hasDeclined: (device: Device) => boolean;
   readonly services: ReadonlyMap<string, string>;
   readonly cluster: { readonly reachable: boolean; readonly detail: string };
@@ -75,6 +77,7 @@ function advice(facts: StatusFacts): readonly string[] {
         ]
       : []),
     ...elsewhere(devices, site),
+    ...(facts.gatewayAdvice === undefined ? [] : [facts.gatewayAdvice]),
     ...(bases === 0 ? ['import a base image: boards cannot be installed without one'] : []),
     ...(cluster.reachable ? [] : [`the cluster cannot be reached: ${cluster.detail}`]),
     ...(waiting >= config.pending.max

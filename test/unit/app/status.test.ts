@@ -36,6 +36,7 @@ function master(yaml: string, change: Partial<StatusFacts>) {
     site,
     siteProblem: '',
     standing: { name: 'alone' },
+    gatewayAdvice: undefined,
     hasDeclined: () => false,
     services: new Map(),
     cluster: { reachable: true, detail: '' },
