@@ -36,6 +36,7 @@ export function stage(parts: Parts): void {
   write(`${lib}/package.json`, `${JSON.stringify({ name: 'bramble', version, type: 'module', private: true })}\n`);
   copy(join(root, 'daemon/launcher'), `${lib}/launcher`, 0o755);
   copy(join(root, 'daemon/stp-listener'), `${lib}/stp-listener`, 0o755);
+  copy(join(root, 'daemon/gateway/bramble-gateway'), `${lib}/bramble-gateway`, 0o755);
   copy(join(here, 'start'), `${lib}/start`, 0o755);
   copy(join(root, 'image-builder/installer/bramble-installer'), `${lib}/installer/bramble-installer`, 0o755);
   const page = join(root, 'daemon/http/page');
@@ -44,7 +45,9 @@ export function stage(parts: Parts): void {
 
   copy(join(here, 'bramble'), 'usr/bin/bramble', 0o755);
   copy(join(here, 'brambled'), 'usr/sbin/brambled', 0o755);
-  copy(join(here, 'bramble.service'), 'lib/systemd/system/bramble.service');
+  for (const unit of ['bramble.service', 'bramble-gateway.socket', 'bramble-gateway@.service']) {
+    copy(join(here, unit), `lib/systemd/system/${unit}`);
+  }
   copy(join(root, 'config/example.yaml'), 'usr/share/doc/bramble/example.yaml');
   write('usr/share/doc/bramble/copyright', parts.copyright);
   const changelog = join(root, 'CHANGELOG.md');
