@@ -49,9 +49,10 @@ test.after.always(async () => {
 });
 
 test('control says what it is and needs', async (t) => {
-  const fields = ['Package', 'Version', 'Architecture', 'Depends'];
+  const fields = ['Package', 'Version', 'Architecture', 'Depends', 'Recommends'];
   const control = await output('dpkg-deb', '-f', t.context.deb, ...fields);
   t.regex(control, new RegExp(`^Package: bramble\nVersion: ${manifest.version}\nArchitecture: ${architecture}\n`));
+  t.regex(control, /^Recommends: nftables, chrony$/m, 'behind the master');
   for (const needed of ['perl-base', 'adduser', 'iproute2', 'libstdc++6']) t.true(control.includes(needed), needed);
 });
 
@@ -99,7 +100,7 @@ test('what the daemon reads beside itself is there', async (t) => {
   }
 });
 
-test('the unit is sound', async (t) => {
+test('the units are sound', async (t) => {
   const { work, tree, lib } = t.context;
   const unit = await readFile(join(tree, 'lib/systemd/system/bramble.service'), 'utf8');
   t.regex(unit, /^Type=notify$/m);
@@ -107,12 +108,22 @@ test('the unit is sound', async (t) => {
   t.regex(unit, /^ExecStart=\/usr\/lib\/bramble\/start$/m);
   const analyze = await run('systemd-analyze', '--version').catch(() => undefined);
   if (analyze?.code !== 0) return t.log('not verified: there is no systemd-analyze');
-  // It looks for the programs, so they have to be where the package was taken apart.
-  const copy = join(work, 'bramble.service');
-  await writeFile(copy, unit.replaceAll('/usr/lib/bramble', lib));
-  const { code, stderr } = await run('systemd-analyze', 'verify', '--man=no', copy);
+  // It looks for the programs, so they have to be where the package was taken apart; and a template needs an instance.
+  const units = {
+    'bramble.service': '',
+    'bramble-gateway.socket': '',
+    'bramble-gateway@.service': 'bramble-gateway@1.service',
+  };
+  const folder = join(work, 'units');
+  await mkdir(folder);
+  for (const [name, instance] of Object.entries(units)) {
+    const text = (await readFile(join(tree, 'lib/systemd/system', name), 'utf8')).replaceAll('/usr/lib/bramble', lib);
+    for (const copy of [name, ...(instance === '' ? [] : [instance])]) await writeFile(join(folder, copy), text);
+  }
+  const copies = Object.entries(units).map(([name, instance]) => join(folder, instance || name));
+  const { code, stderr } = await run('systemd-analyze', 'verify', '--man=no', ...copies);
   t.is(code, 0, stderr);
-  t.notRegex(stderr, /bramble\.service/);
+  t.notRegex(stderr, /bramble[^\n]*\.(service|socket)/);
 });
 
 type Doubles = {
@@ -209,9 +220,13 @@ const installation = `
     id -u bramble >/dev/null
     test -L /etc/systemd/system/multi-user.target.wants/bramble.service
     bramble --help | head -n 1
-    mkdir -p /var/lib/bramble /etc/bramble
+    grep -q "^Wants=bramble-gateway.socket" /lib/systemd/system/bramble.service
+    test -x /usr/lib/bramble/bramble-gateway
+    mkdir -p /var/lib/bramble /etc/bramble /etc/chrony/conf.d
+    touch /etc/chrony/conf.d/bramble.conf
     dpkg -r bramble >&2
     test -d /var/lib/bramble
+    test ! -e /etc/chrony/conf.d/bramble.conf
     dpkg -P bramble >&2
     for gone in /var/lib/bramble /etc/bramble /usr/lib/bramble /usr/bin/bramble; do test ! -e $gone; done
     test ! -L /etc/systemd/system/multi-user.target.wants/bramble.service
