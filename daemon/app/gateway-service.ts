@@ -8,7 +8,9 @@ import {
   type GatewayStanding,
   gatewayAdvice,
   gatewayWish,
+  isStranded,
   parseGatewayAnswer,
+  strandedAdvice,
   wishLine,
 } from '../gateway/wish.ts';
 import type { Clock, Log } from '../ports.ts';
@@ -43,12 +45,15 @@ export function createGateway(deps: GatewayDeps): Gateway {
   let asked: string | undefined;
   let rested: Millis = millis(0);
   let forwards: boolean | undefined;
+  /** While it is away its rules stay: on the day it is back nobody gets in before them. */
+  let lastUplink: string | undefined;
 
   /** Undefined while nobody knows where the boards are. */
   const wish = () => {
     if (config.topology !== 'behind-master') return { name: 'nothing' } as const;
     const site = deps.site();
-    return site && gatewayWish(site);
+    lastUplink = site?.uplink ?? lastUplink;
+    return site && gatewayWish({ ...site, uplink: lastUplink });
   };
 
   async function carryOut(line: string, signal: AbortSignal): Promise<void> {
@@ -85,7 +90,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   const advice = (): string | undefined => {
     const wished = wish();
-    return wished && gatewayAdvice(wished, standing, forwards);
+    if (wished === undefined || wished.name === 'nothing') return undefined;
+    const site = deps.site();
+    const stranded = site !== undefined && isStranded(site) ? strandedAdvice : undefined;
+    return gatewayAdvice(wished, standing, forwards) ?? stranded;
   };
 
   return { follow, advice };

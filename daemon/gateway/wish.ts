@@ -3,7 +3,7 @@
  * file does it, as root; it has the rules, and believes none of these words.
  */
 import { ok, type Problem, problem, type Result } from '../../config/result.ts';
-import type { Ipv4, Subnet } from '../../config/values.ts';
+import { type Ipv4, type Subnet, subnetText } from '../../config/values.ts';
 
 export type GatewaySite = {
   readonly interface: string;
@@ -12,7 +12,7 @@ export type GatewaySite = {
   /** The boards' default gateway. */
   readonly gateway: Ipv4 | undefined;
   /** The interface that leads out, if there is one. */
-  readonly uplink?: string | undefined;
+  readonly uplink: string | undefined;
 };
 
 /** Beside a router: nothing. Behind the master: the clock in any case, and a way out where there is one. */
@@ -29,11 +29,17 @@ export function gatewayWish(site: GatewaySite): GatewayWish {
     : { name: 'way-out', interface: boards, subnet, uplink };
 }
 
+/** Boards are told that the way out is here, and here is none. */
+export const isStranded = (site: GatewaySite): boolean => site.uplink === undefined && site.gateway === site.address;
+
+export const strandedAdvice =
+  'this machine has no default route, so the boards behind it reach nothing else: connect it, or set uplink';
+
 /** The arguments of `bramble-gateway`. */
 export function wishLine(wish: GatewayWish): string {
   if (wish.name === 'nothing') return 'down';
   const uplink = wish.name === 'way-out' ? wish.uplink : '-';
-  return `up ${wish.interface} ${wish.subnet.network}/${wish.subnet.prefix} ${uplink}`;
+  return `up ${wish.interface} ${subnetText(wish.subnet)} ${uplink}`;
 }
 
 /** `lacks`: why the boards get no time from here. */

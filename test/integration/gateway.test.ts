@@ -75,10 +75,10 @@ test('boards get out by the master’s address, nobody gets in, and it all goes 
   t.is(await ruleset(), before);
 });
 
-test('brambled asks for it, and the board that it serves gets the time', async (t) => {
-  const { folder, socket, master, board, spawnOnMaster, onMaster } = await makeSite(t);
+test('brambled asks for it: the board that it serves gets out, and the time', async (t) => {
+  const { folder, socket, master, board, spawnOnMaster, onMaster, seenFrom } = await makeSite(t);
   const config = join(folder, 'bramble.yaml');
-  const site = { interface: 'eth0', topology: 'behind-master', dhcp: { mode: 'full', search: 0 } };
+  const site = { interface: 'eth0', topology: 'behind-master', uplink: 'wlan0', dhcp: { mode: 'full', search: 0 } };
   const own = { data: join(folder, 'data'), socket: join(folder, 'sock'), log: { level: 'debug' } };
   await writeFile(config, JSON.stringify({ ...site, ...own }));
   const brambled = [process.execPath, fileURLToPath(new URL('../../daemon/main.ts', import.meta.url))];
@@ -86,7 +86,7 @@ test('brambled asks for it, and the board that it serves gets the time', async (
   const env = { BRAMBLE_GATEWAY: socket };
   const daemon = master.spawn([launcher, ...sockets, ...brambled, '--config', config], { env });
   await daemon.waitFor(
-    /asked bramble-gateway[^\n]*"line":"up eth0 10\.77\.0\.0\/24 -","standing":\{"name":"done"/,
+    /asked bramble-gateway[^\n]*"line":"up eth0 10\.77\.0\.0\/24 wlan0","standing":\{"name":"done"/,
     60_000,
   );
   t.is((await onMaster(['test', '-e', dropIn])).code, 0);
@@ -118,6 +118,7 @@ test('brambled asks for it, and the board that it serves gets the time', async (
   t.is(server, '10.77.0.1', lease.stdout + lease.stderr);
   const time = await board.exec(askTime(server), { deadlineMs: 60_000 });
   t.regex(time.stdout + time.stderr, offset);
+  t.is(await seenFrom(board, outside), '203.0.113.2');
   await daemon.kill();
   t.is(await daemon.exited, 0, daemon.stderr());
 });

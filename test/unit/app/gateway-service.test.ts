@@ -58,10 +58,23 @@ test('asked once the site is known, when it changes, and again after a while', a
   // Somebody may have flushed all rules: it cannot be seen from here.
   await clock.advance(minutes(2));
   t.deepEqual(asked, [line, line]);
-  now.site = { ...home, uplink: undefined };
+  now.site = { ...home, uplink: 'wwan0' };
   await clock.advance(seconds(3));
-  t.is(asked.at(-1), 'up eth0 10.77.0.0/24 -');
+  t.is(asked.at(-1), 'up eth0 10.77.0.0/24 wwan0');
   t.is(gateway.advice(), undefined);
+});
+
+test('an uplink that is away for a while keeps its rules; one that never was has none', async (t) => {
+  const { now, asked, clock, gateway } = await world(t, { site: { ...home, uplink: undefined } });
+  t.deepEqual(asked, ['up eth0 10.77.0.0/24 -']);
+  t.regex(gateway.advice() ?? '', /has no default route/);
+  now.site = home;
+  await clock.advance(seconds(3));
+  t.is(gateway.advice(), undefined);
+  now.site = { ...home, uplink: undefined };
+  await clock.advance(minutes(1));
+  t.deepEqual(asked.slice(1), [line]);
+  t.regex(gateway.advice() ?? '', /has no default route/);
 });
 
 test('a failure is told, and tried again sooner', async (t) => {

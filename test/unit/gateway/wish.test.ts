@@ -9,6 +9,7 @@ import {
   type GatewayWish,
   gatewayAdvice,
   gatewayWish,
+  isStranded,
   parseGatewayAnswer,
   wishLine,
 } from '../../../daemon/gateway/wish.ts';
@@ -25,6 +26,12 @@ test('a way out, or the clock only', (t) => {
   t.is(wishLine(gatewayWish({ ...site, uplink: undefined })), 'up eth0 10.77.0.0/24 -');
   t.is(wishLine(gatewayWish({ ...site, gateway: other })), 'up eth0 10.77.0.0/24 -', 'the owner has another gateway');
   t.is(wishLine({ name: 'nothing' }), 'down');
+});
+
+test('a master that leads nowhere', (t) => {
+  t.false(isStranded(site));
+  t.true(isStranded({ ...site, uplink: undefined }));
+  t.false(isStranded({ ...site, uplink: undefined, gateway: other }), 'the way out is elsewhere');
 });
 
 test('the program takes what is said', (t) => {
