@@ -40,9 +40,9 @@ module.exports = {
       name: 'no-cross-protocol',
       comment: 'Rooms meet in daemon/app/ through function parameters. Types of the lifecycle may be seen by all.',
       severity: 'error',
-      from: { path: '^daemon/(dhcp|tftp|mdns|boot|http|join|cluster|store)/' },
+      from: { path: '^daemon/(dhcp|tftp|mdns|gateway|boot|http|join|cluster|store)/' },
       to: {
-        path: '^daemon/(dhcp|tftp|mdns|boot|http|join|cluster|store|system)/',
+        path: '^daemon/(dhcp|tftp|mdns|gateway|boot|http|join|cluster|store|system)/',
         // Writing a file so that a power cut leaves the old one or the new one is nobody's protocol.
         pathNot: ['^daemon/$1/', '^daemon/system/files\\.ts$'],
       },
@@ -59,7 +59,7 @@ module.exports = {
       comment: 'A pure file is a function of bytes, state and now; IO belongs into the edge file of its room.',
       severity: 'error',
       from: {
-        path: '^(config|daemon/lifecycle|daemon/boot|daemon/dhcp|daemon/tftp|daemon/mdns)/',
+        path: '^(config|daemon/lifecycle|daemon/boot|daemon/dhcp|daemon/tftp|daemon/mdns|daemon/gateway)/',
         pathNot: '/server[^/]*\\.ts$',
       },
       to: {

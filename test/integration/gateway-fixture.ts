@@ -1,20 +1,15 @@
-/**
- * A master with boards on one side and an internet on the other, in namespaces. `bramble-gateway` answers on a socket as
- * under systemd: a process for each line, root with CAP_NET_ADMIN and no more, /etc and /run of its own.
- */
+/** A master with boards on one side and an internet on the other, in namespaces. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
 import { must } from '../../config/result.ts';
 import { minutes } from '../../config/values.ts';
 import { exchange } from '../../daemon/system/exchange.ts';
+import { answerForGateway } from '../support/gateway.ts';
 import { type Host, makeLan, runPrefix } from '../support/netns.ts';
 import type { ExecOptions, Finished, Running } from '../support/program.ts';
 
-export const gatewayProgram = fileURLToPath(new URL('../../daemon/gateway/bramble-gateway', import.meta.url));
-const asUnderSystemd = ['setpriv', '--bounding-set=-all,+net_admin', '--no-new-privs'];
 /** By its path: npm's `nft`, a tool of ava's, comes first in PATH under npm. */
 export const nft = '/usr/sbin/nft';
 const sayWhoAsks = `require('node:http').createServer(({ socket }, answer) => answer.end(socket.remoteAddress))
@@ -52,9 +47,7 @@ export async function makeSite(t: ExecutionContext): Promise<Site> {
   await internet.exec(['ip', 'route', 'add', '10.77.0.0/24', 'via', '203.0.113.2']);
 
   const socket = join(folder, 'gateway.sock');
-  const listen = ['systemd-socket-activate', '--accept', '--inetd', '--listen', socket];
-  const server = master.inside.spawn([...asUnderSystemd, ...listen, gatewayProgram, '-']);
-  await server.waitFor(/Listening on/);
+  const server = await answerForGateway(master, socket);
   const inside = ['nsenter', '--target', `${server.pid}`, '--mount', '--net'];
   const onMaster: Site['onMaster'] = (command, options) => master.exec([...inside, ...command], options);
   for (const host of [board, internet]) {

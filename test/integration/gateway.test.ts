@@ -3,7 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { gatewayProgram, makeSite, nft } from './gateway-fixture.ts';
+import { gatewayProgram } from '../support/gateway.ts';
+import { makeSite, nft } from './gateway-fixture.ts';
 
 const launcher = fileURLToPath(new URL('../../daemon/launcher', import.meta.url));
 const up = 'up eth0 10.77.0.0/24 wlan0';

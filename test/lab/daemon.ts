@@ -18,8 +18,10 @@ export type DaemonOptions = {
   /** Of this lab: configuration, log and socket go there, the data below it. */
   readonly directory: string;
   readonly kubeconfig: string;
-  /** `topology`, `addresses`, `dhcp` of bramble.yaml. */
+  /** `topology`, `uplink`, `addresses`, `dhcp` of bramble.yaml. */
   readonly network: Readonly<Record<string, unknown>>;
+  /** Where `bramble-gateway` answers. */
+  readonly gatewaySocket: string;
   readonly signal: AbortSignal;
 };
 
@@ -70,6 +72,7 @@ export async function prepareDaemon(options: DaemonOptions): Promise<Daemon> {
       ['--pdeathsig', 'KILL', 'ip', ...inside, process.execPath, program, '--config', config ?? ''],
       {
         stdio: ['ignore', 'pipe', 'pipe'],
+        env: { ...process.env, BRAMBLE_GATEWAY: options.gatewaySocket },
       },
     );
     child = started;

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import { type Lab, type LabBoard, type LabOptions, startLab } from './lab.ts';
+import { type Lab, type LabBoard, type LabOptions, outsideAddress, startLab } from './lab.ts';
 
 const main = fileURLToPath(new URL('main.ts', import.meta.url));
 const patience = (): AbortSignal => AbortSignal.timeout(240_000);
@@ -101,6 +101,8 @@ test('a board whose cable is pulled is missed, and welcome when it returns; a po
   // The harder order: the network is asked first, and has to send an installed board to its disk.
   const board = await lab.plug({ model: 'pi4', bootOrder: 'network-first' });
   await reaches(lab, board, 'ready');
+  const out = await board.host.exec(['busybox', 'ping', '-c', '1', '-W', '20', outsideAddress]);
+  t.is(out.code, 0, `behind the master it gets out: ${out.stdout}${out.stderr}`);
   await lab.pull(board);
   await reaches(lab, board, 'unreachable');
   await lab.putBack(board);

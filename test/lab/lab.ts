@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EventView } from '../../daemon/http/wire.ts';
 import type { Base } from '../../image-builder/index.ts';
+import { answerForGateway } from '../support/gateway.ts';
 import { type Host, type Lan, makeLan, runPrefix } from '../support/netns.ts';
 import { startApiSimulator } from './api-simulator/start.ts';
 import type { BoardEvent } from './board/events.ts';
@@ -69,8 +70,12 @@ export type Lab = {
 };
 
 const masterAddress = '10.77.0.1';
+/** Of a host on the other side of the master (TEST-NET-3, RFC 5737). */
+export const outsideAddress = '203.0.113.1';
+const uplink = 'uplink0';
 const behindMaster = {
   topology: 'behind-master',
+  uplink,
   addresses: '10.77.0.100-10.77.0.239',
   dhcp: { mode: 'full', search: 0 },
 };
@@ -110,6 +115,14 @@ export async function startLab(options: LabOptions): Promise<Lab> {
     const lan = await makeLan({ prefix: runPrefix(), signal: new AbortController().signal });
     cleanUps.push(lan.close);
     const master = await lan.addHost({ name: 'master', address: `${masterAddress}/24` });
+    if (options.besideRouter !== true) {
+      const outside = await makeLan({ prefix: runPrefix(), signal: new AbortController().signal });
+      cleanUps.push(outside.close);
+      await outside.addHost({ name: 'outside', address: `${outsideAddress}/24` });
+      await outside.addHost({ name: 'master', into: master, interface: uplink, address: '203.0.113.2/24' });
+    }
+    const gatewaySocket = join(directory, 'gateway.sock');
+    await answerForGateway(master, gatewaySocket);
     const data = join(directory, 'data');
     await mkdir(data, { recursive: true });
     const [controlPlane, imported] = await Promise.all([
@@ -124,6 +137,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
       directory,
       kubeconfig: controlPlane.daemonKubeconfig,
       network: options.besideRouter === true ? besideRouter : behindMaster,
+      gatewaySocket,
       signal,
     });
     cleanUps.push(() => daemon.stop('SIGTERM'));
