@@ -6,15 +6,12 @@ import type { ExecutionContext } from 'ava';
 import { must } from '../../config/result.ts';
 import { minutes } from '../../config/values.ts';
 import { exchange } from '../../daemon/system/exchange.ts';
-import { answerForGateway } from '../support/gateway.ts';
+import { answerForGateway, sayWhoAsks } from '../support/gateway.ts';
 import { type Host, makeLan, runPrefix } from '../support/netns.ts';
 import type { ExecOptions, Finished, Running } from '../support/program.ts';
 
 /** By its path: npm's `nft`, a tool of ava's, comes first in PATH under npm. */
 export const nft = '/usr/sbin/nft';
-const sayWhoAsks = `require('node:http').createServer(({ socket }, answer) => answer.end(socket.remoteAddress))
-  .listen(8080, '0.0.0.0', () => console.log('listens'));`;
-
 export type Site = {
   readonly folder: string;
   readonly master: Host;

@@ -13,3 +13,7 @@ export async function answerForGateway(host: Host, socket: string): Promise<Runn
   await server.waitFor(/Listening on/);
   return server;
 }
+
+/** A web server on port 8080 whose page is the address that it was asked from. Says `listens`. */
+export const sayWhoAsks = `require('node:http').createServer(({ socket }, answer) => answer.end(socket.remoteAddress))
+  .listen(8080, '0.0.0.0', () => console.log('listens'));`;
