@@ -8,7 +8,7 @@ import { delimiter, join } from 'node:path';
 import { finish, startProgram } from '../support/program.ts';
 
 export type PeerPrograms = {
-  /** The path of a program. */
+  /** The path of a program, or of any file that is named as a package has it: `usr/share/seabios/bios.bin`. */
   readonly find: (program: string) => Promise<string>;
   /** For its libraries. */
   readonly env: Readonly<Record<string, string>>;
@@ -19,9 +19,11 @@ const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), '
 /** Debian packages with what they depend on and this machine lacks. Rejects when they cannot be had. */
 export async function peerPrograms(packages: readonly string[]): Promise<PeerPrograms> {
   const roots = await Promise.all(packages.map((name) => unpacked(name)));
-  const libraries = await Promise.all(roots.map((root) => subfolders(join(root, 'usr', 'lib'))));
+  const libraries = await Promise.all(
+    roots.flatMap((root) => [subfolders(join(root, 'lib')), subfolders(join(root, 'usr', 'lib'))]),
+  );
   const places = [
-    ...roots.flatMap((root) => [join(root, 'usr', 'sbin'), join(root, 'usr', 'bin')]),
+    ...roots.flatMap((root) => [root, join(root, 'usr', 'sbin'), join(root, 'usr', 'bin')]),
     ...(process.env['PATH'] ?? '').split(delimiter),
   ];
   return {

@@ -10,6 +10,8 @@ export type Running = {
   readonly stderr: () => string;
   /** The match, once standard output or standard error shows it. Rejects at the deadline or when the program ended without. */
   readonly waitFor: (pattern: RegExp, deadlineMs?: number) => Promise<RegExpExecArray>;
+  /** The same for whatever is read out of `stdout()` and `stderr()`: looked at again after each piece of output. */
+  readonly waitUntil: <Found>(look: () => Found | undefined, what: string, deadlineMs?: number) => Promise<Found>;
   readonly exited: Promise<number>;
   /** SIGTERM, SIGKILL two seconds later; settles when it is gone. */
   readonly kill: () => Promise<void>;
@@ -71,7 +73,7 @@ export function startProgram(
     });
   });
 
-  const waitFor = (pattern: RegExp, deadlineMs = 30_000): Promise<RegExpExecArray> =>
+  const waitUntil: Running['waitUntil'] = (look, what, deadlineMs = 30_000) =>
     new Promise((resolve, reject) => {
       const settle = (act: () => void): void => {
         clearTimeout(timer);
@@ -79,16 +81,18 @@ export function startProgram(
         act();
       };
       const fail = (why: string): void =>
-        settle(() => reject(new Error(`${command.join(' ')}: ${why} without ${pattern}\n${stdout}${stderr}`)));
+        settle(() => reject(new Error(`${command.join(' ')}: ${why} without ${what}\n${stdout}${stderr}`)));
       const watch = (): void => {
-        const found = pattern.exec(stdout) ?? pattern.exec(stderr);
-        if (found !== null) settle(() => resolve(found));
+        const found = look();
+        if (found !== undefined) settle(() => resolve(found));
         else if (ended !== undefined) fail(`ended with ${ended}`);
       };
       const timer = setTimeout(() => fail(`${deadlineMs} ms went by`), deadlineMs);
       watchers.add(watch);
       watch();
     });
+  const waitFor: Running['waitFor'] = (pattern, deadlineMs) =>
+    waitUntil(() => pattern.exec(stdout) ?? pattern.exec(stderr) ?? undefined, String(pattern), deadlineMs);
 
   const pid = child.pid ?? -1;
   const kill = async (): Promise<void> => {
@@ -98,7 +102,7 @@ export function startProgram(
     await exited;
     clearTimeout(timer);
   };
-  return { pid, stdout: () => stdout, stderr: () => stderr, waitFor, exited, kill };
+  return { pid, stdout: () => stdout, stderr: () => stderr, waitFor, waitUntil, exited, kill };
 }
 
 export function killNow(pid: number): void {
