@@ -68,7 +68,7 @@ const networkdScript = `
 mkdir -p /run/systemd/netif/links /run/systemd/netif/leases /run/systemd/netif/lldp /etc/systemd/network
 printf '%s\\n' '[Match]' Name=eth0 '[Network]' DHCP=ipv4 LinkLocalAddressing=no IPv6AcceptRA=no '[DHCPv4]' \\
   ClientIdentifier=mac VendorClassIdentifier=${vendorClass} SendOption=93:uint16:0 \\
-  'SendOption=97:string:${machineIdentifier.replaceAll(/(..)/g, '\\\\x$1')}' 'RequestOptions=43 66 67 97 60' UseDNS=no \\
+  'SendOption=97:string:${machineIdentifier.replaceAll(/(..)/g, '\\x$1')}' 'RequestOptions=43 66 67 97 60' UseDNS=no \\
   > /etc/systemd/network/10-eth0.network
 chown -R systemd-network: /run/systemd/netif
 echo lab > /run/systemd/container

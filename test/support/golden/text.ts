@@ -21,7 +21,9 @@ export function parseExchange(text: string, parameters: Parameters): Exchange {
   const [, ...blocks] = text.split(/^(?=[<>] )/m);
   return blocks.map((block) => {
     const [start = '', ...lines] = block.split('\n');
-    const [arrow, from, to] = start.split(' ').map((word) => word.replace(/\{([^}]+)\}/, (_, name) => parameters(name)));
+    const [arrow, from, to] = start
+      .split(' ')
+      .map((word) => word.replace(/\{([^}]+)\}/, (_, name) => parameters(name)));
     if (from === undefined || to === undefined) throw new Error(`not the beginning of a packet: ${start}`);
     return { by: arrow === '>' ? 'client' : 'server', from, to, payload: bytesOf(lines, parameters) };
   });
