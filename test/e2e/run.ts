@@ -1,4 +1,5 @@
 /** `npm run e2e [-- NAME]`: the long scenarios. */
+import { clients } from './clients.ts';
 import { fuzz } from './fuzz.ts';
 import { mainJob } from './main-job.ts';
 import { namedPackages } from './named-packages.ts';
@@ -6,7 +7,14 @@ import { networks } from './networks.ts';
 import { debianPackage } from './package.ts';
 import { play } from './scenario.ts';
 
-const scenarios = { 'main-job': mainJob, 'named-packages': namedPackages, networks, package: debianPackage, fuzz };
+const scenarios = {
+  'main-job': mainJob,
+  'named-packages': namedPackages,
+  networks,
+  clients,
+  package: debianPackage,
+  fuzz,
+};
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !Object.hasOwn(scenarios, name));
 if (unknown.length > 0) {

@@ -47,7 +47,7 @@ export async function recordUBoot(site: Site): Promise<readonly Recording[]> {
 
 export async function recordIpxe(site: Site): Promise<readonly Recording[]> {
   const programs = await guestPrograms();
-  const fetch = (path: string): string => `imgfetch tftp://\${next-server}/${path} || echo not there`;
+  const fetch = (path: string): string => `imgfetch tftp://${stage.server}/${path} || echo not there`;
   const script = ['dhcp net0', fetch('bootsig.bin'), fetch(stage.tftp.file)];
   const version = await guestVersion(programs, 'ipxe');
   return await recordGuest(site, version, () =>

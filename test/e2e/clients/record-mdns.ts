@@ -14,10 +14,18 @@ export type MdnsClient = {
   readonly name: string;
   readonly package: string;
   readonly what: string;
-  readonly ask: (host: Host) => Promise<unknown>;
+  /** Settles with what it prints. */
+  readonly ask: (host: Host) => Promise<string>;
 };
 
-export function mdnsClients(): readonly MdnsClient[] {
+/** One asks for the address of the board `name`, the one that speaks plain DNS for that of `plainName`. */
+export function mdnsClients({
+  name,
+  plainName,
+}: {
+  readonly name: string;
+  readonly plainName: string;
+}): readonly MdnsClient[] {
   const avahi =
     (...command: readonly string[]) =>
     async (host: Host) =>
@@ -25,14 +33,18 @@ export function mdnsClients(): readonly MdnsClient[] {
   const browser = `const mdns = require(process.argv[1]);
     const browser = mdns.createBrowser(mdns.tcp('bramble'));
     browser.on('ready', () => browser.discover());
-    browser.on('update', ({ port }) => { if (port) process.exit(0); });`;
+    browser.on('update', ({ host, port, addresses }) => {
+      if (!port) return;
+      console.log(host, port, addresses[0], 'found');
+      process.exit(0);
+    });`;
   const resolver = `const resolver = new (require('node:dns').promises.Resolver)({ timeout: 2000, tries: 5 });
     resolver.setServers(['${stage.server}:5353']);
-    resolver.resolve4('worker-kube2.local').then((found) => console.log(found.join()))`;
+    resolver.resolve4('${plainName}.local').then((found) => console.log(found.join()))`;
   return [
     {
       ...{ name: 'avahi-resolve', package: 'avahi-daemon', what: 'the address of a board' },
-      ask: avahi('avahi-resolve', '-4', '-n', 'worker-kube1.local'),
+      ask: avahi('avahi-resolve', '-4', '-n', `${name}.local`),
     },
     {
       ...{ name: 'avahi-browse', package: 'avahi-daemon', what: 'the services of a type' },
@@ -43,21 +55,19 @@ export function mdnsClients(): readonly MdnsClient[] {
       ask: async (host) => {
         // It joins the group on 0.0.0.0: the kernel wants a route to it.
         await host.exec(['ip', 'route', 'add', 'default', 'dev', 'eth0']);
-        return await host.exec([
-          process.execPath,
-          '--no-deprecation',
-          '-e',
-          browser,
-          createRequire(import.meta.url).resolve('mdns-js'),
-        ]);
+        return await printed(host, [...node, browser, createRequire(import.meta.url).resolve('mdns-js')]);
       },
     },
     {
       ...{ name: 'plain-dns', package: 'c-ares', what: 'a plain DNS query from a port of its own' },
-      ask: (host) => host.exec([process.execPath, '-e', resolver]),
+      ask: (host) => printed(host, [...node, resolver]),
     },
   ];
 }
+
+const node = [process.execPath, '--no-deprecation', '-e'];
+const printed = async (host: Host, command: readonly string[]): Promise<string> =>
+  (await host.exec(command, { deadlineMs: 60_000 })).stdout;
 
 export function recordMdns(client: MdnsClient): Record {
   return async ({ lan, master }) => {

@@ -70,7 +70,7 @@ function udpDouble(exchange: Exchange, sent: Packet[]) {
 
 const silent = createLogDouble();
 
-export async function replayDhcp(exchange: Exchange): Promise<Exchange> {
+async function replayDhcp(exchange: Exchange): Promise<Exchange> {
   const sent: Packet[] = [];
   const { openUdp, deliver } = udpDouble([], sent);
   const stop = new AbortController();
@@ -97,7 +97,7 @@ export async function replayDhcp(exchange: Exchange): Promise<Exchange> {
   return played;
 }
 
-export async function replayTftp(exchange: Exchange): Promise<Exchange> {
+async function replayTftp(exchange: Exchange): Promise<Exchange> {
   const sent: Packet[] = [];
   const { openUdp, deliver } = udpDouble(exchange, sent);
   const stop = new AbortController();
@@ -120,7 +120,7 @@ export async function replayTftp(exchange: Exchange): Promise<Exchange> {
   return played;
 }
 
-export async function replayMdns(exchange: Exchange): Promise<Exchange> {
+async function replayMdns(exchange: Exchange): Promise<Exchange> {
   const sent: Packet[] = [];
   const clock = createClockDouble();
   const wire = Object.assign(new EventEmitter(), {
@@ -193,3 +193,6 @@ export async function replayMdns(exchange: Exchange): Promise<Exchange> {
   await server.closed;
   return played;
 }
+
+/** By protocol. */
+export const replays = { dhcp: replayDhcp, tftp: replayTftp, mdns: replayMdns } as const;
