@@ -2,15 +2,16 @@
 import test from 'ava';
 import { must } from '../../config/result.ts';
 import { decodePacket } from '../../daemon/dhcp/packet.ts';
-import { datagramsOf } from '../support/capture.ts';
+import { datagramsOf, startCapture } from '../support/capture.ts';
 import { dhcpClients, npmDhcp } from '../support/dhcp-clients.ts';
 import { boardMac, dhcpLab, serverAddress, sightings } from './dhcp-fixture.ts';
 
 test.serial('systemd-networkd as a Pi, then once more', async (t) => {
-  const { board, server, wire, folder } = await dhcpLab(t);
+  const { pi, server, folder } = await dhcpLab(t);
+  const wire = await startCapture(pi, 'udp');
   const networkd = dhcpClients.find(({ name }) => name === 'systemd-networkd');
-  t.is(await networkd?.ask(board, folder), '10.77.0.101');
-  t.is(await networkd?.ask(board, folder), '10.77.0.101');
+  t.is(await networkd?.ask(pi, folder), '10.77.0.101');
+  t.is(await networkd?.ask(pi, folder), '10.77.0.101');
   // It gives its address back when it is stopped; a reserved one stays reserved.
   const kinds = sightings(server).map(({ kind }) => kind);
   t.deepEqual(kinds, ['discover', 'request-selecting', 'discover', 'request-selecting']);
@@ -23,8 +24,9 @@ test.serial('systemd-networkd as a Pi, then once more', async (t) => {
 });
 
 test.serial('`dhcp` of npm is offered an address; its REQUEST names none and no server, and gets none', async (t) => {
-  const { board, server, wire, folder } = await dhcpLab(t);
-  t.is(await npmDhcp.ask(board, folder), '10.77.0.101');
+  const { pi, server, folder } = await dhcpLab(t);
+  const wire = await startCapture(pi, 'udp');
+  t.is(await npmDhcp.ask(pi, folder), '10.77.0.101');
   // It has decided; nothing is sent later than that.
   await server.waitFor(/not answered.*request-init-reboot/);
   const messages = await wire.until((frames) => {

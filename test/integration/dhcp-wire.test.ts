@@ -1,16 +1,22 @@
 /** What is on the wire itself: odd frames that reach the server, or must not, and the stray datagram of the Pi 3B. */
 import { fileURLToPath } from 'node:url';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { must } from '../../config/result.ts';
 import { type Mac, macBytes, macFromBytes, parseMac } from '../../config/values.ts';
 import { decodePacket, encodePacket } from '../../daemon/dhcp/packet.ts';
 import { bootpFrame } from '../lab/board/frame.ts';
-import { type Datagram, datagramsOf, type Frame } from '../support/capture.ts';
+import { type Datagram, datagramsOf, type Frame, startCapture } from '../support/capture.ts';
 import type { Host } from '../support/netns.ts';
 import { type DhcpVector, pi3bPlusDiscover, pi3bRomDiscover, pi400Discover } from '../vectors/dhcp.ts';
 import { dhcpLab, serverAddress } from './dhcp-fixture.ts';
 
 const sender = fileURLToPath(new URL('../lab/board/frames.pl', import.meta.url));
+
+/** tcpdump is on the board's wire. */
+async function watchedLab(t: ExecutionContext) {
+  const { pi } = await dhcpLab(t);
+  return { pi, wire: await startCapture(pi, '') };
+}
 
 /** Frames as they are, from a board without an address. */
 async function send(board: Host, ...frames: readonly Uint8Array[]): Promise<void> {
@@ -25,9 +31,9 @@ const style = { ttl: 64, udpChecksum: true, id: 0 };
 const rom = { ttl: 128, udpChecksum: false, id: 0 };
 
 test('behind the OFFER to a Pi 3B comes a broadcast, so that its network chip lets go of it; to a 3B+ none (facts 3.7)', async (t) => {
-  const { board, wire } = await dhcpLab(t);
+  const { pi, wire } = await watchedLab(t);
   const romFrame = ({ datagram }: DhcpVector): Uint8Array => bootpFrame(macOf(datagram), datagram, rom);
-  await send(board, romFrame(pi3bPlusDiscover), romFrame(pi3bRomDiscover));
+  await send(pi, romFrame(pi3bPlusDiscover), romFrame(pi3bRomDiscover));
   const stray = await wire.until((frames) => datagramsOf(frames).find(({ to }) => to.port === 9));
   t.deepEqual([stray.from.address, stray.to.address], [serverAddress, '255.255.255.255']);
   const offerTo = (mac: Mac): Datagram | undefined =>
@@ -39,7 +45,7 @@ test('behind the OFFER to a Pi 3B comes a broadcast, so that its network chip le
   const frame = wire.frames().find(({ at }) => at === stray.at);
   t.is(Buffer.from(frame?.bytes.subarray(0, 6) ?? []).toString('hex'), 'ffffffffffff');
   // Both were offered at the same time: a stray datagram for the 3B+ would be here by the time of another OFFER.
-  await send(board, romFrame(pi3bPlusDiscover));
+  await send(pi, romFrame(pi3bPlusDiscover));
   await wire.until((frames) => (fromServer(frames).filter(({ to }) => to.port === 68).length >= 3 ? true : undefined));
   t.is(datagramsOf(wire.frames()).filter(({ to }) => to.port === 9).length, 1);
 });
@@ -157,11 +163,11 @@ const unanswered: typeof answered = [
 ];
 
 test('odd frames: what is a datagram for port 67 is answered, nothing else is', async (t) => {
-  const { board, wire } = await dhcpLab(t, '');
+  const { pi, wire } = await watchedLab(t);
   // The ordinary one comes last.
   const all = [...unanswered, ...answered];
   const sent = all.map(({ frames }, number) => frames(number));
-  await send(board, ...sent.flat());
+  await send(pi, ...sent.flat());
   const xids = (frames: readonly Frame[]): readonly number[] =>
     fromServer(frames).map(({ payload }) => must(decodePacket(payload)).xid);
   const numbers = await wire.until((frames) => {
@@ -175,9 +181,9 @@ test('odd frames: what is a datagram for port 67 is answered, nothing else is', 
 });
 
 test('a Pi that asks by IPv6 alone hears nothing, and is served when it asks by IPv4', async (t) => {
-  const { board, wire } = await dhcpLab(t, '');
+  const { pi, wire } = await watchedLab(t);
   const { mac } = discover(32);
-  await send(board, solicit(mac), ordinary(32));
+  await send(pi, solicit(mac), ordinary(32));
   await wire.until((frames) => (fromServer(frames).length > 0 ? true : undefined));
   const frames = wire.frames();
   t.true(wasOnWire(frames, solicit(mac)));

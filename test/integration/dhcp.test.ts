@@ -1,63 +1,31 @@
 /** The DHCP server in a network namespace, behind the launcher, asked by the clients that boards and PCs run. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { must } from '../../config/result.ts';
 import { type DhcpPacket, decodePacket, encodePacket } from '../../daemon/dhcp/packet.ts';
-import { type Host, type Lan, makeLan, runPrefix } from '../support/netns.ts';
-import type { Running } from '../support/program.ts';
+import type { Host } from '../support/netns.ts';
 import { type DhcpVector, pi3bRomDiscover, pi5Discover, pi400Discover, pi400Request } from '../vectors/dhcp.ts';
+import { dhcpLab, dhcpLan, launcher, serveDhcp, sightings } from './dhcp-fixture.ts';
 import type { TestServerOptions } from './dhcp-test-server.ts';
 
 const file = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
-const launcher = file('../../daemon/launcher');
 const pxe = 'PXEClient:Arch:00000:UNDI:002001';
 /** As a Pi 400 sends it. */
 const option97 = '00525069343031c00032ecfc3cda06ffe0';
 const menu = '0601030a0400505845091400001152617370626572727920506920426f6f74ff';
 
-async function lan(t: ExecutionContext): Promise<Lan> {
-  const made = await makeLan({ prefix: runPrefix(), signal: new AbortController().signal });
-  t.teardown(made.close);
-  return made;
-}
-
-async function serve(host: Host, options: Partial<TestServerOptions> = {}, device = 'eth0'): Promise<Running> {
-  const settings = { address: '10.77.0.1', mode: 'full', boot: true, ...options };
-  const program = file('./dhcp-test-server.ts');
-  const server = host.spawn([launcher, device, 'udp:67', '--', process.execPath, program, JSON.stringify(settings)]);
-  await server.waitFor(/"event":"listening","fd":\d/);
-  return server;
-}
-
-/** A switch, a master that serves, one client. */
+/** The lab, and scripts for the clients in it. */
 async function lab(t: ExecutionContext, options: Partial<TestServerOptions> = {}) {
-  const network = await lan(t);
-  const [master, pi] = await network.addHosts([
-    { name: 'master', address: '10.77.0.1/24' },
-    { name: 'pi1', mac: 'dc:a6:32:00:00:01' },
-  ]);
-  if (master === undefined || pi === undefined) throw new Error('no hosts');
-  const server = await serve(master, options);
-  const folder = await mkdtemp(path.join(tmpdir(), 'bramble-dhcp-'));
-  t.teardown(() => rm(folder, { recursive: true }));
+  const made = await dhcpLab(t, options);
   const script = async (name: string, mode: number, ...lines: string[]): Promise<string> => {
-    const where = path.join(folder, name);
+    const where = path.join(made.folder, name);
     await writeFile(where, `${lines.join('\n')}\n`, { mode });
     return where;
   };
-  return { network, master, pi, server, script };
+  return { ...made, script };
 }
-
-/** What the server's `onSighting` was told. */
-const sightings = (server: Running): Record<string, unknown>[] =>
-  server
-    .stdout()
-    .split('\n')
-    .filter((line) => line.includes('"event":"sighting"'))
-    .map((line) => JSON.parse(line));
 
 type Received = DhcpPacket & { readonly from: string };
 
@@ -262,14 +230,14 @@ test.serial('noise does not stop it', async (t) => {
 });
 
 test.serial('two interfaces: each server hears its own only, and each client gets its own network', async (t) => {
-  const left = await lan(t);
-  const right = await lan(t);
+  const left = await dhcpLan(t);
+  const right = await dhcpLan(t);
   const master = await left.addHost({ name: 'master', address: '10.77.0.1/24' });
   await right.addHost({ name: 'master', into: master, interface: 'eth1', address: '10.78.0.1/24' });
   const piLeft = await left.addHost({ name: 'pi1', mac: 'dc:a6:32:00:00:01' });
   const piRight = await right.addHost({ name: 'pi2', mac: 'dc:a6:32:00:00:02' });
-  const onLeft = await serve(master, {}, 'eth0');
-  const onRight = await serve(master, { address: '10.78.0.1' }, 'eth1');
+  const onLeft = await serveDhcp(master, {}, 'eth0');
+  const onRight = await serveDhcp(master, { address: '10.78.0.1' }, 'eth1');
   const client = ['busybox', 'udhcpc', '-i', 'eth0', '-f', '-q', '-n', '-t', '10', '-T', '1', '-s', '/bin/true'];
   const [first, second] = await Promise.all([piLeft.exec(client), piRight.exec(client)]);
   t.regex(first?.stderr ?? '', /lease of 10\.77\.0\.101 obtained from 10\.77\.0\.1/);
@@ -279,7 +247,7 @@ test.serial('two interfaces: each server hears its own only, and each client get
 });
 
 test.serial('without the launcher, where there is one interface only', async (t) => {
-  const network = await lan(t);
+  const network = await dhcpLan(t);
   // An address that stands before ours: the kernel would send from that one.
   const master = await network.addHost({ name: 'master', address: '192.168.5.5/24' });
   await master.exec(['ip', 'addr', 'add', '10.77.0.1/24', 'dev', 'eth0']);

@@ -1,9 +1,10 @@
+import { serveDhcp } from '../../integration/dhcp-fixture.ts';
 import { datagramsOf, startCapture } from '../../support/capture.ts';
 import { type DhcpClient, npmDhcp } from '../../support/dhcp-clients.ts';
 import { describeDhcp } from '../../support/golden/describe.ts';
 import { stage } from '../../support/golden/stage.ts';
 import { printExchange } from '../../support/golden/text.ts';
-import { exchangeOf, madeBy, type Record, serveDhcp, versionOf } from './recording.ts';
+import { exchangeOf, madeBy, type Record, versionOf } from './recording.ts';
 
 export function recordDhcp(client: DhcpClient): Record {
   return async ({ lan, master, folder }) => {

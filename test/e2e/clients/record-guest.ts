@@ -1,4 +1,5 @@
 /** U-Boot and iPXE, each a machine of its own. */
+import { serveDhcp } from '../../integration/dhcp-fixture.ts';
 import { type Datagram, datagramsOf, startCapture } from '../../support/capture.ts';
 import { describeDhcp, describeTftp } from '../../support/golden/describe.ts';
 import { stage } from '../../support/golden/stage.ts';
@@ -6,7 +7,7 @@ import { printExchange } from '../../support/golden/text.ts';
 import { type Guest, guestDeadlineMs, guestPrograms, guestVersion } from './guest.ts';
 import { startIpxeScript } from './ipxe.ts';
 import { wholeTransfer } from './record-tftp.ts';
-import { exchangeOf, madeBy, type Recording, type Site, serveDhcp, serveTftp } from './recording.ts';
+import { exchangeOf, madeBy, type Recording, type Site, serveTftp } from './recording.ts';
 import { asPi4, loadAddress, startUBoot } from './u-boot.ts';
 
 /** A machine of `startGuest`, which asks for an address and then for the two files. */

@@ -8,7 +8,6 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ServiceOptions } from '../../bench/services/options.ts';
-import type { TestServerOptions } from '../../integration/dhcp-test-server.ts';
 import type { Datagram } from '../../support/capture.ts';
 import { stage } from '../../support/golden/stage.ts';
 import type { Exchange, Packet } from '../../support/golden/text.ts';
@@ -33,15 +32,6 @@ export async function withSite<Made>(work: (site: Site) => Promise<Made>): Promi
     await lan.close();
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-/** Our DHCP server, as `replayDhcp` has it. */
-export async function serveDhcp(master: Host): Promise<Running> {
-  const settings: TestServerOptions = { address: stage.server, mode: 'full', boot: true };
-  const program = [process.execPath, file('../../integration/dhcp-test-server.ts'), JSON.stringify(settings)];
-  const server = master.spawn([file('../../../daemon/launcher'), 'eth0', 'udp:67', '--', ...program]);
-  await server.waitFor(/"event":"listening"/);
-  return server;
 }
 
 /** Our TFTP server, as `replayTftp` has it. */
