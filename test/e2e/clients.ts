@@ -8,7 +8,7 @@ import { replays } from '../support/golden/replay.ts';
 import { parametersFor, parseExchange, showExchange } from '../support/golden/text.ts';
 import { withBrambled } from './clients/brambled.ts';
 import { commandLineClients } from './clients/command-line.ts';
-import { ipxe, uBootAsPi4 } from './clients/firmware.ts';
+import { ipxe, ipxeAsGuest, uBootAsPi4 } from './clients/firmware.ts';
 import { guestPrograms } from './clients/guest.ts';
 import { withSite } from './clients/recording.ts';
 import { recordings } from './clients/recordings.ts';
@@ -22,6 +22,7 @@ export const clients: Scenario = async (check) => {
     await ipxe(check, site, programs);
     await check('brambled reported no error to them', async () => assert.deepEqual(await site.errors(), []));
   });
+  await ipxeAsGuest(check, programs);
   for (const { client, record } of recordings) {
     await check(`${client}: what is on the wire now is what the code says by itself`, async () => {
       for (const { protocol, text } of await withSite(record)) {

@@ -30,8 +30,10 @@ export async function withBrambled(work: (site: BrambledSite) => Promise<void>):
     await mkdir(bases, { recursive: true });
     for (const base of await importBases(['cloud-init', 'device-init'], bases, signal)) await base.close();
     const daemon = await prepareDaemon({
-      ...{ netns: master.netns, directory: folder, addresses: boardAddresses, signal },
+      ...{ netns: master.netns, directory: folder, signal },
+      network: { topology: 'behind-master', addresses: boardAddresses, dhcp: { mode: 'full', search: 0 } },
       kubeconfig: join(folder, 'no-cluster'),
+      gatewaySocket: join(folder, 'no-gateway'),
     });
     await daemon.start();
     const errors = async (): Promise<readonly string[]> =>

@@ -7,6 +7,7 @@ import { renderCmdlineTxt, renderConfigTxt } from '../../../daemon/boot/render.t
 import { type DhcpPacket, decodePacket } from '../../../daemon/dhcp/packet.ts';
 import { installerInitramfs } from '../../../image-builder/index.ts';
 import type { PeerPrograms } from '../../bench/peers.ts';
+import { serveDhcp } from '../../integration/dhcp-fixture.ts';
 import { httpPort } from '../../lab/daemon.ts';
 import { type Capture, datagramsOf, startCapture } from '../../support/capture.ts';
 import { stage } from '../../support/golden/stage.ts';
@@ -15,6 +16,7 @@ import type { Check } from '../scenario.ts';
 import type { BrambledSite } from './brambled.ts';
 import { guestDeadlineMs } from './guest.ts';
 import { startIpxeRom, startIpxeScript } from './ipxe.ts';
+import { withSite } from './recording.ts';
 import { asPi4, loadAddress, startUBoot } from './u-boot.ts';
 
 const serial = 'abcdef01';
@@ -147,6 +149,22 @@ export async function ipxe(check: Check, { lan, master, folder }: BrambledSite, 
     );
   });
   await wire.stop();
+}
+
+/** As a guest has it: an address, and nothing about booting. */
+export async function ipxeAsGuest(check: Check, programs: PeerPrograms): Promise<void> {
+  await check('iPXE with an address from us that says nothing about booting: it has nothing to boot', () =>
+    withSite(async ({ lan, master, folder }) => {
+      await serveDhcp(master, { boot: false });
+      const wire = await startCapture(master, 'udp port 67 or udp port 68 or udp port 69');
+      const guest = await startIpxeRom(lan, programs, { name: 'guest', mac: '52:54:00:00:00:01', folder });
+      await guest.serial.waitFor(/No more network devices|No bootable device/, guestDeadlineMs);
+      await guest.off();
+      assert.match(guest.serial.stdout(), new RegExp(`net0: ${stage.dhcp.address}/255\\.255\\.255\\.0`));
+      assert.match(guest.serial.stdout(), /Nothing to boot/);
+      assert.deepEqual(requestedFiles(wire), []);
+    }),
+  );
 }
 
 /** What a board asked, and the OFFERs that it got. */
