@@ -127,6 +127,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
       return (
         site && {
           range: config.addresses !== undefined || standing.mode() === 'full' ? site.range : undefined,
+          leases: standing.mode() === 'full',
           isTaken: (address) => site.taken.includes(address),
           pattern: config.names.pattern,
           pendingMax: config.pending.max,

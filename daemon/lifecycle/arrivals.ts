@@ -5,6 +5,8 @@ import type { Clock, Log, Random } from '../ports.ts';
 import type { Device } from './device.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import {
+  addressFor,
+  isMisaddressed,
   isUndecided,
   type KnownBoards,
   provisionalLease,
@@ -39,6 +41,8 @@ export type ArrivalDeps = {
 export type Arrivals = {
   /** Settles when name and address are on disk; rejects if they could not be written. Once for the same address at a time. */
   readonly welcome: (sighting: Sighting) => Promise<Result<Device, Problem>>;
+  /** The board as it is, or with the kind of address that this network gives by now. Settles when that is on disk. */
+  readonly addressed: (device: Device) => Promise<Result<Device, Problem>>;
   /** A known board asked for its address, or spoke from it: it is in use. */
   readonly heardOf: (id: DeviceId) => void;
 };
@@ -138,6 +142,29 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
     if (fleet.byId(id) !== undefined) heard.set(id, clock.now());
   }
 
+  async function addressed(device: Device): Promise<Result<Device, Problem>> {
+    const rules = deps.reservation();
+    if (rules === undefined || !isMisaddressed(device, rules)) return ok(device);
+    return deps.inTurn(device.id, async () => {
+      const before = fleet.byId(device.id);
+      if (before === undefined || !isMisaddressed(before, rules)) return ok(before ?? device);
+      const addressing = addressFor(knownBoards(clock.now()), { ...rules, lastAddress }, undefined);
+      if (!addressing.ok) return addressing;
+      const after: Device = { ...before, ...addressing.value };
+      lastAddress = after.address ?? lastAddress;
+      claimed.put(after);
+      try {
+        await deps.commit([{ write: 'put-device', device: after }]);
+      } finally {
+        claimed.remove(after.id);
+      }
+      fleet.put(after);
+      deps.tell({ before, after });
+      log.info('board is addressed anew', { name: after.name, before: before.address, address: after.address });
+      return ok(after);
+    });
+  }
+
   function newId(): DeviceId {
     const hex = Buffer.from(deps.random.bytes(6)).toString('hex');
     const id = parseDeviceId(`d-${hex}`);
@@ -145,5 +172,5 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
     return id.value;
   }
 
-  return { welcome, heardOf };
+  return { welcome, addressed, heardOf };
 }

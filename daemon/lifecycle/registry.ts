@@ -33,6 +33,8 @@ export type Reservation = {
 export type ReservationRules = {
   /** Undefined: the router gives the addresses. */
   readonly range: AddressRange | undefined;
+  /** We are the DHCP server: whoever has no address of ours gets none at all. Otherwise its own configuration says it. */
+  readonly leases: boolean;
   /** Addresses inside the range that are not for boards: the master's own, the gateway's, one that another host was found to use. */
   readonly isTaken: (address: Ipv4) => boolean;
   /** The search for a free one goes on here, round the range: what was given up just now is not given to the next board. */
@@ -116,9 +118,21 @@ function firstFreeName(pattern: string, from: number, { byName }: KnownBoards) {
   }
 }
 
-function addressFor(
+/**
+ * The network gives addresses otherwise than when this board came. What is written into its own configuration stays: it
+ * takes another address by DHCP only, and only before there is an image of it may the address become one of the image.
+ */
+export const isMisaddressed = (
+  device: Device,
+  { range, leases }: Pick<ReservationRules, 'range' | 'leases'>,
+): boolean =>
+  device.addressing === 'reserved'
+    ? range === undefined && isUndecided(device)
+    : range !== undefined && (leases || isUndecided(device));
+
+export function addressFor(
   known: Pick<KnownBoards, 'byAddress'>,
-  { range, lastAddress, isTaken }: ReservationRules,
+  { range, lastAddress, isTaken }: Pick<ReservationRules, 'range' | 'lastAddress' | 'isTaken'>,
   dropped: Device | undefined,
 ): Result<Addressing, Problem<'ADDRESSES_EXHAUSTED'>> {
   if (range === undefined) return ok({ addressing: 'heard', address: undefined });

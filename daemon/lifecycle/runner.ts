@@ -129,7 +129,7 @@ export function createRunner(deps: RunnerDeps): Runner {
     const { mac, serial, model } = sighting;
     const event = { event: 'dhcp-seen', mac, ...(serial && { serial }), ...(model && { model }) } as const;
     const result = await dispatch(known.id, event);
-    return result.ok ? ok(result.value.device) : sight(sighting);
+    return result.ok ? arrivals.addressed(result.value.device) : sight(sighting);
   }
 
   /** Those who look on must not hold up what was committed. */

@@ -63,6 +63,7 @@ async function serveDhcp(dhcp: NonNullable<ServiceOptions['dhcp']>): Promise<{ r
       range: must(parseAddressRange(dhcp.range)),
       isTaken: (one) => one === address,
       pattern: 'worker-kube{n}',
+      leases: true,
       pendingMax: dhcp.pendingMax,
     }),
     execute: {

@@ -17,6 +17,7 @@ const ID = must(parseDeviceId('d-00000000000a'));
 const sighting = { mac: must(parseMac('dc:a6:32:00:00:0a')) };
 const rules: ReservationRules = {
   range: must(parseAddressRange('10.0.0.10-12')),
+  leases: true,
   isTaken: (address) => address === must(parseIpv4('10.0.0.10')),
   pattern: 'worker-kube{n}',
   lastAddress: undefined,

@@ -74,7 +74,7 @@ function start(t: ExecutionContext, disk: DiskDouble, changes: Partial<RunnerDep
     devices: [...disk.kept.values()],
     pendingEffects: new Map(),
     nextNumber: 1,
-    reservation: () => ({ range, isTaken: () => false, pattern: 'worker-kube{n}', pendingMax: 8 }),
+    reservation: () => ({ range, leases: true, isTaken: () => false, pattern: 'worker-kube{n}', pendingMax: 8 }),
     clock,
     random: createRandomDouble(),
     log,
@@ -115,7 +115,7 @@ test('a flood of new addresses on a slow disk: never more than pending.max, and 
 
 test('a board that is accepted while it is to give way stays, on disk and in memory', async (t) => {
   const disk = diskDouble();
-  const reservation = () => ({ range, isTaken: () => false, pattern: 'worker-kube{n}', pendingMax: 1 });
+  const reservation = () => ({ range, leases: true, isTaken: () => false, pattern: 'worker-kube{n}', pendingMax: 1 });
   const { runner, clock } = start(t, disk, { reservation });
   const old = must(await runner.sight({ mac: macOf(1) }));
   await runner.dispatch(old.id, { event: 'installer-reported', report: aReport({ mac: macOf(1) }) });

@@ -65,7 +65,7 @@ function start(disk: DiskDouble, effects: Effect[] = []) {
     devices: [...disk.devices.values()],
     pendingEffects: disk.effects,
     nextNumber: disk.nextNumber,
-    reservation: () => ({ range, isTaken: () => false, pattern: 'worker-kube{n}', pendingMax: 8 }),
+    reservation: () => ({ range, leases: true, isTaken: () => false, pattern: 'worker-kube{n}', pendingMax: 8 }),
     clock: {
       now: () => instant(tick++),
       sleep: (_, signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
