@@ -66,11 +66,12 @@ export const reverseName = (address: Ipv4): string => `${address.split('.').reve
 export const isReverse = (name: string): boolean => name.toLowerCase().endsWith('.in-addr.arpa');
 
 function hostRecords(host: Host): readonly MdnsRecord[] {
-  const name = hostName(host);
+  const [name, reverse] = [hostName(host), reverseName(host.address)];
   return [
     { type: 'A', name, address: host.address, ttl: hostTtl, unique: true },
     { type: 'NSEC', name, types: ['A'], ttl: hostTtl, unique: true },
-    { type: 'PTR', name: reverseName(host.address), target: name, ttl: hostTtl, unique: true },
+    { type: 'PTR', name: reverse, target: name, ttl: hostTtl, unique: true },
+    { type: 'NSEC', name: reverse, types: ['PTR'], ttl: hostTtl, unique: true },
   ];
 }
 

@@ -48,13 +48,14 @@ const deps = {
   linkChanges: () => carrierChanges('eth0'),
 };
 const names = { ...deps, ...(fd !== undefined && { fd: Number(fd) }), records: recordsOf(hosts) };
-const server =
-  process.env['MDNS_AVAHI'] === undefined ? mdnsServer(names) : mdnsService({ ...names, interface: 'eth0' });
+const serve = process.env['MDNS_AVAHI'] === undefined ? mdnsServer : mdnsService;
+const server = serve({ ...names, interface: 'eth0' });
 // As daemon/app/names-service.ts does it.
 const onUplink =
   uplinkAddress &&
-  mdnsServer({
+  serve({
     ...deps,
+    interface: 'eth1',
     interfaceAddress: uplinkAddress,
     subnet: subnetOf(uplinkAddress, Number(prefix)),
     linkChanges: () => carrierChanges('eth1'),

@@ -189,6 +189,25 @@ test('on the uplink the master is found by its address there, and the boards are
   t.true(await eventually(async () => (await laptop.run('avahi-resolve', '-4', '-n', 'master.local')) === ''));
 });
 
+test('avahi publishes for us on both networks: the boards on theirs', async (t) => {
+  const [lan, home] = [await startLan(t), await startLan(t)];
+  const host = await lan.addHost({ name: 'master', address: '10.77.0.1/24' });
+  await home.addHost({ name: 'master', address: '192.168.7.5/24', interface: 'eth1', into: host });
+  const avahi = await startAvahi(host, { interfaces: 'eth0,eth1' });
+  const env = { MDNS_AVAHI: 'yes', MDNS_UPLINK: '192.168.7.5' };
+  const responder = avahi.watch([process.execPath, fixture, '10.77.0.1', '24', ...boards], env);
+  await responder.waitFor(/mDNS goes through avahi[\s\S]*mDNS goes through avahi/, 60_000);
+  const laptop = await startAvahi(await home.addHost({ name: 'laptop', address: '192.168.7.50/24' }));
+  const desk = await startAvahi(await lan.addHost({ name: 'desk', address: '10.77.0.50/24' }));
+  const finds = (by: typeof desk, address: string): Promise<boolean> =>
+    eventually(async () => (await by.run('avahi-browse', '-rtp', '_bramble._tcp')).includes(`;${address};8067;`));
+  t.true(await finds(laptop, '192.168.7.5'));
+  t.true(await finds(desk, '10.77.0.1'));
+  t.is(await desk.run('avahi-resolve', '-4', '-n', 'worker-kube1.local'), 'worker-kube1.local\t10.77.0.11\n');
+  t.is(await laptop.run('avahi-resolve', '-4', '-n', 'worker-kube1.local'), '');
+  t.notRegex(responder.stderr(), /another host has|does not/);
+});
+
 test('both interfaces on one network: the master does not fight itself', async (t) => {
   const lan = await startLan(t);
   const host = await lan.addHost({ name: 'master', address: '10.77.0.1/24' });
@@ -275,6 +294,30 @@ test('avahi on the master publishes for us; when it stops we do it ourselves, un
   process.kill(responder.pid, 'SIGTERM');
   t.is(await responder.exited, 0);
   t.true(await eventually(async () => (await resolve('worker-kube1.local')) === ''));
+});
+
+test('avahi on the master that is restarted, and whose own name another machine has', async (t) => {
+  const lan = await startLan(t);
+  await startAvahi(await lan.addHost({ name: 'master', address: '10.77.0.98/24' }));
+  const host = await lan.addHost({ name: 'head', address: '10.77.0.1/24' });
+  const avahi = await startAvahi(host, { hostName: 'master' });
+  t.regex(avahi.daemon.stderr(), /Host name is master-2\.local/);
+  const responder = avahi.watch([process.execPath, fixture, '10.77.0.1', '24', ...boards], { MDNS_AVAHI: 'yes' });
+  await responder.waitFor(/mDNS goes through avahi/, 60_000);
+  const desk = await startAvahi(await lan.addHost({ name: 'desk', address: '10.77.0.50/24' }));
+  const isThere = (): Promise<boolean> =>
+    eventually(async () => {
+      const found = await desk.run('avahi-browse', '-rtp', '_bramble._tcp');
+      return /;master-2\.local;10\.77\.0\.1;8067;/.test(found);
+    });
+  t.true(await isThere(), 'its service is where avahi says that it is');
+  process.kill(avahi.daemon.pid, 'SIGUSR1');
+  await responder.waitFor(/avahi is gone/, 60_000);
+  process.kill(avahi.daemon.pid, 'SIGUSR2');
+  await avahi.daemon.waitFor(/Server startup complete[\s\S]*Server startup complete/, 60_000);
+  await responder.waitFor(/avahi is gone[\s\S]*mDNS goes through avahi/, 60_000);
+  t.true(await isThere());
+  t.is(await desk.run('avahi-resolve', '-4', '-n', 'worker-kube1.local'), 'worker-kube1.local\t10.77.0.11\n');
 });
 
 test('a plain DNS client, the mdns-js browser, and noise', async (t) => {

@@ -95,7 +95,13 @@ test('the bundled writer thread writes', async (t) => {
 
 test('what the daemon reads beside itself is there', async (t) => {
   const { lib } = t.context;
-  for (const file of ['page/index.html', 'page/page.css', 'page/page.js', 'installer/bramble-installer']) {
+  for (const file of [
+    'page/index.html',
+    'page/page.css',
+    'page/page.js',
+    'installer/bramble-installer',
+    'stp-listener',
+  ]) {
     t.true((await readFile(join(lib, file))).length > 0, file);
   }
 });

@@ -2,19 +2,20 @@
 import type { Host } from './netns.ts';
 import type { Running } from './program.ts';
 
-/** Its own bus, as every machine has one. `$1`: whether it calls itself a workstation; `$2`: the text of its SSH service. */
+/** Its own bus, as every machine has one. `$1`: whether it calls itself a workstation; `$2`: the text of its SSH service; `$3`: its name; `$4`: its interfaces. */
 const avahiScript = `
 mkdir -p /run/dbus /run/avahi-daemon; rm -rf /etc/avahi/services/*
 [ -z "$2" ] || echo "<?xml version='1.0' standalone='no'?><!DOCTYPE service-group SYSTEM 'avahi-service.dtd'>
 <service-group><name replace-wildcards='yes'>%h</name><service><type>_ssh._tcp</type><port>22</port>
 <txt-record>$2</txt-record></service></service-group>" > /etc/avahi/services/ssh.service
-printf '[server]\\nuse-ipv4=yes\\nuse-ipv6=no\\nallow-interfaces=eth0\\nenable-dbus=yes\\n[publish]\\npublish-hinfo=no\\n' > /run/avahi.conf
+printf '[server]\\n%s\\nuse-ipv4=yes\\nuse-ipv6=no\\nallow-interfaces=%s\\nenable-dbus=yes\\n[publish]\\npublish-hinfo=no\\n' "\${3:+host-name=$3}" "$4" > /run/avahi.conf
 printf "publish-workstation=$1\\n" >> /run/avahi.conf
 dbus-daemon --system --nofork --nopidfile & bus=$!
 until [ -S /run/dbus/system_bus_socket ]; do sleep .05; done
 trap 'kill $avahi; wait $avahi; kill $bus; exit' TERM
 # SIGUSR1: avahi alone is stopped, SIGUSR2: and started again.
-start() { avahi-daemon -f /run/avahi.conf --no-drop-root --no-chroot --no-rlimits & avahi=$!; }
+# The one before holds its pid file to its end.
+start() { while [ -n "$avahi" ] && kill -0 $avahi 2>&-; do wait $avahi; done; avahi-daemon -f /run/avahi.conf --no-drop-root --no-chroot --no-rlimits & avahi=$!; }
 trap 'kill $avahi' USR1
 trap start USR2
 start
@@ -27,8 +28,11 @@ export type Avahi = {
 };
 
 /** In a mount namespace of its own, as `run` and `watch` are: there the bus is. Settles once it has a name. */
-export async function startAvahi(host: Host, { workstation = 'no', ssh = '' } = {}): Promise<Avahi> {
-  const daemon = host.inside.spawn(['bash', '-c', avahiScript, 'avahi', workstation, ssh]);
+export async function startAvahi(
+  host: Host,
+  { workstation = 'no', ssh = '', hostName = '', interfaces = 'eth0' } = {},
+): Promise<Avahi> {
+  const daemon = host.inside.spawn(['bash', '-c', avahiScript, 'avahi', workstation, ssh, hostName, interfaces]);
   await daemon.waitFor(/Server startup complete/, 60_000);
   const enter = (command: readonly string[]): string[] => ['nsenter', '-t', `${daemon.pid}`, '-m', '-u', ...command];
   return {

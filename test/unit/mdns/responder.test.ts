@@ -27,6 +27,7 @@ const table: readonly (readonly [name: string, query: MdnsMessage, replies: read
     query(['PTR 11.0.77.10.in-addr.arpa']),
     ['multicast: PTR 11.0.77.10.in-addr.arpa worker-kube1.local + '],
   ],
+  ['of that, another type', query(['A 11.0.77.10.in-addr.arpa']), ['multicast: NSEC 11.0.77.10.in-addr.arpa PTR + ']],
   [
     'the service: with all that is asked next, a little later',
     query(['PTR _bramble._tcp.local']),
