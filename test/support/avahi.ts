@@ -8,7 +8,7 @@ mkdir -p /run/dbus /run/avahi-daemon; rm -rf /etc/avahi/services/*
 [ -z "$2" ] || echo "<?xml version='1.0' standalone='no'?><!DOCTYPE service-group SYSTEM 'avahi-service.dtd'>
 <service-group><name replace-wildcards='yes'>%h</name><service><type>_ssh._tcp</type><port>22</port>
 <txt-record>$2</txt-record></service></service-group>" > /etc/avahi/services/ssh.service
-printf '[server]\\n%s\\nuse-ipv4=yes\\nuse-ipv6=no\\nallow-interfaces=%s\\nenable-dbus=yes\\n[publish]\\npublish-hinfo=no\\n' "\${3:+host-name=$3}" "$4" > /run/avahi.conf
+printf '[server]\\n%s\\nuse-ipv4=yes\\nuse-ipv6=no\\nallow-interfaces=%s\\nenable-dbus=yes\\n[publish]\\npublish-hinfo=no\\npublish-aaaa-on-ipv4=no\\n' "\${3:+host-name=$3}" "$4" > /run/avahi.conf
 printf "publish-workstation=$1\\n" >> /run/avahi.conf
 dbus-daemon --system --nofork --nopidfile & bus=$!
 until [ -S /run/dbus/system_bus_socket ]; do sleep .05; done
