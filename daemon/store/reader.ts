@@ -4,6 +4,7 @@ import { deviceReader, readRow } from './devices.ts';
 import { effectsReader } from './effects.ts';
 import { eventReader } from './events.ts';
 import { asFields, count, text } from './fields.ts';
+import { guestReader } from './guests.ts';
 import type { Snapshot, Store } from './store.ts';
 
 export type Reader = Pick<Store, 'snapshot' | 'events' | 'deviceEvents' | 'readBoardSecret' | 'integrity'>;
@@ -14,11 +15,13 @@ export function createReader(database: Database): Reader {
   const secret = database.prepare('SELECT value FROM board_secrets WHERE device = ? AND key = ?').pluck();
   const devices = deviceReader(database);
   const effects = effectsReader(database);
+  const guests = guestReader(database);
   const snapshot = database.transaction(
     (): Snapshot => ({
       revision: readRow('meta row 1', () => count(asFields(meta.get(), 'row'), 'revision')),
       devices: devices(),
       effects: effects(),
+      guests: guests(),
       settings: new Map(
         settings.all().map((row) => {
           const fields = asFields(row, 'row');

@@ -1,5 +1,5 @@
 /** What is on disk, as the rest of the daemon sees it: no SQL, no rows, only devices, events, effects and settings. */
-import type { DeviceId, Instant } from '../../config/values.ts';
+import type { DeviceId, Instant, Ipv4 } from '../../config/values.ts';
 import type { Device } from '../lifecycle/device.ts';
 import type { Effect } from '../lifecycle/effect.ts';
 import type { LifecycleEvent } from '../lifecycle/event.ts';
@@ -7,7 +7,7 @@ import type { Write as LifecycleWrite } from '../lifecycle/runner.ts';
 import type { StoreError } from './error.ts';
 
 export type Store = {
-  /** Devices, pending effects and settings, read in one transaction. */
+  /** Devices, pending effects, settings and guests, read in one transaction. */
   readonly snapshot: () => Snapshot;
   /**
    * All of the batch or nothing of it. Settles with the revision once it is on the disk (fsync), rejects with a
@@ -38,12 +38,16 @@ export type Snapshot = {
   /** Only devices that have any. */
   readonly effects: ReadonlyMap<DeviceId, readonly Effect[]>;
   readonly settings: ReadonlyMap<string, string>;
+  /** The address of each guest, by its client identifier or hardware address. */
+  readonly guests: ReadonlyMap<string, Ipv4>;
 };
 
 /** What the life of boards writes, and what else is kept. `delete-device` takes its events, effects and secrets with it. */
 export type Write =
   | LifecycleWrite
   | { readonly write: 'delete-setting'; readonly key: string }
+  /** Takes the address from whoever had it. */
+  | { readonly write: 'put-guest'; readonly client: string; readonly address: Ipv4 }
   | { readonly write: 'put-board-secret'; readonly device: DeviceId; readonly key: string; readonly value: string }
   | { readonly write: 'delete-board-secret'; readonly device: DeviceId; readonly key: string };
 

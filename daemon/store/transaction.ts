@@ -5,6 +5,7 @@ import { devicePutter } from './devices.ts';
 import { effectsPutter } from './effects.ts';
 import { type StoreErrorCode, storeErrorCode } from './error.ts';
 import { eventAppender } from './events.ts';
+import { guestPutter } from './guests.ts';
 import type { StoreCounters, Write } from './store.ts';
 
 export type Outcome =
@@ -91,6 +92,7 @@ function writeApplier(database: Database): (write: Write) => number {
   const putDevice = devicePutter(database);
   const putEffects = effectsPutter(database);
   const appendEvent = eventAppender(database);
+  const putGuest = guestPutter(database);
   const deleteDevice = database.prepare('DELETE FROM devices WHERE id = ?');
   const putSetting = database.prepare(`
     INSERT INTO settings (key, value) VALUES (?, ?)
@@ -115,6 +117,8 @@ function writeApplier(database: Database): (write: Write) => number {
         return putSetting.run(write.key, write.value).changes;
       case 'delete-setting':
         return deleteSetting.run(write.key).changes;
+      case 'put-guest':
+        return putGuest(write.client, write.address);
       case 'put-board-secret':
         return putSecret.run(write.device, write.key, write.value).changes;
       case 'delete-board-secret':

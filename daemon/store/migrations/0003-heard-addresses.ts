@@ -2,7 +2,7 @@ import type { Migration } from '../migrate.ts';
 
 /** Beside a router a board's address is the router's, and not known before it was heard. SQLite takes no NOT NULL back. */
 export const heardAddresses: Migration = {
-  version: 2,
+  version: 3,
   up: (database) =>
     database.exec(`
       CREATE TABLE new_devices (

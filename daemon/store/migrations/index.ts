@@ -1,6 +1,7 @@
 /** All migrations, in their order. One that was ever released is never changed. */
 import type { Migration } from '../migrate.ts';
 import { first } from './0001-first.ts';
+import { guests } from './0002-guests.ts';
 import { heardAddresses } from './0003-heard-addresses.ts';
 
-export const migrations: readonly Migration[] = [first, heardAddresses];
+export const migrations: readonly Migration[] = [first, guests, heardAddresses];

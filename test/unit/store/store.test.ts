@@ -1,6 +1,6 @@
 import test from 'ava';
 import { must } from '../../../config/result.ts';
-import { type Ipv4, instant, millis, parseMac } from '../../../config/values.ts';
+import { type Ipv4, instant, ipv4FromNumber, millis, parseMac } from '../../../config/values.ts';
 import type { Device } from '../../../daemon/lifecycle/device.ts';
 import { StoreError } from '../../../daemon/store/error.ts';
 import { eventsPerDevice } from '../../../daemon/store/store.ts';
@@ -80,6 +80,24 @@ test('effects, settings and secrets are kept, replaced and taken away', async (t
   t.deepEqual([...settings], [['dhcp.mode', 'full']]);
   t.is(second.readBoardSecret(deviceId(1), 'host-key'), 'PRIVATE');
   t.is(second.readBoardSecret(deviceId(1), 'token'), undefined);
+});
+
+test('guests: one address each; who gets one that another had takes it over', async (t) => {
+  const directory = await temporaryFolder(t);
+  const first = await open(t, directory);
+  const guest = (client: string, last: number) =>
+    ({ write: 'put-guest', client, address: ipv4FromNumber(0x0a4d0000 + last) }) as const;
+  await first.commit([guest('0100aa', 20), guest('00:11:22:33:44:55', 21), guest('phone', 22)]);
+  t.is(await first.commit([guest('phone', 22)]), 1, 'as it was: not written');
+  await first.commit([guest('phone', 23)]);
+  await first.commit([guest('tablet', 20)]);
+  await first.close();
+  const second = await open(t, directory);
+  t.deepEqual(Object.fromEntries(second.snapshot().guests), {
+    '00:11:22:33:44:55': '10.77.0.21',
+    phone: '10.77.0.23',
+    tablet: '10.77.0.20',
+  });
 });
 
 test('a device goes with all that is its own', async (t) => {
