@@ -144,6 +144,19 @@ export function parseAddressRange(text: string): Parsed<AddressRange> {
     : invalid(text, 'an address range such as 192.168.1.200-239, lower address first');
 }
 
+/** Every address of the range once: from `from` on, and then from the first one. From the first one if `from` is outside. */
+export function* addressesFrom({ first, last }: AddressRange, from: Ipv4 = first): Generator<Ipv4> {
+  const [start, size] = [ipv4Number(first), ipv4Number(last) - ipv4Number(first) + 1];
+  const offset = ipv4Number(from) - start;
+  const begin = offset >= 0 && offset < size ? offset : 0;
+  for (let step = 0; step < size; step++) yield ipv4FromNumber(start + ((begin + step) % size));
+}
+
+export const inRange = ({ first, last }: AddressRange, address: Ipv4): boolean =>
+  ipv4Number(first) <= ipv4Number(address) && ipv4Number(address) <= ipv4Number(last);
+
+export const rangesOverlap = (a: AddressRange, b: AddressRange): boolean => inRange(a, b.first) || inRange(b, a.first);
+
 /** The board models that bramble tells apart. Evidence until the installer reported `/proc/device-tree/model`. */
 export const models = ['pi2', 'pi3', 'pi3b+', 'pi4', 'pi400', 'cm4', 'pi5', 'pi500', 'cm5'] as const;
 export type Model = (typeof models)[number];

@@ -8,7 +8,8 @@ import type { DhcpRequest } from './request.ts';
 /** What a board is promised. Whoever hands it over has it on disk. */
 export type Lease = {
   readonly address: Ipv4;
-  readonly hostname: Hostname;
+  /** Guests keep their own. */
+  readonly hostname?: Hostname;
   readonly leaseTime: Millis;
   /** It shall boot from us: then a PXE client also hears from where. */
   readonly boot: boolean;
@@ -37,7 +38,7 @@ export function leaseReply(type: 'offer' | 'ack', to: ReplyTo, lease: Lease): Dh
   const options: [number, Uint8Array][] = [
     [option.leaseTime, uint32Bytes(leaseTime)],
     ...networkOptions(to.self),
-    [option.hostName, textBytes(lease.hostname)],
+    ...nameOption(lease),
   ];
   const reply = { ...blankReply(type, to, options), ciaddr: to.packet.ciaddr, yiaddr: lease.address };
   return lease.boot && to.request.isPxe ? withBoot(reply, to) : reply;
@@ -45,7 +46,7 @@ export function leaseReply(type: 'offer' | 'ack', to: ReplyTo, lease: Lease): Dh
 
 /** RFC 2131 4.3.5: an ACK for a client that has an address of its own carries neither address nor lease time. */
 export function informReply(to: ReplyTo, lease: Lease): DhcpPacket {
-  const options = [...networkOptions(to.self), [option.hostName, textBytes(lease.hostname)] as const];
+  const options = [...networkOptions(to.self), ...nameOption(lease)];
   const reply = { ...blankReply('ack', to, options), ciaddr: to.packet.ciaddr };
   return lease.boot && to.request.isPxe ? withBoot(reply, to) : reply;
 }
@@ -106,6 +107,9 @@ function* networkOptions({ subnet, gateway, dns = [], ntp = [], domain }: DhcpSe
   if (domain !== undefined) yield [option.domainName, textBytes(domain)];
   if (ntp.length > 0) yield [option.ntpServers, ipv4ListBytes(ntp)];
 }
+
+const nameOption = ({ hostname }: Lease): readonly [number, Uint8Array][] =>
+  hostname === undefined ? [] : [[option.hostName, textBytes(hostname)]];
 
 /**
  * From where to boot, in every form that some model needs (facts 3.5): 43 for the Pi 3, 43 or 66 for the Pi 4, siaddr with

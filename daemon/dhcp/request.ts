@@ -41,6 +41,8 @@ export type DhcpRequest = {
   readonly giaddr?: Ipv4;
   readonly hostname?: string;
   readonly vendorClass?: string;
+  /** Option 61 in hex. Cloned systems share one, so boards are not told apart by it. */
+  readonly clientIdentifier?: string;
 };
 
 export type RequestProblem = Problem<'NOT_FROM_CLIENT' | 'NOT_ETHERNET' | 'NO_MESSAGE_TYPE' | 'NOT_FOR_SERVER'>;
@@ -69,6 +71,7 @@ export function readRequest(
   const requestedAddress = ipv4Option(packet.options, option.requestedAddress);
   const serverIdentifier = ipv4Option(packet.options, option.serverIdentifier);
   const hostname = textOption(packet.options, option.hostName);
+  const clientIdentifier = identifierOf(packet);
   return ok({
     mac: mac.value,
     xid: packet.xid,
@@ -87,8 +90,17 @@ export function readRequest(
     ...(packet.giaddr !== unspecified && { giaddr: packet.giaddr }),
     ...(hostname !== undefined && { hostname }),
     ...(vendorClass !== undefined && { vendorClass }),
+    ...(clientIdentifier !== undefined && { clientIdentifier }),
   });
 }
+
+/** Two bytes at least (RFC 2132 9.14), and what one option can carry: more is nobody's, and would have to be kept. */
+function identifierOf({ options }: DhcpPacket): string | undefined {
+  const value = options.get(option.clientIdentifier);
+  return value !== undefined && value.length >= 2 && value.length <= 255 ? hexOf(value) : undefined;
+}
+
+const hexOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 
 /** RFC 2132 9.6; 2, 5 and 6 are a server's. */
 function requestKind(packet: DhcpPacket, messageType: number, unicast: boolean): RequestKind | undefined {
