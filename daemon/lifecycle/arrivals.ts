@@ -1,14 +1,15 @@
 /** Boards that were never seen before: name and address are theirs, and on disk, before anybody hears of them. */
 import { ok, type Problem, problem, type Result } from '../../config/result.ts';
-import { type DeviceId, type Instant, type Ipv4, type Mac, parseDeviceId, since } from '../../config/values.ts';
+import { type DeviceId, type Ipv4, type Mac, type Millis, parseDeviceId } from '../../config/values.ts';
 import type { Clock, Log, Random } from '../ports.ts';
-import type { Device } from './device.ts';
+import type { Addressing, Device } from './device.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import {
   addressFor,
   isMisaddressed,
   isUndecided,
   type KnownBoards,
+  nextAddress,
   provisionalLease,
   type Reservation,
   type ReservationRules,
@@ -28,7 +29,9 @@ export type ArrivalDeps = {
   readonly commit: (batch: readonly Write[]) => Promise<unknown>;
   readonly reservation: () => ArrivalRules | undefined;
   readonly nextNumber: number;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'now'>;
+  /** Time that went by, counted in rests: never more than really did. The wall clock may jump by hours. */
+  readonly elapsed: () => Millis;
   readonly random: Random;
   readonly log: Log;
   /** Runs `job` when nothing else is under way for this board, and lets nothing else begin before it ends. */
@@ -43,6 +46,11 @@ export type Arrivals = {
   readonly welcome: (sighting: Sighting) => Promise<Result<Device, Problem>>;
   /** The board as it is, or with the kind of address that this network gives by now. Settles when that is on disk. */
   readonly addressed: (device: Device) => Promise<Result<Device, Problem>>;
+  /**
+   * Another address for a board that nobody decided about, since somebody else uses the one it has. Settles when it is on
+   * disk. A board that was decided about keeps its address: it is in certificates and in its own configuration.
+   */
+  readonly readdress: (id: DeviceId) => Promise<Result<Device, Problem>>;
   /** A known board asked for its address, or spoke from it: it is in use. */
   readonly heardOf: (id: DeviceId) => void;
 };
@@ -55,8 +63,7 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
   /** About to be dropped, and not yet gone from the disk: it counts no more, but its address is not free yet. */
   const leaving = new Set<DeviceId>();
   /** When each board was last heard of. Not on disk: after a restart all of them count as just heard. */
-  const heard = new Map<DeviceId, Instant>();
-  const started = clock.now();
+  const heard = new Map<DeviceId, Millis>();
   let nextNumber = deps.nextNumber;
   let lastAddress: Ipv4 | undefined;
 
@@ -72,7 +79,7 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
     const rules = deps.reservation();
     if (rules === undefined) return problem('NO_NETWORK', 'the network of the boards is not known yet');
     const now = clock.now();
-    const reserved = reserve(sighting, newId(), knownBoards(now), { ...rules, nextNumber, lastAddress }, now);
+    const reserved = reserve(sighting, newId(), knownBoards(), { ...rules, nextNumber, lastAddress }, now);
     if (!reserved.ok) return reserved;
     const { device, dropped, number } = reserved.value;
     nextNumber = number + 1;
@@ -94,9 +101,65 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
     return ok(device);
   }
 
-  function knownBoards(now: Instant): KnownBoards {
+  const readdress = (id: DeviceId): Promise<Result<Device, Problem>> =>
+    deps.inTurn(id, async () => {
+      const [before, rules] = [fleet.byId(id), deps.reservation()];
+      if (rules?.range === undefined) return problem('NO_NETWORK', 'there are no addresses to give here');
+      if (before === undefined || !isUndecided(before)) {
+        return problem('DECIDED', `${before?.name ?? id} was decided about: it keeps its address`);
+      }
+      const address = nextAddress(knownBoards(), rules.range, { ...rules, lastAddress });
+      if (!address.ok) return address;
+      const why = `another device uses ${before.address}`;
+      return ok(await move(before, { addressing: 'reserved', address: address.value }, why));
+    });
+
+  async function addressed(device: Device): Promise<Result<Device, Problem>> {
+    const rules = deps.reservation();
+    if (rules === undefined || !isMisaddressed(device, rules)) return ok(device);
+    return deps.inTurn(device.id, async () => {
+      const before = fleet.byId(device.id);
+      if (before === undefined || !isMisaddressed(before, rules)) return ok(before ?? device);
+      const addressing = addressFor(knownBoards(), { ...rules, lastAddress }, undefined);
+      if (!addressing.ok) return addressing;
+      return ok(await move(before, addressing.value, 'this network gives addresses in another way'));
+    });
+  }
+
+  /** Within its turn. */
+  async function move(before: Device, addressing: Addressing, why: string): Promise<Device> {
+    const after: Device = { ...before, ...addressing };
+    const { id, name, state, macs } = after;
+    const where =
+      after.address === undefined ? 'its address is the router’s' : `${after.address} is its own from now on`;
+    const told = macs.slice(0, 1).map(
+      (mac): Write => ({
+        write: 'append-event',
+        device: id,
+        at: clock.now(),
+        event: { event: 'dhcp-seen', mac },
+        from: state.name,
+        to: state.name,
+        reason: `${why}; ${where}`,
+      }),
+    );
+    lastAddress = after.address ?? lastAddress;
+    claimed.put(after);
+    try {
+      await deps.commit([{ write: 'put-device', device: after }, ...told]);
+    } finally {
+      claimed.remove(id);
+    }
+    fleet.put(after);
+    deps.tell({ before, after });
+    log.info('board has another address', { name, before: before.address, address: after.address });
+    return after;
+  }
+
+  function knownBoards(): KnownBoards {
     const undecided = fleet.undecided();
-    const isSilent = (device: Device) => since(heard.get(device.id) ?? started, now) >= provisionalLease(device);
+    // More than its lease: it may have been heard of just before the last rest was over.
+    const isSilent = (device: Device) => deps.elapsed() - (heard.get(device.id) ?? 0) > provisionalLease(device);
     return {
       byName: (name) => fleet.byName(name) ?? claimed.byName(name),
       byAddress: (address) => fleet.byAddress(address) ?? claimed.byAddress(address),
@@ -139,30 +202,7 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
   }
 
   function heardOf(id: DeviceId): void {
-    if (fleet.byId(id) !== undefined) heard.set(id, clock.now());
-  }
-
-  async function addressed(device: Device): Promise<Result<Device, Problem>> {
-    const rules = deps.reservation();
-    if (rules === undefined || !isMisaddressed(device, rules)) return ok(device);
-    return deps.inTurn(device.id, async () => {
-      const before = fleet.byId(device.id);
-      if (before === undefined || !isMisaddressed(before, rules)) return ok(before ?? device);
-      const addressing = addressFor(knownBoards(clock.now()), { ...rules, lastAddress }, undefined);
-      if (!addressing.ok) return addressing;
-      const after: Device = { ...before, ...addressing.value };
-      lastAddress = after.address ?? lastAddress;
-      claimed.put(after);
-      try {
-        await deps.commit([{ write: 'put-device', device: after }]);
-      } finally {
-        claimed.remove(after.id);
-      }
-      fleet.put(after);
-      deps.tell({ before, after });
-      log.info('board is addressed anew', { name: after.name, before: before.address, address: after.address });
-      return ok(after);
-    });
+    if (fleet.byId(id) !== undefined) heard.set(id, deps.elapsed());
   }
 
   function newId(): DeviceId {
@@ -172,5 +212,5 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
     return id.value;
   }
 
-  return { welcome, addressed, heardOf };
+  return { welcome, addressed, readdress, heardOf };
 }

@@ -4,6 +4,7 @@ import { ok, type Problem, problem, type Result } from '../../config/result.ts';
 import { nameFromPattern } from '../../config/schema.ts';
 import {
   type AddressRange,
+  addressesFrom,
   type DeviceId,
   type Hostname,
   type Instant,
@@ -132,36 +133,29 @@ export const isMisaddressed = (
 
 export function addressFor(
   known: Pick<KnownBoards, 'byAddress'>,
-  { range, lastAddress, isTaken }: Pick<ReservationRules, 'range' | 'lastAddress' | 'isTaken'>,
+  rules: Pick<ReservationRules, 'range' | 'lastAddress' | 'isTaken'>,
   dropped: Device | undefined,
 ): Result<Addressing, Problem<'ADDRESSES_EXHAUSTED'>> {
-  if (range === undefined) return ok({ addressing: 'heard', address: undefined });
-  const address = nextFree(range, lastAddress, (one) => {
-    const holder = known.byAddress(one);
-    return (holder === undefined || holder === dropped) && !isTaken(one);
-  });
-  if (address !== undefined) return ok({ addressing: 'reserved', address });
+  if (rules.range === undefined) return ok({ addressing: 'heard', address: undefined });
+  const address = nextAddress(known, rules.range, rules, dropped);
+  return address.ok ? ok({ addressing: 'reserved', address: address.value }) : address;
+}
+
+/** The first free one from the last one on. `leaving`: gives way to whoever gets it. */
+export function nextAddress(
+  { byAddress }: Pick<KnownBoards, 'byAddress'>,
+  range: AddressRange,
+  { lastAddress, isTaken }: Pick<ReservationRules, 'lastAddress' | 'isTaken'>,
+  leaving?: Device,
+): Result<Ipv4, Problem<'ADDRESSES_EXHAUSTED'>> {
+  for (const address of addressesFrom(range, lastAddress)) {
+    const holder = byAddress(address);
+    if ((holder === undefined || holder === leaving) && !isTaken(address)) return ok(address);
+  }
   return problem(
     'ADDRESSES_EXHAUSTED',
     `no address is left in ${range.first}-${range.last}: widen \`addresses\` in bramble.yaml, or \`bramble forget\` boards that are gone`,
   );
-}
-
-function nextFree(
-  range: AddressRange,
-  lastAddress: Ipv4 = range.first,
-  isFree: (address: Ipv4) => boolean,
-): Ipv4 | undefined {
-  const first = ipv4Number(range.first);
-  const size = ipv4Number(range.last) - first + 1;
-  const from = ipv4Number(lastAddress) - first;
-  // The range may be another one than when the last address was given.
-  const offset = from >= 0 && from < size ? from : 0;
-  for (let step = 0; step < size; step++) {
-    const address = ipv4FromNumber(first + ((offset + step) % size));
-    if (isFree(address)) return address;
-  }
-  return undefined;
 }
 
 /** The permanent addresses if the owner named none: the upper half of the interface's own subnet, at most 100 of it. */

@@ -58,6 +58,8 @@ export type Runner = {
   readonly fleet: Fleet;
   /** A packet of a board, known or not. Settles when its reservation is on disk. */
   readonly sight: (sighting: Sighting) => Promise<Result<Device, Problem>>;
+  /** See `Arrivals`. */
+  readonly readdress: (id: DeviceId) => Promise<Result<Device, Problem>>;
   readonly dispatch: (id: DeviceId, event: LifecycleEvent) => Promise<Result<Transition, Problem<'DEVICE_GONE'>>>;
   /** Goes on where the last process ended; settles when the signal is aborted and nothing is under way any more. */
   readonly run: () => Promise<void>;
@@ -76,7 +78,8 @@ export function createRunner(deps: RunnerDeps): Runner {
   const running = new Map<DeviceId, AbortController>();
   const underWay = new Set<Promise<void>>();
   const patience = createPatience();
-  const arrivals = createArrivals({ ...deps, fleet, inTurn, tell, forget });
+  let elapsed = millis(0);
+  const arrivals = createArrivals({ ...deps, fleet, inTurn, tell, forget, elapsed: () => elapsed });
 
   function dispatch(id: DeviceId, event: LifecycleEvent) {
     const isItself = event.event === 'installer-reported' || event.event === 'boot-file-served';
@@ -183,6 +186,7 @@ export function createRunner(deps: RunnerDeps): Runner {
       deps.onTurn?.();
       await clock.sleep(TURN, signal).catch(() => undefined);
       if (signal.aborted) break;
+      elapsed = millis(elapsed + TURN);
       for (const device of patience.rested(TURN, fleet.all())) await passDeadline(device);
     }
     await Promise.all([...underWay, ...queues.values()]);
@@ -195,5 +199,5 @@ export function createRunner(deps: RunnerDeps): Runner {
     );
   }
 
-  return { fleet, sight, dispatch, run };
+  return { fleet, sight, readdress: arrivals.readdress, dispatch, run };
 }

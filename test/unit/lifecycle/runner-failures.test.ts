@@ -97,6 +97,7 @@ function start(t: ExecutionContext, disk: DiskDouble, changes: Partial<RunnerDep
 test('a flood of new addresses on a slow disk: never more than pending.max, and no write once it is full', async (t) => {
   const disk = diskDouble();
   const { runner, clock } = start(t, disk);
+  void runner.run();
   for (let number = 0; number < 8; number++) must(await runner.sight({ mac: macOf(number) }));
   await clock.advance(minutes(6));
   const gate = Promise.withResolvers<void>();
@@ -118,6 +119,7 @@ test('a board that is accepted while it is to give way stays, on disk and in mem
   const reservation = () => ({ range, leases: true, isTaken: () => false, pattern: 'worker-kube{n}', pendingMax: 1 });
   const { runner, clock } = start(t, disk, { reservation });
   const old = must(await runner.sight({ mac: macOf(1) }));
+  void runner.run();
   await runner.dispatch(old.id, { event: 'installer-reported', report: aReport({ mac: macOf(1) }) });
   await clock.advance(minutes(6));
   const gate = Promise.withResolvers<void>();
