@@ -1,7 +1,7 @@
 /** Which message a request gets, if any. When in doubt: silence; another server may know better. */
 import { assertNever } from '../../config/result.ts';
 import { type Ipv4, inSubnet } from '../../config/values.ts';
-import type { DhcpPacket } from './packet.ts';
+import { type DhcpPacket, unspecified } from './packet.ts';
 import { informReply, type Lease, leaseReply, nakReply, proxyReply, type ReplyTo } from './reply.ts';
 import type { DhcpRequest } from './request.ts';
 
@@ -73,7 +73,7 @@ export function answerRequest(
       return initReboot(to, lease, authoritative);
     case 'request-renewing':
     case 'request-rebinding':
-      return request.ciaddr === lease.address ? ack(to, lease) : silence('its address is not from us');
+      return renewal(to, lease, authoritative);
     case 'inform':
       return { answer: 'ack', packet: informReply(to, lease) };
     case 'release':
@@ -87,16 +87,46 @@ export function answerRequest(
 const ack = (to: ReplyTo, lease: Lease): Answer => ({ answer: 'ack', packet: leaseReply('ack', to, lease) });
 
 const ackOrNak = (to: ReplyTo, lease: Lease, wanted: Ipv4 | undefined): Answer =>
-  wanted === lease.address
-    ? ack(to, lease)
-    : { answer: 'nak', packet: nakReply(to, `the address of this board is ${lease.address}`) };
+  wanted === lease.address ? ack(to, lease) : nak(to, lease);
 
-/** Only about our own network are we sure: the client may have been moved here and another server may speak for it. */
+const nak = (to: ReplyTo, lease: Lease): Answer => ({
+  answer: 'nak',
+  packet: nakReply(to, `the address that is yours here is ${lease.address}`),
+});
+
+/**
+ * RFC 2131 4.3.2: an address of another network, or one that is not this client's, is refused, so that it asks anew at once.
+ * Where another server may be the client may have it from that one, and that one will speak for it.
+ */
 function initReboot(to: ReplyTo, lease: Lease, authoritative: boolean): Answer {
   const wanted = to.request.requestedAddress;
-  if (wanted === undefined) return silence('asks for no address');
-  if (!authoritative && wanted !== lease.address) return silence('another server may have given it that address');
-  return inSubnet(to.self.subnet, wanted)
-    ? ackOrNak(to, lease, wanted)
-    : silence('asks for an address of another network');
+  if (wanted === undefined || wanted === unspecified) return silence('asks for no address');
+  if (wanted === lease.address) return ack(to, lease);
+  return authoritative ? nak(to, lease) : silence('another server may have given it that address');
 }
+
+/** A client of ours that goes on with an address that is not its own any more. One of another network is not from us. */
+function renewal(to: ReplyTo, lease: Lease, authoritative: boolean): Answer {
+  const { ciaddr } = to.request;
+  if (ciaddr === lease.address) return ack(to, lease);
+  const isOfOurs = authoritative && ciaddr !== undefined && inSubnet(to.self.subnet, ciaddr);
+  return isOfOurs ? nak(to, lease) : silence('its address is not from us');
+}
+
+/**
+ * The client gives an address up: another host uses it (DECLINE, RFC 2131 4.3.3), or it needs none any more (RELEASE, 4.3.4).
+ * Undefined: it does not, or says so to another server.
+ */
+export function givenUp(request: DhcpRequest, self: Ipv4): GivenUp | undefined {
+  const { kind, serverIdentifier, requestedAddress, ciaddr } = request;
+  if (serverIdentifier !== self || (kind !== 'decline' && kind !== 'release')) return undefined;
+  const address = kind === 'decline' ? requestedAddress : ciaddr;
+  return address === undefined ? undefined : { kind, request, address };
+}
+
+/** Anybody can claim it. */
+export type GivenUp = {
+  readonly kind: 'decline' | 'release';
+  readonly request: DhcpRequest;
+  readonly address: Ipv4;
+};

@@ -2,7 +2,7 @@
 import { ok, type Result } from '../../config/result.ts';
 import { type Ipv4, type Mac, millis } from '../../config/values.ts';
 import type { Clock, Endpoint, Log, OpenUdp, Udp } from '../ports.ts';
-import { addressAskedFor, answerRequest, type DhcpMode, silenceWithoutLease } from './answer.ts';
+import { addressAskedFor, answerRequest, type DhcpMode, type GivenUp, givenUp, silenceWithoutLease } from './answer.ts';
 import { coalesce, type Job } from './coalesce.ts';
 import { limitedBroadcast, replyDestination, serverPort } from './destination.ts';
 import { fitTo, requestedOptions } from './message-size.ts';
@@ -10,7 +10,7 @@ import { type DhcpPacket, decodePacket, encodePacket, type PacketProblem, unspec
 import type { DhcpSelf, Lease } from './reply.ts';
 import { type DhcpRequest, type RequestProblem, readRequest } from './request.ts';
 
-export type { DhcpMode } from './answer.ts';
+export type { DhcpMode, GivenUp } from './answer.ts';
 export { unspecified } from './packet.ts';
 export type { DhcpSelf, Lease } from './reply.ts';
 export type { DhcpRequest } from './request.ts';
@@ -31,8 +31,8 @@ export type DhcpServerDeps = {
    * a board at a time and for several boards at once; a rejection is logged and means silence.
    */
   readonly onSighting: (request: DhcpRequest) => Promise<Lease | undefined>;
-  /** A board found its address in use (RFC 2131 4.3.3) and says so to us. Anybody can claim it. */
-  readonly onDecline?: (declined: { readonly mac: Mac; readonly address: Ipv4 }) => void;
+  /** In mode `full`: a client found its address in use, or needs it no more. Must not throw. */
+  readonly onGivenUp?: (given: GivenUp) => void;
   /** Beside a router: a client wants this address from it, and will mostly get it. Anybody can claim it. */
   readonly onAsked?: (asked: { readonly mac: Mac; readonly address: Ipv4 }) => void;
   /** Called once, when the sockets are bound. */
@@ -78,13 +78,13 @@ export async function dhcpServer(deps: DhcpServerDeps): Promise<void> {
     }
     const { request } = received.value;
     const fields = fieldsOf(request);
-    const { kind, mac, requestedAddress: address, serverIdentifier } = request;
-    if (kind === 'decline' && address !== undefined && serverIdentifier === self.address && deps.mode === 'full') {
-      log.warn('dhcp address declined: another host uses it', { ...fields, address });
-      deps.onDecline?.({ mac, address });
+    const given = deps.mode === 'full' ? givenUp(request, self.address) : undefined;
+    if (given !== undefined) {
+      log.info(`dhcp address given up: ${given.kind}`, { ...fields, address: given.address });
+      deps.onGivenUp?.(given);
     }
     const asked = deps.mode === 'proxy' ? addressAskedFor(request) : undefined;
-    if (asked !== undefined) deps.onAsked?.({ mac, address: asked });
+    if (asked !== undefined) deps.onAsked?.({ mac: request.mac, address: asked });
     const why = silenceWithoutLease(request, deps.mode, self.address);
     if (why !== undefined) log.debug('dhcp message not answered', { ...fields, why });
     else if (!lanes.push(request.mac, received.value)) log.debug('dhcp message dropped: a flood', fields);

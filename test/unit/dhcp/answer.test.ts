@@ -1,7 +1,13 @@
 import test from 'ava';
 import { must } from '../../../config/result.ts';
 import { type Ipv4, millis, minutes, parseHostname, parseIpv4, subnetOf } from '../../../config/values.ts';
-import { type Answer, answerRequest, type DhcpMode, silenceWithoutLease } from '../../../daemon/dhcp/answer.ts';
+import {
+  type Answer,
+  answerRequest,
+  type DhcpMode,
+  givenUp,
+  silenceWithoutLease,
+} from '../../../daemon/dhcp/answer.ts';
 import { replyDestination } from '../../../daemon/dhcp/destination.ts';
 import { type DhcpPacket, decodePacket, encodePacket } from '../../../daemon/dhcp/packet.ts';
 import type { DhcpSelf, Lease } from '../../../daemon/dhcp/reply.ts';
@@ -196,10 +202,12 @@ const table: { why: string; packet: DhcpPacket; granted?: Lease; mode?: DhcpMode
   { why: 'selecting no address', packet: request([[54, self.address]]), answer: 'nak' },
   { why: 'init-reboot, its address', packet: request([[50, mine]]), answer: 'ack' },
   { why: 'init-reboot, another address', packet: request([[50, other]]), answer: 'nak' },
-  { why: 'init-reboot, another network', packet: request([[50, ip('10.0.0.7')]]), answer: 'silence' },
+  { why: 'init-reboot, another network', packet: request([[50, ip('10.0.0.7')]]), answer: 'nak' },
+  { why: 'init-reboot, no address at all', packet: request([[50, ip('0.0.0.0')]]), answer: 'silence' },
   { why: 'init-reboot without address', packet: request([]), answer: 'silence' },
   { why: 'renewing its address', packet: request([], '192.168.2.40'), answer: 'ack' },
-  { why: 'renewing another address', packet: request([], '192.168.2.41'), answer: 'silence' },
+  { why: 'renewing another address', packet: request([], '192.168.2.41'), answer: 'nak' },
+  { why: 'renewing an address of another network', packet: request([], '10.0.0.7'), answer: 'silence' },
   { why: 'proxy answers no REQUEST', packet: packetOf(pi400Discover), mode: 'proxy', answer: 'offer' },
   { why: 'off', packet: packetOf(pi400Discover), mode: 'off', answer: 'silence' },
 ];
@@ -284,6 +292,11 @@ test('who is not even looked up', (t) => {
     ) ?? '',
     /another server/,
   );
+  const nobody = request([
+    [50, mine],
+    [54, ip('0.0.0.0')],
+  ]);
+  t.regex(why(nobody, 'full') ?? '', /another server/);
   t.regex(why(packetOf(pi400Request), 'proxy') ?? '', /router/);
   t.regex(why(type(1), 'proxy') ?? '', /does not boot/);
   t.regex(why(packetOf(pi400Discover), 'off') ?? '', /off/);
@@ -307,4 +320,48 @@ test('not sure that the network is ours: no NAK for an address that another serv
   t.is(ask(ip('192.168.2.77'), true), 'nak');
   t.is(ask(ip('192.168.2.77'), false), 'silence');
   t.is(ask(lease.address, false), 'ack');
+});
+
+test('not sure: no NAK for renewing another address either', (t) => {
+  const packet = request([], '192.168.2.41');
+  const renewing = must(readRequest(packet));
+  t.is(answerRequest({ packet, request: renewing, self }, lease, 'full', false).answer, 'silence');
+});
+
+test('a NAK for a wrong address of another network goes to everybody, through a relay with its information last', (t) => {
+  const wrong = request([[50, ip('10.0.0.7')]]);
+  t.is(replyDestination(reply(wrong), self.subnet).address, ip('255.255.255.255'));
+  const options = new Map([...wrong.options, [82, Uint8Array.of(1, 1, 7)] as const]);
+  const relayed = reply({ ...wrong, giaddr: ip('192.168.2.7'), options });
+  t.like(relayed, { giaddr: ip('192.168.2.7'), broadcast: true });
+  t.deepEqual(replyDestination(relayed, self.subnet), { address: ip('192.168.2.7'), port: 67 });
+  const bytes = Buffer.from(encodePacket(relayed));
+  t.true(bytes.includes(Buffer.from('5203010107ff', 'hex')), 'option 82 is the last one');
+});
+
+test('who gives an address up, and which', (t) => {
+  const message = (type: number, options: [number, Ipv4][], ciaddr = '0.0.0.0') =>
+    givenUp(must(readRequest(changedType(request(options, ciaddr), type))), self.address);
+  t.like(
+    message(4, [
+      [50, mine],
+      [54, self.address],
+    ]),
+    { kind: 'decline', address: mine },
+  );
+  t.like(message(7, [[54, self.address]], '192.168.2.40'), { kind: 'release', address: mine });
+  t.is(message(4, [[54, self.address]]), undefined, 'which one?');
+  t.is(message(7, [[54, other]], '192.168.2.40'), undefined, 'another server’s');
+  t.is(message(7, [], '192.168.2.40'), undefined);
+  t.is(
+    message(3, [
+      [50, mine],
+      [54, self.address],
+    ]),
+    undefined,
+  );
+});
+const changedType = (packet: DhcpPacket, type: number): DhcpPacket => ({
+  ...packet,
+  options: new Map(packet.options).set(53, Uint8Array.of(type)),
 });

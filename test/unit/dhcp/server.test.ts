@@ -1,8 +1,14 @@
 import test, { type ExecutionContext } from 'ava';
 import { must } from '../../../config/result.ts';
-import { type Ipv4, instant, minutes, parseHostname, parseIpv4, subnetOf } from '../../../config/values.ts';
+import { type Ipv4, instant, minutes, parseHostname, parseIpv4, parseMac, subnetOf } from '../../../config/values.ts';
 import { type DhcpPacket, decodePacket, encodePacket } from '../../../daemon/dhcp/packet.ts';
-import { type DhcpRequest, type DhcpServerDeps, dhcpServer, type Lease } from '../../../daemon/dhcp/server.ts';
+import {
+  type DhcpRequest,
+  type DhcpServerDeps,
+  dhcpServer,
+  type GivenUp,
+  type Lease,
+} from '../../../daemon/dhcp/server.ts';
 import type { Endpoint, Log, LogFields, OpenUdp } from '../../../daemon/ports.ts';
 import { pi3bPlusDiscover, pi3bRomDiscover, pi400Discover, pi400Request, proxyOffer } from '../../vectors/dhcp.ts';
 
@@ -338,21 +344,26 @@ test('a system gets what it asked for in its own order; a boot ROM the one that 
   ]);
 });
 
-test('a DECLINE of an address that we gave is told, has no answer, and grants nothing', async (t) => {
-  const declined: unknown[] = [];
-  const server = await start(t, { onDecline: (one) => declined.push(one) });
-  const decline = (identifier: Ipv4): Uint8Array => {
+test('DECLINE and RELEASE of an address that we gave are told, have no answer, and grant nothing', async (t) => {
+  const given: GivenUp[] = [];
+  const server = await start(t, { onGivenUp: (one) => given.push(one) });
+  const message = (type: number, identifier: Ipv4): Uint8Array => {
     const options = new Map([
-      [53, Uint8Array.of(4)],
-      [50, Uint8Array.of(192, 168, 2, 40)],
+      [53, Uint8Array.of(type)],
+      ...(type === 4 ? ([[50, Uint8Array.of(192, 168, 2, 40)]] as const) : []),
       [54, Uint8Array.from(identifier.split('.'), Number)],
     ]);
-    return changed(pi400Request.datagram, { options });
+    return changed(pi400Request.datagram, { options, ...(type === 7 && { ciaddr: lease.address }) });
   };
-  await server.receive(decline(ip('192.168.2.254')));
-  t.deepEqual(declined, [], 'another server gave that one');
-  await server.receive(decline(address));
-  t.deepEqual(declined, [{ mac: 'dc:a6:32:ec:fc:3c', address: lease.address }]);
-  t.is(server.logged.filter(({ level }) => level === 'warn').length, 1);
+  for (const type of [4, 7]) await server.receive(message(type, ip('192.168.2.254')));
+  t.deepEqual(given, [], 'another server gave that one');
+  for (const type of [4, 7]) await server.receive(message(type, address));
+  t.deepEqual(
+    given.map(({ kind, request, address: what }) => [kind, request.mac, what]),
+    [
+      ['decline', must(parseMac('dc:a6:32:ec:fc:3c')), lease.address],
+      ['release', must(parseMac('dc:a6:32:ec:fc:3c')), lease.address],
+    ],
+  );
   t.is(server.sent.length + server.sightings.length, 0);
 });
