@@ -4,11 +4,12 @@
  * key is an error, never silently ignored.
  */
 import { z } from 'zod';
-import type { Problem, Result } from './result.ts';
+import { ok, type Problem, problem, type Result } from './result.ts';
 import {
   type AddressRange,
   type Hostname,
   type Ipv4,
+  ipv4Number,
   type Mac,
   parseAddressRange,
   parseHostname,
@@ -16,6 +17,7 @@ import {
   parseMac,
   parseSerial,
   parseSubnet,
+  rangesOverlap,
   type Serial,
   type Subnet,
 } from './values.ts';
@@ -36,6 +38,16 @@ const interfaceName = z
   .string()
   .regex(/^(auto|[A-Za-z0-9._-]{1,15})$/, '`auto` or the name of a network interface, such as eth0');
 
+/** More than this are no guests any more but a network that wants a server of its own. */
+const guestsMax = 1024;
+const guests = parsedBy<'off' | 'on' | AddressRange>((text) => {
+  if (text === 'off' || text === 'on') return ok(text);
+  const parsed = parseAddressRange(text);
+  const size = parsed.ok ? ipv4Number(parsed.value.last) - ipv4Number(parsed.value.first) + 1 : 0;
+  if (size > guestsMax) return problem('INVALID_VALUE', `${size} addresses are too many, ${guestsMax} at most`);
+  return parsed.ok ? parsed : problem('INVALID_VALUE', `\`off\`, \`on\` or an address range; ${parsed.error.detail}`);
+});
+
 /** The host name of the first board, to see that a pattern makes legal names. */
 export const nameFromPattern = (pattern: string, number: number): Result<Hostname, Problem<'INVALID_VALUE'>> =>
   parseHostname(pattern.replace('{n}', String(number)));
@@ -52,7 +64,7 @@ const allowed = z.strictObject({
   mac: parsedBy<Mac>(parseMac).describe('Hardware address of the Ethernet port.'),
 });
 
-export const configSchema = z.strictObject({
+const keys = z.strictObject({
   interface: interfaceName
     .default('auto')
     .describe('The wired interface the Pis are on. `auto`: the only wired one with a carrier.'),
@@ -87,6 +99,11 @@ export const configSchema = z.strictObject({
         .default(120)
         .describe(
           'Seconds for which another DHCP server is looked for before `auto` chooses, and before `full` answers boards that are not known yet. `0`: you say that there is none; this also ends what was remembered of one.',
+        ),
+      guests: guests
+        .default('off')
+        .describe(
+          'Addresses for machines that are no boards, where bramble is the only DHCP server: `off`, `on` (up to 100 below the boards’), or a range of its own.',
         ),
       gateway: ipv4.optional().describe('Default gateway for the boards. Behind the master: the master; else its own.'),
       dns: z.array(ipv4).optional().describe('Resolvers for the boards. Default: those that the master asks.'),
@@ -174,6 +191,17 @@ export const configSchema = z.strictObject({
     .default('/run/bramble/brambled.sock')
     .describe('Where `bramble` talks to the daemon.'),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
+});
+
+/** Keys that do not go together. */
+export const configSchema = keys.superRefine(({ addresses, dhcp }, context) => {
+  if (addresses === undefined || typeof dhcp.guests === 'string' || !rangesOverlap(addresses, dhcp.guests)) return;
+  const boards = `${addresses.first}-${addresses.last}`;
+  context.addIssue({
+    code: 'custom',
+    path: ['dhcp', 'guests'],
+    message: `overlaps \`addresses\` (${boards}): an address is for boards or for guests`,
+  });
 });
 
 /** Frozen: a change makes a new one. */

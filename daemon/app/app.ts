@@ -14,6 +14,8 @@ import { openStore } from '../store/open.ts';
 import { exchange } from '../system/exchange.ts';
 import { keepSockets } from '../system/kept-sockets.ts';
 import { hardwareAddressOf } from '../system/neighbours.ts';
+import { createAddressCheck } from './address-check.ts';
+import { createAddresses } from './addresses.ts';
 import { bootDesk } from './boot-desk.ts';
 import { createChanges } from './changes.ts';
 import { createClusterFacts, driverFor } from './control-plane.ts';
@@ -81,7 +83,17 @@ export async function runApp(deps: AppDeps): Promise<void> {
   const progress = createProgress(() => runner.fleet);
   const neighbourhood = createNeighbourhood(() => runner.fleet);
   const whereabouts = createWhereabouts({ ...deps, log });
-  const standing = createDhcpStanding({ config, settings: snapshot.settings, commit: written.commit, clock, log });
+  const standing = createDhcpStanding({ config, settings: snapshot.settings, commit: written.commit, log });
+  const addresses = createAddresses({
+    config,
+    site: whereabouts.site,
+    standing,
+    written: snapshot.guests,
+    commit: written.commit,
+    runner: () => runner,
+    clock,
+    log: log.child({ service: 'addresses' }),
+  });
 
   const onHeard = heardAddresses({ runner: () => runner, site: whereabouts.site, clock, log, signal });
   const { gatewaySocket } = deps;
@@ -128,7 +140,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
         site && {
           range: config.addresses !== undefined || standing.mode() === 'full' ? site.range : undefined,
           leases: standing.mode() === 'full',
-          isTaken: (address) => site.taken.includes(address),
+          isTaken: addresses.isTaken,
           pattern: config.names.pattern,
           pendingMax: config.pending.max,
         }
@@ -163,6 +175,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
         timelines.forget(before.id);
         boot.forget(before.id);
       }
+      addresses.changed(change);
       arrivals.changed(change);
       changes.tell(change);
       feed.committed();
@@ -182,6 +195,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     cluster: clusterFacts,
     whereabouts,
     standing,
+    addresses,
     gateway,
     neighbourhood,
     arrivals,
@@ -207,14 +221,15 @@ export async function runApp(deps: AppDeps): Promise<void> {
   });
 
   const kept = keepSockets({ ...deps, signal });
-  const atSite = (site: Site, life: AbortSignal): Promise<void> => {
+  const atSite = async (site: Site, life: AbortSignal): Promise<void> => {
     standing.moved();
-    return networkServices({
+    const services = networkServices({
       ...deps,
       ...kept,
       site,
       siteNow: whereabouts.site,
       standing,
+      addresses,
       runner,
       timelines,
       onHeard,
@@ -227,6 +242,8 @@ export async function runApp(deps: AppDeps): Promise<void> {
       supervisor,
       signal: life,
     });
+    const check = createAddressCheck({ ...deps, site, hardwareAddressOf });
+    await Promise.all([services, addresses.follow(check, life)]);
   };
   let told = false;
   const admin = async () => {

@@ -7,6 +7,7 @@ import { dhcpSearch } from '../dhcp/server-search.ts';
 import type { Runner } from '../lifecycle/runner.ts';
 import type { Clock, Log, OpenUdp, Random } from '../ports.ts';
 import { readInterfaces } from '../system/interface.ts';
+import type { Addresses } from './addresses.ts';
 import type { DhcpStandings } from './dhcp-standing.ts';
 import type { HearAddress } from './heard-addresses.ts';
 import type { LateArrivals } from './late-arrivals.ts';
@@ -18,6 +19,7 @@ export type DhcpServiceDeps = {
   readonly config: Config;
   readonly site: Site;
   readonly standing: DhcpStandings;
+  readonly addresses: Addresses;
   readonly runner: Runner;
   readonly timelines: Timelines;
   /** Where a board is that has its address from the router. */
@@ -108,11 +110,7 @@ async function serve(deps: DhcpServiceDeps, mode: DhcpMode, own: Mac | undefined
       },
       log,
     }),
-    // Its address stays its address: it is in the cluster's certificates and in the board's own configuration.
-    onDecline: ({ mac, address }) => {
-      const board = runner.fleet.byMac(mac);
-      if (board?.address === address) standing.declined(board);
-    },
+    onGivenUp: deps.addresses.givenUp,
     onAsked: ({ mac, address }) => {
       const board = runner.fleet.byMac(mac);
       if (board !== undefined) deps.onHeard(board, address);

@@ -1,10 +1,8 @@
 /** What DHCP does on this network: which mode, chosen by whom, and may boards that we do not know be answered? */
 import type { Config } from '../../config/schema.ts';
-import { type DeviceId, type Instant, minutes, since } from '../../config/values.ts';
 import type { DhcpMode } from '../dhcp/server.ts';
 import type { MasterView } from '../http/wire.ts';
-import type { Device } from '../lifecycle/device.ts';
-import type { Clock, Log } from '../ports.ts';
+import type { Log } from '../ports.ts';
 import type { Store } from '../store/store.ts';
 
 export type DhcpStanding =
@@ -38,14 +36,7 @@ export type DhcpStandings = {
    * disk, or when it is clear that it is not, which is logged. For good in this process.
    */
   readonly narrow: (server: string) => Promise<void>;
-  /** This board found that another device uses its address. */
-  readonly declined: (board: Pick<Device, 'id'>) => void;
-  /** Boards that found it of late: they ask again as long as it is so. */
-  readonly hasDeclined: (board: Pick<Device, 'id'>) => boolean;
 };
-
-/** A client waits ten seconds and asks again (RFC 2131 3.1); one that gave up is started again at some time. */
-const declineLasts = minutes(15);
 
 /** What `auto` chose: `full` or `proxy`. */
 export const chosenSetting = 'dhcp.chosen';
@@ -91,12 +82,9 @@ export function createDhcpStanding(deps: {
   readonly config: Pick<Config, 'dhcp'>;
   readonly settings: ReadonlyMap<string, string>;
   readonly commit: Store['commit'];
-  readonly clock: Pick<Clock, 'now'>;
   readonly log: Log;
 }): DhcpStandings {
-  const { clock, log } = deps;
-  /** One a board at most. */
-  const declines = new Map<DeviceId, Instant>();
+  const { log } = deps;
   const first = firstStanding(deps.config.dhcp, deps.settings);
   let { standing } = first;
   let written: Promise<unknown> = Promise.resolve();
@@ -151,19 +139,8 @@ export function createDhcpStanding(deps: {
       if (standing.name === 'alone' && deps.config.dhcp.search > 0) standing = { name: 'searching' };
     },
     narrow,
-    declined: ({ id }) => {
-      for (const [old, at] of declines) if (since(at, clock.now()) > declineLasts) declines.delete(old);
-      declines.set(id, clock.now());
-    },
-    hasDeclined: ({ id }) => {
-      const at = declines.get(id);
-      return at !== undefined && since(at, clock.now()) <= declineLasts;
-    },
   };
 }
-
-export const declineAdvice = ({ name, address }: Pick<Device, 'name' | 'address'>): string =>
-  `another device uses ${address}, the address of ${name}: find it and take it off this network`;
 
 /** What is really done now, in one word. */
 export function dhcpModeView({ name }: DhcpStanding): MasterView['dhcpMode'] {

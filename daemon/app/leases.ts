@@ -1,12 +1,13 @@
 /** What a DHCP client is granted: the meeting of the DHCP server and the life of boards. */
 import { type Ipv4, inSubnet, type Subnet, seconds } from '../../config/values.ts';
-import { isInstalled } from '../boot/offer.ts';
+import { isInstalled, isToldToBoot } from '../boot/offer.ts';
 import type { Timelines } from '../boot/timeline.ts';
 import { type DhcpRequest, type Lease, unspecified } from '../dhcp/server.ts';
 import type { Device } from '../lifecycle/device.ts';
 import { provisionalLease } from '../lifecycle/registry.ts';
 import type { Runner } from '../lifecycle/runner.ts';
 import type { Clock, Log } from '../ports.ts';
+import type { Addresses } from './addresses.ts';
 
 /** What our installer calls itself (option 60); it may run on hardware whose address prefix nobody knows. */
 export const INSTALLER_VENDOR_CLASS = 'bramble-installer';
@@ -22,19 +23,25 @@ export function leaseDesk(deps: {
   readonly subnet: Subnet;
   /** False beside a router: boards are only told from where to boot. */
   readonly givesAddresses: boolean;
+  readonly addresses: Pick<Addresses, 'leaseGuest' | 'told' | 'strayRelay'>;
 }): (request: DhcpRequest) => Promise<Lease | undefined> {
-  const { runner, timelines, clock, log } = deps;
+  const { runner, timelines, clock, log, addresses } = deps;
   return async (request) => {
     const { mac, serial, model, isPxe } = request;
     const known = runner.fleet.byMac(mac);
-    // Until guests are served too, a laptop on the same switch hears nothing from us.
-    if (known === undefined && !isBoard(request)) return undefined;
+    if (request.giaddr !== undefined && !inSubnet(deps.subnet, request.giaddr)) {
+      // An address of ours would not work behind that relay agent, and ours are all there are (RFC 2131 4.3.1).
+      if (known !== undefined || isBoard(request)) addresses.strayRelay(request.giaddr);
+      return undefined;
+    }
+    if (known === undefined && !isBoard(request)) return addresses.leaseGuest(request);
     const sighted = await runner.sight({ mac, serial, model });
     if (!sighted.ok) {
       log.warn('no address for this board', { mac, ...sighted.error });
       return undefined;
     }
     const device = sighted.value;
+    if (device.addressing === 'reserved') addresses.told(device);
     if (!deps.givesAddresses) return lease(device, unspecified, 'told where to boot from');
     if (device.addressing === 'heard') {
       log.warn('this board has no address of ours', { name: device.name });
@@ -55,9 +62,7 @@ export function leaseDesk(deps: {
         address,
         hostname: board.name,
         leaseTime: isInstalled(board) ? INSTALLED_LEASE : provisionalLease(board),
-        // Also where it may not boot from us: TFTP then has no file for it, and it goes on to its disk at once. An OFFER
-        // without these options would have the ROM ask again for 45 s (facts 3.4).
-        boot: true,
+        boot: isToldToBoot(board),
       };
     }
   };

@@ -15,6 +15,7 @@ import type { Clock, Log, OpenUdp, Random } from '../ports.ts';
 import { hardwareAddressOf } from '../system/neighbours.ts';
 import { systemShell } from '../system/shell.ts';
 import { tftpServer } from '../tftp/server.ts';
+import type { Addresses } from './addresses.ts';
 import { bootFileDesk } from './boot-files.ts';
 import type { Changes } from './changes.ts';
 import { dhcpService } from './dhcp-service.ts';
@@ -33,6 +34,7 @@ export type NetworkDeps = {
   /** Where we stand by now: what of it may change while the services run. */
   readonly siteNow: () => Site | undefined;
   readonly standing: DhcpStandings;
+  readonly addresses: Addresses;
   readonly version: string;
   readonly runner: Runner;
   readonly timelines: Timelines;

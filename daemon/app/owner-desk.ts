@@ -10,6 +10,7 @@ import type { Fleet } from '../lifecycle/fleet.ts';
 import type { Runner } from '../lifecycle/runner.ts';
 import type { Clock } from '../ports.ts';
 import type { Store } from '../store/store.ts';
+import type { Addresses } from './addresses.ts';
 import type { ClusterFacts } from './control-plane.ts';
 import type { DhcpStandings } from './dhcp-standing.ts';
 import type { EventFeed } from './event-feed.ts';
@@ -32,7 +33,8 @@ export type OwnerDeskDeps = {
   readonly images: Pick<ImageDesk, 'count'>;
   readonly cluster: ClusterFacts;
   readonly whereabouts: Pick<Whereabouts, 'site' | 'problem'>;
-  readonly standing: Pick<DhcpStandings, 'now' | 'hasDeclined'>;
+  readonly standing: Pick<DhcpStandings, 'now'>;
+  readonly addresses: Pick<Addresses, 'advice' | 'guests'>;
   readonly neighbourhood: Pick<Neighbourhood, 'strangers' | 'conflicts' | 'bridges'>;
   readonly arrivals: Pick<LateArrivals, 'isLate'>;
   readonly gateway: Pick<Gateway, 'advice'>;
@@ -59,7 +61,8 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
       siteProblem: whereabouts.problem(),
       standing: deps.standing.now(),
       gatewayAdvice: deps.gateway.advice(),
-      hasDeclined: deps.standing.hasDeclined,
+      addressAdvice: deps.addresses.advice(),
+      guests: deps.addresses.guests(),
       services: deps.failing(),
       cluster: deps.cluster.now(),
       bases: await deps.images.count(),

@@ -5,10 +5,11 @@ import type { MasterView, StatusView, StrangerView } from '../http/wire.ts';
 import type { Device } from '../lifecycle/device.ts';
 import { nextDeed } from '../lifecycle/explain.ts';
 import { isUndecided } from '../lifecycle/registry.ts';
-import { type DhcpStanding, declineAdvice, dhcpModeView, standingAdvice } from './dhcp-standing.ts';
+import { type DhcpStanding, dhcpModeView, standingAdvice } from './dhcp-standing.ts';
+import type { Guest } from './guests.ts';
 import type { Site } from './site.ts';
 import { type Bridge, spanningTreeAdvice } from './spanning-tree.ts';
-import { deviceView } from './views.ts';
+import { deviceView, guestView } from './views.ts';
 
 export type StatusFacts = {
   readonly config: Config;
@@ -21,7 +22,9 @@ export type StatusFacts = {
   readonly standing: DhcpStanding;
   /** What is wrong with the boards’ way out and clock. */
   readonly gatewayAdvice: string | undefined;
-  readonly hasDeclined: (device: Device) => boolean;
+  /** What is wrong with addresses, and what to do. */
+  readonly addressAdvice: readonly string[];
+  readonly guests: readonly Guest[];
   readonly services: ReadonlyMap<string, string>;
   readonly cluster: { readonly reachable: boolean; readonly detail: string };
   readonly bases: number;
@@ -44,6 +47,7 @@ export function statusView(facts: StatusFacts): StatusView {
     master: masterView(facts),
     devices: facts.devices.map((device) => deviceView(device, facts.progressOf(device))),
     strangers: facts.strangers,
+    guests: facts.guests.map(guestView),
   };
 }
 
@@ -85,7 +89,7 @@ function advice(facts: StatusFacts): readonly string[] {
       : []),
     ...[...facts.nameConflicts].map(([name, theirs]) => `another host is called ${name} (${theirs}): rename it`),
     ...spanningTreeAdvice(facts.bridges, devices, facts.isLate),
-    ...devices.filter(facts.hasDeclined).map(declineAdvice),
+    ...facts.addressAdvice,
     ...devices.map(nextDeed).filter((deed) => deed !== undefined),
   ];
 }

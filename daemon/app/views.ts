@@ -2,10 +2,11 @@
 import type { Instant } from '../../config/values.ts';
 import { since } from '../../config/values.ts';
 import type { Mark } from '../boot/timeline.ts';
-import type { DeviceDescription, DeviceView, EventView, TimelineEntry } from '../http/wire.ts';
+import type { DeviceDescription, DeviceView, EventView, GuestView, TimelineEntry } from '../http/wire.ts';
 import type { Device } from '../lifecycle/device.ts';
 import { explain } from '../lifecycle/explain.ts';
 import type { EventRow } from '../store/store.ts';
+import type { Guest } from './guests.ts';
 
 const rfc3339 = (moment: Instant): string => new Date(moment).toISOString();
 
@@ -21,6 +22,12 @@ export const deviceView = (device: Device, progress: number | undefined): Device
   since: rfc3339(device.since),
   deadline: device.deadline === undefined ? null : rfc3339(device.deadline),
   progress: progress ?? null,
+});
+
+export const guestView = ({ address, mac, hostname }: Guest): GuestView => ({
+  address,
+  mac: mac ?? null,
+  hostname: hostname ?? null,
 });
 
 /** `nameOf`: the board's name now; events keep the id, which never changes. */

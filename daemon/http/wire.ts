@@ -11,9 +11,14 @@ export type StatusView = {
   readonly devices: readonly DeviceView[];
   /** Raspberry Pis on this network that run a system of their own and are not ours, as they announce themselves. */
   readonly strangers: readonly StrangerView[];
+  /** Machines that are no boards and have an address of ours (`dhcp.guests`). */
+  readonly guests: readonly GuestView[];
 };
 
 export type StrangerView = { readonly name: string; readonly address: string; readonly mac: string };
+
+/** What it calls itself and its hardware address are null until it was heard since the daemon started. */
+export type GuestView = { readonly address: string; readonly mac: string | null; readonly hostname: string | null };
 
 export type MasterView = {
   readonly hostname: string;

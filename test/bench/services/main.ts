@@ -81,7 +81,10 @@ async function serveDhcp(dhcp: NonNullable<ServiceOptions['dhcp']>): Promise<{ r
     ...{ openUdp, clock, log, signal },
     mode: 'full',
     self: { address, subnet, dns: [address], ntp: [address] },
-    onSighting: leaseDesk({ runner, timelines: createTimelines(), clock, log, subnet, givesAddresses: true }),
+    onSighting: leaseDesk({
+      ...{ runner, timelines: createTimelines(), clock, log, subnet, givesAddresses: true },
+      addresses: { leaseGuest: async () => undefined, told: () => undefined, strayRelay: () => undefined },
+    }),
     onListening: listening.resolve,
   });
   await Promise.race([listening.promise, served]);

@@ -1,22 +1,18 @@
 import test from 'ava';
-import { minutes } from '../../../config/values.ts';
 import {
   createDhcpStanding,
   type DhcpStanding,
-  declineAdvice,
   firstStanding,
   standingAdvice,
 } from '../../../daemon/app/dhcp-standing.ts';
 import type { Write } from '../../../daemon/store/store.ts';
-import { aDevice } from '../../support/boards.ts';
-import { createClockDouble, createLogDouble } from '../../support/doubles.ts';
+import { createLogDouble } from '../../support/doubles.ts';
 
 function standing({ search = 120, narrowed, chosen, mode = 'full', broken = false }: Partial<Options> = {}) {
   const written: Write[] = [];
   const log = createLogDouble();
-  const clock = createClockDouble();
   const made = createDhcpStanding({
-    config: { dhcp: { mode, search } },
+    config: { dhcp: { mode, search, guests: 'off' } },
     settings: new Map([
       ...(narrowed === undefined ? [] : [['dhcp.narrowed', narrowed] as const]),
       ...(chosen === undefined ? [] : [['dhcp.chosen', chosen] as const]),
@@ -25,10 +21,9 @@ function standing({ search = 120, narrowed, chosen, mode = 'full', broken = fals
       if (broken) throw new Error('disk full');
       return written.push(...batch);
     },
-    clock,
     log,
   });
-  return { made, written, log, clock };
+  return { made, written, log };
 }
 type Options = {
   search: number;
@@ -97,17 +92,6 @@ test('deaf: not alone, unless the owner has said so; heard again, it searches on
   const confirmed = standing({ search: 0 });
   confirmed.made.deaf('EADDRINUSE');
   t.true(confirmed.made.isAlone());
-});
-
-test('a board that declines its address is told of for a quarter of an hour', async (t) => {
-  const { made, clock } = standing();
-  const board = aDevice();
-  t.false(made.hasDeclined(board));
-  made.declined(board);
-  t.true(made.hasDeclined(board));
-  t.true(declineAdvice(board).includes(board.address));
-  await clock.advance(minutes(16));
-  t.false(made.hasDeclined(board));
 });
 
 test('auto: nobody is answered until it is chosen; a router makes it proxy, for good', async (t) => {

@@ -37,7 +37,8 @@ function master(yaml: string, change: Partial<StatusFacts>) {
     siteProblem: '',
     standing: { name: 'alone' },
     gatewayAdvice: undefined,
-    hasDeclined: () => false,
+    addressAdvice: [],
+    guests: [],
     services: new Map(),
     cluster: { reachable: true, detail: '' },
     bases: 1,
@@ -104,10 +105,11 @@ test('boards whose address is of another network are told once, with their numbe
   t.deepEqual(advice('', { devices }), []);
 });
 
-test('an address that another device uses is told with the board’s name', (t) => {
-  const board = aDevice(states.ready);
-  const lines = advice('dhcp: {mode: full}', { devices: [board], hasDeclined: ({ id }) => id === board.id });
-  t.deepEqual(lines, [
-    `another device uses ${board.address}, the address of worker-kube1: find it and take it off this network`,
-  ]);
+test('what is wrong with addresses comes before what one board waits for', (t) => {
+  const lines = advice('dhcp: {mode: full}', {
+    devices: [aDevice(states.pending)],
+    addressAdvice: ['look at 10.77.0.7'],
+  });
+  t.is(lines[0], 'look at 10.77.0.7');
+  t.regex(lines[1] ?? '', /bramble accept worker-kube1/);
 });

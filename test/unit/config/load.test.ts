@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises';
 import test from 'ava';
 import fc from 'fast-check';
 import { formatProblem, parseConfig } from '../../../config/load.ts';
+import { must } from '../../../config/result.ts';
+import { parseAddressRange } from '../../../config/values.ts';
 
 const defaults = parseConfig('');
 
@@ -16,7 +18,9 @@ test('the example says every default', async (t) => {
 
 test('each commented example in the file is legal too', async (t) => {
   const text = await readFile(new URL('../../../config/example.yaml', import.meta.url), 'utf8');
-  const keys = text.matchAll(/^( *)# ((?:addresses|gateway|dns|ntp|allow|default|models|kit|server|ranges): .+)$/gm);
+  const keys = text.matchAll(
+    /^( *)# ((?:addresses|guests|gateway|dns|ntp|allow|default|models|kit|server|ranges): .+)$/gm,
+  );
   const lines = [...keys].map(([, indent = '', line = '']) => ({ indent, line }));
   t.true(lines.length >= 9, `found ${lines.length}`);
   for (const { indent, line } of lines) {
@@ -29,6 +33,23 @@ test('each commented example in the file is legal too', async (t) => {
     const result = parseConfig(replaced.replace(`${indent}# ${line}`, `${indent}${line}`));
     t.true(result.ok, `${line}: ${JSON.stringify(result)}`);
   }
+});
+
+test('guests: off, on, or a range that is not the boards’', (t) => {
+  const of = (yaml: string) => {
+    const result = parseConfig(yaml);
+    return result.ok ? result.value.dhcp.guests : result.error.map(formatted).join();
+  };
+  const formatted = (problem: Parameters<typeof formatProblem>[1]) => formatProblem('f', problem);
+  t.is(of(''), 'off');
+  t.is(of('dhcp: {guests: on}'), 'on');
+  t.deepEqual(of('dhcp: {guests: 10.0.0.50-99}'), must(parseAddressRange('10.0.0.50-99')));
+  t.regex(String(of('dhcp: {guests: some}')), /dhcp\.guests: `off`, `on` or an address range/);
+  t.regex(String(of('dhcp: {guests: 10.0.0.0-10.0.9.0}')), /2305 addresses are too many/);
+  t.is(
+    of('addresses: 10.0.0.90-120\ndhcp:\n  guests: 10.0.0.50-99'),
+    'f:3: dhcp.guests: overlaps `addresses` (10.0.0.90-10.0.0.120): an address is for boards or for guests',
+  );
 });
 
 test('every problem at once, with its key path and line', (t) => {

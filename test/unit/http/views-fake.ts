@@ -32,6 +32,7 @@ export const statusFake = (devices: readonly DeviceView[], master: Partial<Statu
   },
   devices,
   strangers: [],
+  guests: [],
 });
 
 export const eventFake = (id: number, device = 'worker-kube1'): EventView => ({
