@@ -102,7 +102,7 @@ export const answersTo = (daemon: Running, mac: string): number =>
 
 /** Settles with the look of this number, the first is 1. */
 export const look = (daemon: Running, number: number): Promise<unknown> =>
-  daemon.waitFor(new RegExp(`(dhcp search: asked[sS]*){${number}}`), 180_000);
+  daemon.waitFor(new RegExp(`(dhcp search: asked[\\s\\S]*){${number}}`), 180_000);
 
 /** What was seen from the port of DHCP servers, by sender. */
 export const sentBy = (sniffer: Running, address: string): number =>
