@@ -7,6 +7,8 @@ import { pi400Discover } from '../vectors/dhcp.ts';
 const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 async function home(t: ExecutionContext): Promise<HomeLan> {
+  // Searches and clients that give up take their seconds, however fast the machine is.
+  t.timeout(300_000);
   const made = await makeHomeLan();
   t.teardown(made.close);
   return made;
@@ -51,38 +53,35 @@ test.serial('the router is there first: found by the first look, and its LAN sta
 });
 
 // `npm run e2e -- networks` does it with 120 and 90 seconds.
-test.serial(
-  'auto: a router that comes up when three quarters of the search are over finds its LAN untouched',
-  async (t) => {
-    const lan = await home(t);
-    const { daemon, router, sniffer, leases, before, after } = await lateRouter(lan, { search: 16, at: 7 });
-    t.like(JSON.parse(before).master, { dhcpMode: 'searching' });
-    t.regex(before, /no board is answered until/);
-    for (const lease of leases) t.regex(lease, fromRouter);
-    t.is(sentBy(sniffer, '10.77.0.1'), 0);
-    t.true(sentBy(sniffer, '10.77.0.254') > 0, 'it would have been seen');
-    t.like(JSON.parse(after).master, { dhcpMode: 'proxy' });
-    await daemon.kill();
-    await router.kill();
+test.serial('auto: a router that comes up when most of the search is over finds its LAN untouched', async (t) => {
+  const lan = await home(t);
+  const { daemon, router, sniffer, leases, before, after } = await lateRouter(lan, { search: 40, at: 6 });
+  t.like(JSON.parse(before).master, { dhcpMode: 'searching' });
+  t.regex(before, /no board is answered until/);
+  for (const lease of leases) t.regex(lease, fromRouter);
+  t.is(sentBy(sniffer, '10.77.0.1'), 0);
+  t.true(sentBy(sniffer, '10.77.0.254') > 0, 'it would have been seen');
+  t.like(JSON.parse(after).master, { dhcpMode: 'proxy' });
+  await daemon.kill();
+  await router.kill();
 
-    const again = await lan.startDaemon({ dhcp: { search: 1 } });
-    await again.waitFor(/"dhcp serves"[^\n]*"mode":"proxy"/);
-    t.regex(await lan.lease(lan.second, 3), /no lease/, 'the router is gone, and it stays proxy');
-    t.is(sentBy(sniffer, '10.77.0.1'), 0);
-    const discover = Buffer.from(pi400Discover.datagram);
-    const client = [process.execPath, file('./dhcp-test-client.ts'), '1', discover.toString('hex')];
-    const offer = await lan.second.exec([file('../../daemon/launcher'), 'eth0', 'udp:68', '--', ...client]);
-    t.is(offer.code, 0, offer.stderr);
-    // op, htype, hlen, hops, xid, secs, broadcast, ciaddr 0, yiaddr 0.
-    t.regex(
-      offer.stdout,
-      /^10\.77\.0\.1 020106(00).{8}0000800000000000000000000a4d0001/,
-      'from where to boot, and no address',
-    );
-    await again.kill();
-    t.is(await again.exited, 0);
-  },
-);
+  const again = await lan.startDaemon({ dhcp: { search: 1 } });
+  await again.waitFor(/"dhcp serves"[^\n]*"mode":"proxy"/);
+  t.regex(await lan.lease(lan.second, 3), /no lease/, 'the router is gone, and it stays proxy');
+  t.is(sentBy(sniffer, '10.77.0.1'), 0);
+  const discover = Buffer.from(pi400Discover.datagram);
+  const client = [process.execPath, file('./dhcp-test-client.ts'), '1', discover.toString('hex')];
+  const offer = await lan.second.exec([file('../../daemon/launcher'), 'eth0', 'udp:68', '--', ...client]);
+  t.is(offer.code, 0, offer.stderr);
+  // op, htype, hlen, hops, xid, secs, broadcast, ciaddr 0, yiaddr 0.
+  t.regex(
+    offer.stdout,
+    /^10\.77\.0\.1 020106(00).{8}0000800000000000000000000a4d0001/,
+    'from where to boot, and no address',
+  );
+  await again.kill();
+  t.is(await again.exited, 0);
+});
 
 test.serial('auto: nobody else is there; the router comes up after a power cut, later than we', async (t) => {
   const { startDaemon, startRouter, lease, status, first, second } = await home(t);
