@@ -230,6 +230,6 @@ test('a slow disk does not stop the event loop', async (t) => {
   }, 1);
   await store.commit([put(device(1))]);
   clearInterval(timer);
-  // On the main thread it would be 1 or 2.
-  t.true(turns > 20, `${turns} turns in 500 ms`);
+  // On the main thread it would be 1 or 2. How many more there are is a matter of how busy the machine is.
+  t.true(turns > 4, `${turns} turns in 500 ms`);
 });
