@@ -1,10 +1,11 @@
 import test from 'ava';
+import fc from 'fast-check';
 import { must } from '../../../config/result.ts';
 import { type Ipv4, parseIpv4, parseMac, seconds } from '../../../config/values.ts';
 import { type DhcpPacket, decodePacket, encodePacket } from '../../../daemon/dhcp/packet.ts';
 import { readRequest } from '../../../daemon/dhcp/request.ts';
 import { readForeignServer, searchDiscover, searchPause } from '../../../daemon/dhcp/search.ts';
-import { proxyOffer } from '../../vectors/dhcp.ts';
+import { dhcpVectors, proxyOffer } from '../../vectors/dhcp.ts';
 
 const ip = (text: string): Ipv4 => must(parseIpv4(text));
 const mac = must(parseMac('dc:a6:32:00:00:01'));
@@ -68,4 +69,26 @@ test('a look every five seconds, eight at least', (t) => {
   t.is(searchPause(seconds(120)), seconds(5));
   t.is(searchPause(seconds(8)), seconds(1));
   t.true(searchPause(seconds(0)) > 0);
+});
+
+test('whatever is overheard on the clients’ port: a server or a problem, never an exception', (t) => {
+  const originals = dhcpVectors.map(({ datagram }) => datagram);
+  const wounded = fc
+    .tuple(fc.constantFrom(...originals), fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 6 }), fc.boolean())
+    .map(([original, wounds, reply]) =>
+      wounds.reduce<Uint8Array>(
+        (bytes, [at, value]) => bytes.with(at % bytes.length, value),
+        original.with(0, reply ? 2 : 1),
+      ),
+    );
+  let servers = 0;
+  fc.assert(
+    fc.property(fc.oneof(wounded, fc.uint8Array({ maxLength: 400 })), (bytes) => {
+      const heard = readForeignServer(bytes, from, us);
+      if (heard.ok) servers += 1;
+      return !heard.ok || heard.value.server !== own;
+    }),
+    { numRuns: 2000 },
+  );
+  t.true(servers > 0);
 });
