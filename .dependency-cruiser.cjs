@@ -55,11 +55,19 @@ module.exports = {
       to: { path: '^daemon/(dhcp|tftp|mdns|boot|http|join|cluster|store|system|app)/' },
     },
     {
+      name: 'traffic-knows-no-protocol',
+      comment:
+        'Counts and limits are the same for all services; what is special about one stands in its own limits.ts.',
+      severity: 'error',
+      from: { path: '^daemon/traffic/' },
+      to: { path: '^daemon/', pathNot: '^daemon/(traffic/|ports\\.ts$)' },
+    },
+    {
       name: 'pure-has-no-io',
       comment: 'A pure file is a function of bytes, state and now; IO belongs into the edge file of its room.',
       severity: 'error',
       from: {
-        path: '^(config|daemon/lifecycle|daemon/boot|daemon/dhcp|daemon/tftp|daemon/mdns|daemon/gateway)/',
+        path: '^(config|daemon/lifecycle|daemon/boot|daemon/dhcp|daemon/tftp|daemon/mdns|daemon/gateway|daemon/traffic)/',
         pathNot: '/server[^/]*\\.ts$',
       },
       to: {
