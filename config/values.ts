@@ -35,9 +35,12 @@ export function parseMac(text: string): Parsed<Mac> {
 }
 
 export function macFromBytes(bytes: Uint8Array): Parsed<Mac> {
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0'));
-  return hex.length === 6 ? ok(hex.join(':') as Mac) : invalid(hex.join(':'), 'a hardware address of 6 bytes');
+  // For each datagram of a flood, too.
+  let text = '';
+  for (const byte of bytes) text += `${text === '' ? '' : ':'}${hexOf[byte]}`;
+  return bytes.length === 6 ? ok(text as Mac) : invalid(text, 'a hardware address of 6 bytes');
 }
+const hexOf = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 export const macBytes = (mac: Mac): Uint8Array => Uint8Array.from(mac.split(':'), (part) => Number.parseInt(part, 16));
 

@@ -1,5 +1,5 @@
 /** The status for people. Pure. */
-import type { DeviceView, StatusView } from '../../daemon/http/wire.ts';
+import type { DeviceView, StatusView, TrafficCounts, TrafficView } from '../../daemon/http/wire.ts';
 import { type Column, cut, table } from './table.ts';
 import { age, type Colour, harmless, type Paint } from './terminal.ts';
 
@@ -35,7 +35,25 @@ export function statusText(status: StatusView, look: Look): string {
   const inWidth = (line: string): string => (look.wide ? line : cut(line, look.width));
   const others = strangers.map(({ name, address }) => `${name} (${address})`).join(', ');
   const beside = others === '' ? '' : `\n${inWidth(harmless(`Pis with a system of their own: ${others}`))}\n`;
-  return `${inWidth(harmless(head))}\n${boards}${beside}\n${inWidth(`NEXT: ${harmless(nextStep(status))}`)}\n`;
+  const drops = look.wide ? `\n${dropsLine(master.traffic)}\n` : '';
+  return `${inWidth(harmless(head))}\n${boards}${beside}${drops}\n${inWidth(`NEXT: ${harmless(nextStep(status))}`)}\n`;
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);
+
+/** In the order of how bad they are for boards. */
+const drops = ['overrun', 'capacity', 'flood', 'malformed'] as const satisfies readonly (keyof TrafficCounts)[];
+
+/** `dropped since start: dhcp 1204 of 5000 (flood 1200, malformed 4), http 2 of 90 (malformed 2)`. */
+function dropsLine(traffic: TrafficView): string {
+  const parts = Object.entries(traffic).flatMap(([protocol, counts]) => {
+    const dropped = drops.filter((reason) => counts[reason] > 0);
+    if (dropped.length === 0) return [];
+    const reasons = dropped.map((reason) => `${reason} ${counts[reason]}`).join(', ');
+    const all = sum(Object.values(counts));
+    return [`${protocol} ${sum(dropped.map((reason) => counts[reason]))} of ${all} (${reasons})`];
+  });
+  return `dropped since start: ${parts.join(', ') || 'nothing'}`;
 }
 
 function boardTable(status: StatusView, { width, paint, wide }: Look): string {

@@ -29,6 +29,7 @@ import { loadIdentity } from './identity.ts';
 import { imageDesk } from './images.ts';
 import { createLateArrivals } from './late-arrivals.ts';
 import { together } from './lifetime.ts';
+import { createMetrics } from './metrics.ts';
 import { createNeighbourhood } from './names-service.ts';
 import { networkServices } from './network-services.ts';
 import { followNodes, NODES_TURN } from './node-events.ts';
@@ -37,6 +38,7 @@ import { createProgress } from './progress.ts';
 import { createPulse } from './pulse.ts';
 import type { Site } from './site.ts';
 import { createSupervisor } from './supervise.ts';
+import { createTrafficDesk } from './traffic-desk.ts';
 import { STORE_TURN, watchStore } from './watched-store.ts';
 import { createWhereabouts, type LaunchedSockets } from './whereabouts.ts';
 
@@ -72,7 +74,9 @@ export async function runApp(deps: AppDeps): Promise<void> {
   const store = await openStore({ directory: config.data, log, signal: storeLife.signal, clock });
   void store.died.then((error) => broken.abort(error));
   const pulse = createPulse(clock);
-  const written = watchStore(store);
+  const traffic = createTrafficDesk();
+  const metrics = createMetrics({ traffic: traffic.now, boards: () => runner.fleet.all() });
+  const written = watchStore({ ...store, commit: metrics.timed(store.commit) });
   const snapshot = store.snapshot();
   const identity = await loadIdentity(config.data, random, { isNew: snapshot.devices.length === 0 });
 
@@ -199,6 +203,8 @@ export async function runApp(deps: AppDeps): Promise<void> {
     gateway,
     neighbourhood,
     arrivals,
+    traffic,
+    metrics,
     progressOf: progress.of,
     failing: () => new Map([...supervisor.failing(), ...written.failing()]),
     stuck: pulse.stuck,
@@ -239,6 +245,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
       neighbourhood,
       boot,
       read: owner,
+      traffic,
       supervisor,
       signal: life,
     });
@@ -273,6 +280,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
       followNodes(cluster, runner, { clock, log, signal, onTurn }),
       written.follow(clock, pulse.loop('store', STORE_TURN), signal),
       pulse.follow(signal),
+      traffic.follow(clock, signal),
       clusterFacts.follow(signal),
       joiner.sweep(signal).then((swept) => swept.ok || log.debug('old tokens not swept', { ...swept.error })),
       joiner.done,

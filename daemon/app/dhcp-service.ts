@@ -2,18 +2,23 @@
 import type { Config } from '../../config/schema.ts';
 import { type Mac, seconds } from '../../config/values.ts';
 import type { Timelines } from '../boot/timeline.ts';
+import { dhcpLimits } from '../dhcp/limits.ts';
 import { type DhcpMode, type DhcpRequest, type DhcpSelf, dhcpServer, type Lease } from '../dhcp/server.ts';
 import { dhcpSearch } from '../dhcp/server-search.ts';
 import type { Runner } from '../lifecycle/runner.ts';
 import type { Clock, Log, OpenUdp, Random } from '../ports.ts';
 import { readInterfaces } from '../system/interface.ts';
+import { attachFilter } from '../system/socket-filter.ts';
+import { createGate, type Gate } from '../traffic/gate.ts';
 import type { Addresses } from './addresses.ts';
+import { dhcpSieve } from './dhcp-sieve.ts';
 import type { DhcpStandings } from './dhcp-standing.ts';
 import type { HearAddress } from './heard-addresses.ts';
 import type { LateArrivals } from './late-arrivals.ts';
 import { leaseDesk } from './leases.ts';
 import type { Site } from './site.ts';
 import type { Service } from './supervise.ts';
+import type { TrafficDesk } from './traffic-desk.ts';
 
 export type DhcpServiceDeps = {
   readonly config: Config;
@@ -31,6 +36,7 @@ export type DhcpServiceDeps = {
   /** Sockets that the launcher bound to the interface, by port. */
   readonly inherited: ReadonlyMap<number, number>;
   readonly releaseSocket: (fd: number | undefined) => Promise<void>;
+  readonly traffic: TrafficDesk;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -87,6 +93,10 @@ async function serve(deps: DhcpServiceDeps, mode: DhcpMode, own: Mac | undefined
   // Beside a router the master may itself be its client, and wants to hear its answers.
   if (mode !== 'full') await deps.releaseSocket(inherited.get(68));
   log.info('dhcp serves', { mode });
+  const isKnown = (mac: Mac): boolean => runner.fleet.byMac(mac) !== undefined;
+  const gate = createGate(dhcpLimits, { isKnown, now: deps.traffic.ticks });
+  const over = new AbortController();
+  const { admit, closed: sieved } = sieve({ ...deps, signal: over.signal }, gate, log, fd);
   const started = Promise.withResolvers<void>();
   const granted = leaseDesk({ ...deps, subnet: site.subnet, givesAddresses: mode === 'full', log });
   const served = dhcpServer({
@@ -101,7 +111,7 @@ async function serve(deps: DhcpServiceDeps, mode: DhcpMode, own: Mac | undefined
     onSighting: grantsFor({
       isOurs,
       own,
-      isKnown: (mac) => runner.fleet.byMac(mac) !== undefined,
+      isKnown,
       lease: async (request) => {
         const lease = await granted(request);
         const board = runner.fleet.byMac(request.mac);
@@ -115,17 +125,27 @@ async function serve(deps: DhcpServiceDeps, mode: DhcpMode, own: Mac | undefined
       const board = runner.fleet.byMac(mac);
       if (board !== undefined) deps.onHeard(board, address);
     },
+    admit,
+    count: deps.traffic.count('dhcp'),
     onListening: started.resolve,
-  });
+  }).finally(() => over.abort());
   // Whichever comes first: it listens, or it could not.
   await Promise.race([started.promise, served]);
-  if (mode !== 'full') return { closed: served };
+  if (mode !== 'full') return { closed: Promise.all([served, sieved]) };
   const searched = search(deps, log, own).catch((cause: unknown) => {
     // Boards that are known are served on: they must not wait for what went wrong here.
     log.error('the search for another DHCP server ended', { cause });
     standing.deaf('it ended; see the log');
   });
-  return { closed: Promise.all([served, searched]) };
+  return { closed: Promise.all([served, searched, sieved]) };
+}
+
+/** Only where the launcher has left a descriptor: Node does not tell those of its own sockets. */
+function sieve({ runner, clock, signal }: DhcpServiceDeps, gate: Gate<Mac>, log: Log, fd: number | undefined) {
+  if (fd === undefined) return { admit: gate, closed: Promise.resolve() };
+  const known = () => runner.fleet.all().flatMap(({ macs }) => macs);
+  const attach = (program: Uint8Array) => attachFilter(fd, program);
+  return dhcpSieve({ gate, known, attach, clock, log, signal });
 }
 
 /** What clients are told. Resolvers and clocks are asked for at each answer: they are no reason to start anything again. */

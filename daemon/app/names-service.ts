@@ -7,18 +7,21 @@ import { ouiOf, raspberryPiOuis } from '../dhcp/machine-identifier.ts';
 import type { StrangerView } from '../http/wire.ts';
 import type { Fleet } from '../lifecycle/fleet.ts';
 import { mdnsBrowser } from '../mdns/browser.ts';
+import { mdnsLimits } from '../mdns/limits.ts';
 import { masterRecords } from '../mdns/records.ts';
 import type { MdnsServer } from '../mdns/server.ts';
 import { mdnsService } from '../mdns/server-names.ts';
 import type { SeenHost } from '../mdns/sightings.ts';
 import { carrierChanges } from '../system/carrier.ts';
 import { readInterfaces } from '../system/interface.ts';
+import { createGate } from '../traffic/gate.ts';
 import { createAddressCheck } from './address-check.ts';
 import { nameConflicts } from './name-conflicts.ts';
 import { type NamesPlace, samePlace, uplinkPlace } from './names-places.ts';
 import type { NetworkDeps } from './network-services.ts';
 import type { Bridge } from './spanning-tree.ts';
 import { identifyHosts } from './strangers.ts';
+import { knownAddresses } from './traffic-desk.ts';
 
 /** A host of the LAN whose hardware address is known. */
 export type Identified = { readonly host: SeenHost; readonly mac: Mac };
@@ -99,6 +102,8 @@ export async function publishNames(deps: NamesDeps): Promise<{ readonly closed: 
       log,
       signal,
       records: recordsAt(place),
+      admit: gateAt(place.address, deps),
+      count: deps.traffic.count('mdns'),
       ...more,
     });
 
@@ -145,6 +150,9 @@ export async function publishNames(deps: NamesDeps): Promise<{ readonly closed: 
   return { closed: ended };
 }
 
+const gateAt = (own: Ipv4, { runner, traffic }: NamesDeps) =>
+  createGate(mdnsLimits, knownAddresses(own, runner.fleet, traffic));
+
 /** Beside a router, one that was not heard of yet has no address to be found at. */
 const addressedBoards = (fleet: Fleet) =>
   fleet
@@ -162,6 +170,8 @@ export function browseNames(deps: NamesDeps): { readonly closed: Promise<unknown
     linkChanges: () => carrierChanges(site.interface),
     clock,
     random: deps.random,
+    // It hears the same as the responder, which counts it.
+    admit: gateAt(site.address, deps),
     log,
     signal,
     onSeen: ({ name, address, mac, ssh }) => log.debug('a host is there', { name, address, mac, ssh }),

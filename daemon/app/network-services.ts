@@ -8,13 +8,16 @@ import type { Timelines } from '../boot/timeline.ts';
 import { type BootDeps, bootApi } from '../http/endpoints/boot.ts';
 import { lanApi } from '../http/endpoints/lan.ts';
 import type { ReadDeps } from '../http/endpoints/read.ts';
+import { httpLimits } from '../http/limits.ts';
 import { pageRoutes } from '../http/page/assets.ts';
 import { serveHttp } from '../http/server.ts';
 import type { Runner } from '../lifecycle/runner.ts';
 import type { Clock, Log, OpenUdp, Random } from '../ports.ts';
 import { hardwareAddressOf } from '../system/neighbours.ts';
 import { systemShell } from '../system/shell.ts';
+import { tftpLimits } from '../tftp/limits.ts';
 import { tftpServer } from '../tftp/server.ts';
+import { createGate } from '../traffic/gate.ts';
 import type { Addresses } from './addresses.ts';
 import { bootFileDesk } from './boot-files.ts';
 import type { Changes } from './changes.ts';
@@ -27,6 +30,7 @@ import { browseNames, type Neighbourhood, publishNames } from './names-service.t
 import type { Site } from './site.ts';
 import { watchSpanningTree } from './spanning-tree.ts';
 import type { Supervisor } from './supervise.ts';
+import { knownAddresses, type TrafficDesk } from './traffic-desk.ts';
 
 export type NetworkDeps = {
   readonly config: Config;
@@ -53,6 +57,7 @@ export type NetworkDeps = {
   /** One of them for who opens and closes it by itself: once. */
   readonly takeSocket: (port: number) => number | undefined;
   readonly supervisor: Supervisor;
+  readonly traffic: TrafficDesk;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -98,6 +103,8 @@ function tftp(deps: NetworkDeps) {
     log: deps.log.child({ service: 'tftp' }),
     signal: deps.signal,
     limits: { perClient: 16, total: 512 },
+    admit: createGate(tftpLimits, knownAddresses(site.address, deps.runner.fleet, deps.traffic)),
+    count: deps.traffic.count('tftp'),
     open: desk.open,
     onServed: (served) => {
       desk.onServed(served).catch((error: unknown) => deps.log.debug('a transfer was not noted', { error }));
@@ -116,6 +123,8 @@ async function http(deps: NetworkDeps) {
     routes: [...lanApi(deps.read), ...pages, ...bootApi(deps.boot)],
     log: log.child({ service: 'http' }),
     signal,
+    admit: createGate(httpLimits, knownAddresses(site.address, deps.runner.fleet, deps.traffic)),
+    count: deps.traffic.count('http'),
   });
   if (!server.ok) throw new Error(`port ${config.http.port}: ${server.error.detail}`);
   return server.value;

@@ -17,8 +17,10 @@ import type { EventFeed } from './event-feed.ts';
 import type { Gateway } from './gateway-service.ts';
 import type { ImageDesk } from './images.ts';
 import type { LateArrivals } from './late-arrivals.ts';
+import type { Metrics } from './metrics.ts';
 import type { Neighbourhood } from './names-service.ts';
 import { statusView } from './status.ts';
+import type { TrafficDesk } from './traffic-desk.ts';
 import { describeDevice, deviceView } from './views.ts';
 import type { Whereabouts } from './whereabouts.ts';
 
@@ -38,6 +40,8 @@ export type OwnerDeskDeps = {
   readonly neighbourhood: Pick<Neighbourhood, 'strangers' | 'conflicts' | 'bridges'>;
   readonly arrivals: Pick<LateArrivals, 'isLate'>;
   readonly gateway: Pick<Gateway, 'advice'>;
+  readonly traffic: Pick<TrafficDesk, 'now'>;
+  readonly metrics: Pick<Metrics, 'text'>;
   /** 0 to 1 while the board installs. */
   readonly progressOf: (device: Device) => number | undefined;
   /** What is not up, with the reason. */
@@ -72,6 +76,7 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
       bridges: deps.neighbourhood.bridges(),
       isLate: deps.arrivals.isLate,
       progressOf,
+      traffic: await deps.traffic.now(),
     });
 
   const describe: AdminDeps['describe'] = (name) => {
@@ -95,7 +100,8 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
     return ok(deviceView(done.value.device, progressOf(done.value.device)));
   };
 
-  return { status, describe, events: deps.feed.events, subscribe: deps.feed.subscribe, ready, act };
+  const { events, subscribe } = deps.feed;
+  return { status, describe, events, subscribe, ready, metrics: deps.metrics.text, act };
 }
 
 /** By name or by id. */

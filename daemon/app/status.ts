@@ -1,7 +1,7 @@
 /** `GET /v1/status`, from what is in memory at this moment. Pure. */
 import type { Config } from '../../config/schema.ts';
 import { type Instant, inSubnet, subnetText } from '../../config/values.ts';
-import type { MasterView, StatusView, StrangerView } from '../http/wire.ts';
+import type { MasterView, StatusView, StrangerView, TrafficView } from '../http/wire.ts';
 import type { Device } from '../lifecycle/device.ts';
 import { nextDeed } from '../lifecycle/explain.ts';
 import { isUndecided } from '../lifecycle/registry.ts';
@@ -37,6 +37,7 @@ export type StatusFacts = {
   /** Its first DISCOVERs get lost. */
   readonly isLate: (device: Device) => boolean;
   readonly progressOf: (device: Device) => number | undefined;
+  readonly traffic: TrafficView;
 };
 
 export function statusView(facts: StatusFacts): StatusView {
@@ -61,6 +62,7 @@ function masterView(facts: StatusFacts): MasterView {
     admission: config.admission.mode,
     cluster: { driver: config.cluster.driver, ...facts.cluster },
     advice: advice(facts),
+    traffic: facts.traffic,
   };
 }
 

@@ -4,8 +4,11 @@
 export type Job<T> = { latest: T };
 
 export type Coalescer<Key, T> = {
-  /** `false`: dropped, since `capacity` keys are in work already. Never throws. */
-  readonly push: (key: Key, item: T) => boolean;
+  /**
+   * `repeated`: it, or what it takes the place of, gets no answer of its own. `full`: dropped, since `capacity` strangers are
+   * in work already. Those we know find room always, there are only so many. Never throws.
+   */
+  readonly push: (key: Key, item: T, isKnown?: boolean) => 'taken' | 'repeated' | 'full';
   /** Settles when nothing is in work. */
   readonly idle: () => Promise<void>;
 };
@@ -19,8 +22,9 @@ export function coalesce<Key, T>(deps: {
   readonly repeats: (inWork: T, next: T) => boolean;
   readonly work: (job: Job<T>) => Promise<void>;
 }): Coalescer<Key, T> {
-  type Lane = { job: Job<T>; waiting: Job<T> | undefined };
+  type Lane = { job: Job<T>; waiting: Job<T> | undefined; readonly isKnown: boolean };
   const lanes = new Map<Key, Lane>();
+  let strangers = 0;
   const running = new Set<Promise<void>>();
 
   const run = async (key: Key, lane: Lane): Promise<void> => {
@@ -31,22 +35,28 @@ export function coalesce<Key, T>(deps: {
       lane.waiting = undefined;
     }
     lanes.delete(key);
+    if (!lane.isKnown) strangers -= 1;
   };
 
   return {
-    push: (key, item) => {
+    push: (key, item, isKnown = false) => {
       const lane = lanes.get(key);
       if (lane !== undefined) {
-        if (lane.waiting === undefined && deps.repeats(lane.job.latest, item)) lane.job.latest = item;
-        else lane.waiting = { latest: item };
-        return true;
+        if (lane.waiting === undefined && deps.repeats(lane.job.latest, item)) {
+          lane.job.latest = item;
+          return 'repeated';
+        }
+        const replaced = lane.waiting;
+        lane.waiting = { latest: item };
+        return replaced === undefined ? 'taken' : 'repeated';
       }
-      if (lanes.size >= deps.capacity) return false;
-      const opened: Lane = { job: { latest: item }, waiting: undefined };
+      if (!isKnown && strangers >= deps.capacity) return 'full';
+      const opened: Lane = { job: { latest: item }, waiting: undefined, isKnown };
       lanes.set(key, opened);
+      if (!isKnown) strangers += 1;
       const done = run(key, opened).finally(() => running.delete(done));
       running.add(done);
-      return true;
+      return 'taken';
     },
     idle: async () => {
       while (running.size > 0) await Promise.all(running);

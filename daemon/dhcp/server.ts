@@ -2,9 +2,12 @@
 import { ok, type Result } from '../../config/result.ts';
 import { type Ipv4, type Mac, millis } from '../../config/values.ts';
 import type { Clock, Endpoint, Log, OpenUdp, Udp } from '../ports.ts';
+import type { Count } from '../traffic/counts.ts';
+import type { Gate } from '../traffic/gate.ts';
 import { addressAskedFor, answerRequest, type DhcpMode, type GivenUp, givenUp, silenceWithoutLease } from './answer.ts';
 import { coalesce, type Job } from './coalesce.ts';
 import { limitedBroadcast, replyDestination, serverPort } from './destination.ts';
+import { senderOf } from './limits.ts';
 import { fitTo, requestedOptions } from './message-size.ts';
 import { type DhcpPacket, decodePacket, encodePacket, type PacketProblem, unspecified } from './packet.ts';
 import type { DhcpSelf, Lease } from './reply.ts';
@@ -35,13 +38,16 @@ export type DhcpServerDeps = {
   readonly onGivenUp?: (given: GivenUp) => void;
   /** Beside a router: a client wants this address from it, and will mostly get it. Anybody can claim it. */
   readonly onAsked?: (asked: { readonly mac: Mac; readonly address: Ipv4 }) => void;
+  /** Whether this sender is listened to now, before anything is decoded. Default: all are. */
+  readonly admit?: Gate<Mac>;
+  readonly count?: Count;
   /** Called once, when the sockets are bound. */
   readonly onListening?: () => void;
   /** Prefixes of Raspberry Pi hardware addresses, if other ones are to be taken for a hint. */
   readonly ouis?: readonly string[];
 };
 
-/** Boards whose sighting is being written. More at once can only be a flood, and the clients ask again. */
+/** Unknown boards whose sighting is being written. More at once can only be a flood, and the clients ask again. */
 const capacity = 1024;
 /**
  * All boards of a shelf are switched on at one moment. What the kernel keeps by default are some 200 datagrams: one pause of
@@ -56,7 +62,7 @@ type Received = { readonly packet: DhcpPacket; readonly request: DhcpRequest };
 
 /** Serves until `signal` is aborted; settles when the messages in work are done and the sockets closed. */
 export async function dhcpServer(deps: DhcpServerDeps): Promise<void> {
-  const { log, signal, self } = deps;
+  const { log, signal, self, count = () => undefined } = deps;
   let sender: Udp | undefined;
   const strays = new Set<Promise<void>>();
 
@@ -64,6 +70,7 @@ export async function dhcpServer(deps: DhcpServerDeps): Promise<void> {
     try {
       await handle(job);
     } catch (cause) {
+      count('failed');
       log.error('dhcp message not answered', { ...fieldsOf(job.latest.request), cause });
     }
   };
@@ -71,8 +78,15 @@ export async function dhcpServer(deps: DhcpServerDeps): Promise<void> {
 
   const onMessage = (datagram: Uint8Array, from: Endpoint, unicast: boolean): void => {
     if (signal.aborted) return;
+    const claimed = senderOf(datagram);
+    const passage = claimed === undefined ? 'stranger' : (deps.admit?.(claimed) ?? 'stranger');
+    if (passage === 'flood') {
+      count('flood');
+      return;
+    }
     const received = readDatagram(datagram, unicast, deps.ouis);
     if (!received.ok) {
+      count('malformed');
       log.debug('dhcp datagram dropped', { from: from.address, ...received.error });
       return;
     }
@@ -86,8 +100,17 @@ export async function dhcpServer(deps: DhcpServerDeps): Promise<void> {
     const asked = deps.mode === 'proxy' ? addressAskedFor(request) : undefined;
     if (asked !== undefined) deps.onAsked?.({ mac: request.mac, address: asked });
     const why = silenceWithoutLease(request, deps.mode, self.address);
-    if (why !== undefined) log.debug('dhcp message not answered', { ...fields, why });
-    else if (!lanes.push(request.mac, received.value)) log.debug('dhcp message dropped: a flood', fields);
+    if (why !== undefined) {
+      count('ignored');
+      log.debug('dhcp message not answered', { ...fields, why });
+      return;
+    }
+    const pushed = lanes.push(request.mac, received.value, passage === 'known');
+    if (pushed === 'repeated') count('repeated');
+    if (pushed === 'full') {
+      count('capacity');
+      log.debug('dhcp message dropped: too much in work', fields);
+    }
   };
 
   const handle = async (job: Job<Received>): Promise<void> => {
@@ -96,6 +119,7 @@ export async function dhcpServer(deps: DhcpServerDeps): Promise<void> {
     if (signal.aborted) return;
     const answer = answerRequest({ packet, request, self }, lease, deps.mode, deps.isAuthoritative?.() ?? true);
     if (answer.answer === 'silence') {
+      count(lease === undefined ? 'refused' : 'ignored');
       log.debug('dhcp message not answered', { ...fieldsOf(request), why: answer.why });
       return;
     }
@@ -103,6 +127,7 @@ export async function dhcpServer(deps: DhcpServerDeps): Promise<void> {
     // Boot ROMs get the one order that every model is known to read.
     const wanted = request.isPxe ? undefined : requestedOptions(packet);
     sender?.send(encodePacket(fitTo(packet, answer.packet), wanted), to);
+    count('answered');
     log.debug(`dhcp ${answer.answer} sent`, { ...fieldsOf(request), to: to.address, address: answer.packet.yiaddr });
     if (request.isMaskRom) {
       const stray = sendStray().finally(() => strays.delete(stray));

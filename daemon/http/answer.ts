@@ -16,14 +16,16 @@ export type Answer =
   /** One line a call of `emit`, until `run` settles or the client is gone (`signal`). */
   | { readonly kind: 'lines'; readonly run: (emit: (line: string) => void, signal: AbortSignal) => Promise<void> };
 
-export const json = (body: unknown, status = 200): Answer => ({
+type Content = Extract<Answer, { readonly kind: 'content' }>;
+
+export const json = (body: unknown, status = 200): Content => ({
   kind: 'content',
   status,
   type: 'application/json; charset=utf-8',
   body: `${JSON.stringify(body)}\n`,
 });
 
-export const text = (body: string, status = 200): Answer => ({
+export const text = (body: string, status = 200): Content => ({
   kind: 'content',
   status,
   type: 'text/plain; charset=utf-8',
@@ -40,12 +42,13 @@ const statusOf: Readonly<Record<ErrorCode, number>> = {
   METHOD_NOT_ALLOWED: 405,
   CONFLICT: 409,
   TOO_LARGE: 413,
+  TOO_MANY: 429,
   INTERNAL: 500,
   NOT_READY: 503,
 };
 
 /** An error in the wire's form, with the HTTP status that belongs to its code. */
-export function failure(code: ErrorCode, message: string, details?: ErrorBody['details']): Answer {
+export function failure(code: ErrorCode, message: string, details?: ErrorBody['details']): Content {
   const body: ErrorBody = details === undefined ? { code, message } : { code, message, details };
   return json(body, statusOf[code]);
 }

@@ -37,7 +37,7 @@ export async function dispatch(routes: readonly Route[], request: Omit<HttpReque
   if (allowed.size === 0) return failure('NOT_FOUND', `there is nothing at ${printable(request.path)}`);
   const allow = [...allowed].join(', ');
   const refusal = failure('METHOD_NOT_ALLOWED', `${printable(request.path)} takes ${allow}`);
-  return refusal.kind === 'content' ? { ...refusal, headers: { allow } } : refusal;
+  return { ...refusal, headers: { allow } };
 }
 
 /** The parameters of `path`, or undefined if it does not fit `pattern`. Never throws. */

@@ -2,8 +2,10 @@
 import { chmod } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { ok, type Problem, problem, type Result } from '../../config/result.ts';
-import { type Ipv4, type Millis, seconds } from '../../config/values.ts';
+import { type Ipv4, type Millis, parseIpv4, seconds } from '../../config/values.ts';
 import type { Log } from '../ports.ts';
+import type { Count, Outcome } from '../traffic/counts.ts';
+import type { Gate } from '../traffic/gate.ts';
 import { type Answer, failure } from './answer.ts';
 import { respond } from './respond.ts';
 import { dispatch, type HttpClient, type Route } from './router.ts';
@@ -22,6 +24,9 @@ export type HttpOptions = {
   readonly idle?: Millis;
   /** Open connections of one address; 48 if not given. One host must not keep the others' installers out. */
   readonly perClient?: number;
+  /** Whether requests of this address are answered now; the others get 429. Default: all are. */
+  readonly admit?: Gate<Ipv4>;
+  readonly count?: Count;
   /** See `Sending`; 15 s if not given. */
   readonly heartbeat?: Millis;
 };
@@ -61,10 +66,12 @@ export async function serveHttp(options: HttpOptions): Promise<Result<HttpServer
     },
   );
   server.maxConnections = 512;
-  limitPerClient(server, options.perClient ?? 48);
+  limitPerClient(server, options);
+  server.on('drop', () => options.count?.('capacity'));
   server.setTimeout(options.idle ?? seconds(60), (socket) => socket.destroy());
   server.on('clientError', (error, socket) => {
     log.debug('http: not a request', { error: error.message });
+    options.count?.('malformed');
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
     else socket.destroy();
   });
@@ -87,7 +94,7 @@ export async function serveHttp(options: HttpOptions): Promise<Result<HttpServer
 }
 
 /** A unix socket has no addresses, and only the owner's programs on it. */
-function limitPerClient(server: Server, limit: number): void {
+function limitPerClient(server: Server, { perClient: limit = 48, count: counted }: HttpOptions): void {
   const open = new Map<string, number>();
   server.on('connection', (socket) => {
     const { remoteAddress: address } = socket;
@@ -99,7 +106,9 @@ function limitPerClient(server: Server, limit: number): void {
       if (left === 0) open.delete(address);
       else open.set(address, left);
     });
-    if (count > limit) socket.destroy();
+    if (count <= limit) return;
+    counted?.('capacity');
+    socket.destroy();
   });
 }
 
@@ -131,7 +140,8 @@ async function answerRequest(options: HttpOptions, request: IncomingMessage, res
   response.on('close', () => gone.abort(new Error('the client is gone')));
   response.on('error', (error) => log.debug('http: answer broke off', { error: error.message }));
   try {
-    const answer = await answerTo(options, request);
+    const answer = isFlood(options, request) ? tooMany : await answerTo(options, request);
+    options.count?.(outcomeOf(answer));
     const head = request.method === 'HEAD';
     await respond(response, answer, { head, signal: gone.signal, heartbeat: options.heartbeat ?? seconds(15) });
   } catch (error) {
@@ -141,12 +151,30 @@ async function answerRequest(options: HttpOptions, request: IncomingMessage, res
   }
 }
 
+function isFlood({ admit }: HttpOptions, request: IncomingMessage): boolean {
+  const address = parseIpv4(clientOf(request).address);
+  return address.ok && admit?.(address.value) === 'flood';
+}
+
+/** Its body is not read: the connection goes with it. */
+const tooMany: Answer = {
+  ...failure('TOO_MANY', 'too many requests from this address: ask again in a second'),
+  headers: { connection: 'close', 'retry-after': '1' },
+};
+
+function outcomeOf(answer: Answer): Outcome {
+  const status = answer.kind === 'content' ? answer.status : 200;
+  if (status === 429) return 'flood';
+  if (status === 400 || status === 413) return 'malformed';
+  if (status === 500) return 'failed';
+  return status >= 400 ? 'refused' : 'answered';
+}
+
 /** Never rejects, except for a request that breaks off. */
 async function answerTo(options: HttpOptions, request: IncomingMessage): Promise<Answer> {
   const body = await readBody(request, options.maxBody ?? 16 * 1024);
   if (body === undefined) {
-    const refusal = failure('TOO_LARGE', 'the body is too large');
-    return refusal.kind === 'content' ? { ...refusal, headers: { connection: 'close' } } : refusal;
+    return { ...failure('TOO_LARGE', 'the body is too large'), headers: { connection: 'close' } };
   }
   const [path = '', ...query] = (request.url ?? '').split('?');
   try {

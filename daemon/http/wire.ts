@@ -33,6 +33,29 @@ export type MasterView = {
   readonly cluster: { readonly driver: string; readonly reachable: boolean; readonly detail: string };
   /** What the owner should do next, most important first; empty when all is well. */
   readonly advice: readonly string[];
+  readonly traffic: TrafficView;
+};
+
+/** Since the daemon started: datagrams of `dhcp` and `mdns`, requests of `tftp` and `http`, by what became of them. */
+export type TrafficView = Readonly<Record<'dhcp' | 'tftp' | 'mdns' | 'http', TrafficCounts>>;
+export type TrafficCounts = {
+  readonly answered: number;
+  /** The same as one that was in work. */
+  readonly repeated: number;
+  /** Understood, and not for the daemon to answer. */
+  readonly ignored: number;
+  /** No such file, no address for strangers … */
+  readonly refused: number;
+  /** By a fault of the daemon; its log says which. */
+  readonly failed: number;
+  /** These four are what `bramble status -o wide` calls dropped. */
+  readonly malformed: number;
+  /** Beyond what one sender may send, or all unknown ones together. */
+  readonly flood: number;
+  /** Too much was in work. */
+  readonly capacity: number;
+  /** The kernel had no room for it. */
+  readonly overrun: number;
 };
 
 /** `GET /v1/devices/NAME`, and each row of the status. */
@@ -94,5 +117,6 @@ export type ErrorCode =
   | 'CONFLICT'
   | 'NOT_READY'
   | 'TOO_LARGE'
+  | 'TOO_MANY'
   | 'METHOD_NOT_ALLOWED'
   | 'INTERNAL';

@@ -2,6 +2,7 @@
 import type { Packet } from 'multicast-dns';
 import { after, type Instant, type Ipv4, inSubnet, millis, seconds, since } from '../../config/values.ts';
 import type { Clock, Endpoint, Log, Random } from '../ports.ts';
+import type { Gate } from '../traffic/gate.ts';
 import { createAlarm, earliest } from './alarm.ts';
 import { absorb, type Cache, emptyCache, knownAnswers, withoutExpired } from './cache.ts';
 import type { OpenMdnsLink } from './link.ts';
@@ -17,6 +18,8 @@ export type MdnsBrowserDeps = MdnsPlace &
     readonly random: Random;
     readonly log: Log;
     readonly signal: AbortSignal;
+    /** Whether this host is listened to now. Default: all are. */
+    readonly admit?: Gate<Ipv4>;
     /** For a host that is new, has another address, or of which more is known; in batches, at most ten a second. */
     readonly onSeen: (host: SeenHost) => void;
     /** It said goodbye, or did not answer for the time that its records live (two minutes). */
@@ -52,6 +55,7 @@ export function mdnsBrowser(deps: MdnsBrowserDeps): MdnsBrowser {
   const link = (deps.openLink ?? openMdnsLink)({
     bind: '224.0.0.251',
     log,
+    ...(deps.admit !== undefined && { admit: deps.admit }),
     onReady: () => void keepJoined(),
     onFailed: (cause) => log.warn('mDNS browsing is off', { cause }),
     onPacket: receive,

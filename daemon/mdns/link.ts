@@ -2,6 +2,8 @@
 import type { Destination, Packet } from 'multicast-dns';
 import type { Ipv4 } from '../../config/values.ts';
 import type { Endpoint, Log } from '../ports.ts';
+import type { Count } from '../traffic/counts.ts';
+import type { Gate } from '../traffic/gate.ts';
 
 export type MdnsLink = {
   /** `null`: to the group. Never rejects; what cannot be sent is logged. */
@@ -22,6 +24,10 @@ export type OpenMdnsLink = (options: {
   /** `0.0.0.0` hears unicast too; on the group's own address another program on this port keeps its unicast. */
   readonly bind: '0.0.0.0' | '224.0.0.251';
   readonly log: Log;
+  /** Whether this host is listened to now, before anything is decoded. Default: all are. */
+  readonly admit?: Gate<Ipv4>;
+  /** Is told of what does not get as far as `onPacket`. */
+  readonly count?: Count;
   readonly onPacket: (packet: Packet, from: Endpoint) => void;
   /** Once, when it is bound. */
   readonly onReady: () => void;

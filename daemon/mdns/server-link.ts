@@ -1,5 +1,5 @@
 /** `OpenMdnsLink` over multicast-dns. Membership is our own: the package cannot be told of an address that changed. */
-import { createSocket } from 'node:dgram';
+import { createSocket, type RemoteInfo } from 'node:dgram';
 import multicastDns from 'multicast-dns';
 import { parseIpv4 } from '../../config/values.ts';
 import type { MdnsLink, OpenMdnsLink } from './link.ts';
@@ -8,20 +8,34 @@ import { isPlausible } from './packet.ts';
 const group = '224.0.0.251';
 const port = 5353;
 
-export const openMdnsLink: OpenMdnsLink = ({ fd, bind, log, onPacket, onReady, onFailed }) => {
+export const openMdnsLink: OpenMdnsLink = ({ fd, bind, log, admit, count, onPacket, onReady, onFailed }) => {
   const socket = createSocket({ type: 'udp4', reuseAddr: true });
   const link = multicastDns({ socket, bind: false, multicast: false });
   // Quirk: multicast-dns 7.2 makes lists as long as the header claims before it reads them: 2 MB for 12 bytes.
   for (const decode of socket.listeners('message')) {
     socket.off('message', decode as never);
-    socket.on('message', (payload, from) => isPlausible(payload) && Reflect.apply(decode, socket, [payload, from]));
+    socket.on('message', (payload, from) => isWelcome(payload, from) && Reflect.apply(decode, socket, [payload, from]));
   }
   let usable = false;
   let closed = false;
 
+  function isWelcome(payload: Buffer, from: RemoteInfo): boolean {
+    const address = parseIpv4(from.address);
+    if (!address.ok) return false;
+    const isFlood = admit?.(address.value) === 'flood';
+    if (isFlood) count?.('flood');
+    else if (!isPlausible(payload)) count?.('malformed');
+    else return true;
+    return false;
+  }
+
   link.on('error', (cause) => fail(cause));
   // Malformed packets, and whatever else a socket reports.
-  link.on('warning', (cause) => (usable ? log.debug('mDNS warning', { detail: cause.message }) : fail(cause)));
+  link.on('warning', (cause) => {
+    if (!usable) return fail(cause);
+    count?.('malformed');
+    log.debug('mDNS warning', { detail: cause.message });
+  });
   link.on('packet', (packet, from) => {
     const address = parseIpv4(from.address);
     // Nothing can be sent to port 0, and trying would throw where nobody catches.

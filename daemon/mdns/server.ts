@@ -2,6 +2,8 @@
 import type { Packet } from 'multicast-dns';
 import { type Instant, type Ipv4, inSubnet, type Millis, millis, seconds } from '../../config/values.ts';
 import type { Clock, Endpoint, Log, Random } from '../ports.ts';
+import type { Count } from '../traffic/counts.ts';
+import type { Gate } from '../traffic/gate.ts';
 import { createAlarm, earliest } from './alarm.ts';
 import { remind, withdraw } from './announcer.ts';
 import { nextClaim, probeDelayMax } from './claims.ts';
@@ -49,6 +51,8 @@ export type MdnsServerDeps = MdnsPlace &
     /** Its end says goodbye to everything. */
     readonly signal: AbortSignal;
     readonly records: readonly MdnsRecord[];
+    readonly admit?: Gate<Ipv4>;
+    readonly count?: Count;
     /** For tests. */
     readonly openLink?: OpenMdnsLink;
   };
@@ -86,6 +90,8 @@ export function mdnsServer(deps: MdnsServerDeps): MdnsServer {
     ...(deps.fd !== undefined && { fd: deps.fd }),
     bind: deps.bind ?? '0.0.0.0',
     log,
+    ...(deps.admit !== undefined && { admit: deps.admit }),
+    ...(deps.count !== undefined && { count: deps.count }),
     onReady: () => void keepJoined(),
     onFailed: (cause) => log.warn('mDNS is off', { address: place.interfaceAddress, cause }),
     onPacket: receive,
@@ -175,6 +181,7 @@ export function mdnsServer(deps: MdnsServerDeps): MdnsServer {
     // RFC 6762 section 11.
     if (place.subnet !== undefined && !inSubnet(place.subnet, from.address)) return;
     const message = readPacket(packet);
+    if (message.kind !== 'query') deps.count?.('ignored');
     const heard: Heard = { message, from };
     const now = alarm.now();
     if (message.kind === 'query') {
@@ -203,7 +210,9 @@ export function mdnsServer(deps: MdnsServerDeps): MdnsServer {
 
   function answer(heard: Heard): void {
     const now = alarm.now();
-    for (const reply of respond(heard, held(), { sentAt, now })) send(reply, heard, now);
+    const replies = respond(heard, held(), { sentAt, now });
+    deps.count?.(replies.length === 0 ? 'ignored' : 'answered');
+    for (const reply of replies) send(reply, heard, now);
   }
 
   /** Worked out anew only when something has changed: anybody may ask as often as he likes. */

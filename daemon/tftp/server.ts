@@ -1,6 +1,8 @@
 /** The read-only TFTP server: listens, keeps the limits, and gives every request a session of its own. */
 import type { Ipv4 } from '../../config/values.ts';
 import type { Clock, Endpoint, Log, OpenUdp } from '../ports.ts';
+import type { Count } from '../traffic/counts.ts';
+import type { Gate } from '../traffic/gate.ts';
 import { decodePacket, encodePacket, errorCode, type TftpRequest } from './packet.ts';
 import { type OpenFile, type Served, serveRequest } from './session.ts';
 
@@ -19,6 +21,9 @@ export type TftpServerDeps = {
   /** Transfers at one time. Firmware runs one or two; probes that were never finished count until they time out. */
   readonly limits: { readonly perClient: number; readonly total: number };
   readonly open: OpenFile;
+  /** Whether requests of this address are listened to now. Default: of all. */
+  readonly admit?: Gate<Ipv4>;
+  readonly count?: Count;
   /** After every transfer that found its file. */
   readonly onServed?: (served: Served) => void;
 };
@@ -40,14 +45,19 @@ type Session = {
 
 /** Resolves when it listens; rejects as `openUdp` does when the port cannot be bound. */
 export async function tftpServer(deps: TftpServerDeps): Promise<TftpServer> {
-  const { log, signal, listen } = deps;
+  const { log, signal, listen, count = () => undefined } = deps;
   /** In order of arrival. */
   const sessions = new Set<Session>();
 
   function receive(payload: Uint8Array, from: Endpoint): void {
     if (signal.aborted) return;
+    if (deps.admit?.(from.address) === 'flood') {
+      count('flood');
+      return;
+    }
     const packet = decodePacket(payload);
     if (!packet.ok) {
+      count('malformed');
       log.debug('malformed request', { client: from.address, code: packet.error.code });
       // Only to what was meant as a request: an answer to noise would be noise to somebody else.
       const meantAsRequest = payload[0] === 0 && (payload[1] === 1 || payload[1] === 2);
@@ -56,15 +66,20 @@ export async function tftpServer(deps: TftpServerDeps): Promise<TftpServer> {
     }
     const request = packet.value;
     if (request.opcode === 'RRQ' || request.opcode === 'WRQ') accept(request, from);
+    else count('ignored');
   }
 
   function accept(request: TftpRequest, client: Endpoint): void {
     const before = find(({ client: { address, port } }) => address === client.address && port === client.port);
     // A repeated request: the session sends again by itself. Quirk: a second OACK breaks bootcode.bin (facts 2.6).
-    if (before !== undefined && !before.alive && before.file === request.file) return;
+    if (before !== undefined && !before.alive && before.file === request.file) {
+      count('repeated');
+      return;
+    }
     // A board that was power-cycled begins at the same port again.
     before?.ending.abort();
     if (!makeRoom(client)) {
+      count('capacity');
       log.debug('too many transfers', { client: client.address, file: request.file });
       return;
     }
@@ -82,10 +97,12 @@ export async function tftpServer(deps: TftpServerDeps): Promise<TftpServer> {
       const served = await serveRequest(deps, request, client, ending.signal, () => {
         session.alive = true;
       });
+      count(served === undefined ? 'refused' : 'answered');
       if (served === undefined) return;
       log.debug('file served', { file: served.file, client: client.address, bytes: served.bytes, ended: served.ended });
       deps.onServed?.(served);
     } catch (error) {
+      count('failed');
       log.error('transfer failed', { file: request.file, client: client.address, error });
     } finally {
       sessions.delete(session);

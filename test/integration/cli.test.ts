@@ -40,6 +40,7 @@ async function daemonFake(t: ExecutionContext, boards: readonly DeviceView[]): P
       resolve();
       return () => listeners.delete(listener);
     },
+    metrics: () => '',
     ready: () => ({ ok: true, failing: [] }),
     act: async (name, action, by) => {
       const board = find(name);

@@ -42,6 +42,7 @@ function adminFake(): AdminFake {
       return () => fake.listeners.delete(listener);
     },
     ready: () => ({ ok: false, failing: ['tftp'] }),
+    metrics: () => 'bramble_boards{state="ready"} 1\n',
     act: async (name, action, by) => {
       if (name !== board.name) return problem('NOT_FOUND', 'no such board');
       if (action === 'retry') return problem('CONFLICT', 'worker-kube1 is ready: nothing to retry');

@@ -9,6 +9,7 @@ import {
   devicesRoute,
   healthRoute,
   isBoardName,
+  metricsRoute,
   noBoard,
   type ReadDeps,
   readyRoute,
@@ -35,6 +36,7 @@ export const adminApi = (deps: AdminDeps): readonly Route[] => [
   deviceRoute(deps),
   describeRoute(deps),
   eventsRoute(deps),
+  metricsRoute(deps),
   ...actions.map((action) => actionRoute(deps, action)),
 ];
 

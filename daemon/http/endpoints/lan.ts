@@ -1,6 +1,14 @@
 import type { Route } from '../router.ts';
 import { eventsRoute } from './events.ts';
-import { describeRoute, deviceRoute, devicesRoute, healthRoute, type ReadDeps, statusRoute } from './read.ts';
+import {
+  describeRoute,
+  deviceRoute,
+  devicesRoute,
+  healthRoute,
+  metricsRoute,
+  type ReadDeps,
+  statusRoute,
+} from './read.ts';
 
 /** What everybody on the LAN may see: reading only, no way to change anything. */
 export const lanApi = (deps: Omit<ReadDeps, 'ready'>): readonly Route[] => [
@@ -10,4 +18,5 @@ export const lanApi = (deps: Omit<ReadDeps, 'ready'>): readonly Route[] => [
   deviceRoute(deps),
   describeRoute(deps),
   eventsRoute(deps),
+  metricsRoute(deps),
 ];

@@ -24,6 +24,8 @@ export type ReadDeps = {
   /** Calls the listener for each event after it was committed, in order of id, until the returned function is called. */
   readonly subscribe: (listener: (event: EventView) => void) => () => void;
   readonly ready: () => MaybePromise<Readiness>;
+  /** In Prometheus' text form. */
+  readonly metrics: () => MaybePromise<string>;
 };
 
 /**
@@ -43,6 +45,16 @@ export const readyRoute = (deps: Pick<ReadDeps, 'ready'>): Route =>
       ? json({ ok, failing })
       : failure('NOT_READY', `not ready: ${failing.join(', ') || 'starting'}`, { failing });
   });
+
+/**
+ * `GET /metrics` — counters for Prometheus (text form 0.0.4): `bramble_dhcp_datagrams_total{result="answered"}` and so on,
+ * `bramble_boards{state="ready"}`, `bramble_store_commit_duration_seconds`, `process_…` and `nodejs_…`.
+ */
+export const metricsRoute = (deps: Pick<ReadDeps, 'metrics'>): Route =>
+  get('/metrics', async () => ({
+    ...text(await deps.metrics()),
+    type: 'text/plain; version=0.0.4; charset=utf-8',
+  }));
 
 /** `GET /v1/status` — `StatusView`: master and all boards in one snapshot. */
 export const statusRoute = (deps: Pick<ReadDeps, 'status'>): Route =>

@@ -6,6 +6,7 @@ import type { DhcpStanding } from '../../../daemon/app/dhcp-standing.ts';
 import type { Site } from '../../../daemon/app/site.ts';
 import { type StatusFacts, statusView } from '../../../daemon/app/status.ts';
 import type { MasterView } from '../../../daemon/http/wire.ts';
+import { createTally } from '../../../daemon/traffic/counts.ts';
 import { aDevice, states } from '../../support/boards.ts';
 
 const address = must(parseIpv4('10.77.0.1'));
@@ -48,6 +49,7 @@ function master(yaml: string, change: Partial<StatusFacts>) {
     bridges: [],
     isLate: () => false,
     progressOf: () => undefined,
+    traffic: createTally().now(),
     ...change,
   }).master;
 }

@@ -2,7 +2,8 @@ import test from 'ava';
 import { descriptionText } from '../../../cli/output/description.ts';
 import { inOrder, isDegraded, nextStep, statusText } from '../../../cli/output/status.ts';
 import { age, harmless, painter } from '../../../cli/output/terminal.ts';
-import { descriptionFake, deviceFake, statusFake } from '../http/views-fake.ts';
+import type { StatusView } from '../../../daemon/http/wire.ts';
+import { descriptionFake, deviceFake, noTraffic, statusFake } from '../http/views-fake.ts';
 
 const plain = painter({ isTerminal: false, env: {} });
 
@@ -43,6 +44,25 @@ test('status fits 80 columns whatever the boards say, and nothing they say steer
   for (const line of text.split('\n')) t.true(line.length <= 80, line);
   t.notRegex(text.replaceAll('\n', ''), /\p{Cc}/u);
   t.true(statusText(status, { width: 80, paint: plain, wide: true }).includes('dc:a6:32:01:02:01'));
+});
+
+test('wide: what was dropped since the start, by protocol and reason', (t) => {
+  const wide = (traffic: Partial<StatusView['master']['traffic']>): string => {
+    const all = { dhcp: noTraffic, tftp: noTraffic, mdns: noTraffic, http: noTraffic, ...traffic };
+    return statusText(statusFake([], { traffic: all }), { width: 80, paint: plain, wide: true });
+  };
+  const dhcp = { ...noTraffic, answered: 90, refused: 6, malformed: 4, flood: 1200 };
+  const http = { ...noTraffic, capacity: 1, flood: 2, overrun: 3 };
+  t.true(
+    wide({ dhcp, http, tftp: { ...noTraffic, answered: 5, refused: 20 } }).includes(
+      '\ndropped since start: dhcp 1204 of 1300 (flood 1200, malformed 4), http 6 of 6 (overrun 3, capacity 1, flood 2)\n',
+    ),
+  );
+  t.true(wide({}).includes('\ndropped since start: nothing\n'));
+  const narrow = statusText(statusFake([], { traffic: { dhcp, tftp: dhcp, mdns: dhcp, http } }), {
+    ...{ width: 80, paint: plain, wide: false },
+  });
+  t.false(narrow.includes('dropped'));
 });
 
 test('sick boards come first, rejected ones last, names count as people count', (t) => {

@@ -56,12 +56,25 @@ test('keys go side by side', async (t) => {
 
 test('a flood of keys is cut off, known keys are not', async (t) => {
   const { queue, step } = stepwise(2);
-  t.true(queue.push('k', 'a1'));
-  t.true(queue.push('l', 'a1'));
-  t.false(queue.push('m', 'a1'));
-  t.true(queue.push('k', 'a2'));
+  t.is(queue.push('k', 'a1'), 'taken');
+  t.is(queue.push('l', 'a1'), 'taken');
+  t.is(queue.push('m', 'a1'), 'full');
+  t.is(queue.push('k', 'a2'), 'repeated');
+  t.is(queue.push('k', 'b1'), 'taken', 'waits');
+  t.is(queue.push('k', 'b2'), 'repeated', 'one waits at most');
   await step();
-  t.true(queue.push('m', 'a1'));
+  await step();
+  t.is(queue.push('m', 'a1'), 'taken');
+});
+
+test('strangers cannot take the room of those we know, nor these theirs', async (t) => {
+  const { queue, step } = stepwise(2);
+  for (const key of ['k', 'l']) t.is(queue.push(key, 'a1'), 'taken');
+  for (const key of ['board1', 'board2', 'board3']) t.is(queue.push(key, 'a1', true), 'taken');
+  t.is(queue.push('m', 'a1'), 'full');
+  await step();
+  t.is(queue.push('m', 'a1'), 'taken');
+  t.is(queue.push('n', 'a1'), 'full', 'a board that is done makes no room for strangers');
 });
 
 test('idle settles when all is done, also what was pushed meanwhile', async (t) => {

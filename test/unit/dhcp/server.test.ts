@@ -367,3 +367,53 @@ test('DECLINE and RELEASE of an address that we gave are told, have no answer, a
   );
   t.is(server.sent.length + server.sightings.length, 0);
 });
+
+test('who may not pass is not decoded; every datagram is counted once', async (t) => {
+  const counted: string[] = [];
+  const asked: string[] = [];
+  const server = await start(t, {
+    count: (outcome) => counted.push(outcome),
+    admit: (mac) => {
+      asked.push(mac);
+      return mac.startsWith('66') ? 'flood' : 'stranger';
+    },
+    onSighting: async ({ mac }) => {
+      if (mac.startsWith('77')) throw new Error('the disk is full');
+      return mac.startsWith('88') ? undefined : lease;
+    },
+  });
+  const from = (first: number) => changed(pi400Discover.datagram, { chaddr: Uint8Array.of(first, 2, 3, 4, 5, 6) });
+  const undecodable = from(0x66).fill(0xff, 240);
+  for (const datagram of [from(0x66), undecodable, from(0x77), from(0x88), from(0x99), Uint8Array.of(1, 2, 3)]) {
+    await server.receive(datagram);
+  }
+  await server.receive(from(0x99).fill(0, 236, 240));
+  await server.receive(changed(pi400Request.datagram, { options: new Map([[53, Uint8Array.of(7)]]) }));
+  t.deepEqual(counted, ['flood', 'flood', 'failed', 'refused', 'answered', 'malformed', 'malformed', 'ignored']);
+  t.deepEqual(asked.slice(0, 2), ['66:02:03:04:05:06', '66:02:03:04:05:06']);
+  t.is(asked.length, 7, 'three bytes name no sender');
+  t.is(server.sent.length, 1);
+});
+
+test('more strangers in work than there is room for: counted, and a board that is known is served', async (t) => {
+  const counted: string[] = [];
+  const never = new Promise<undefined>(() => undefined);
+  const known = '99:02:03:04:05:06';
+  const stopping = new AbortController();
+  const server = await start(t, {
+    count: (outcome) => counted.push(outcome),
+    admit: (mac) => (mac === known ? 'known' : 'stranger'),
+    // A disk that hangs.
+    onSighting: ({ mac }) => (mac === known ? Promise.resolve(lease) : Promise.race([never, aborted(stopping.signal)])),
+  });
+  const from = (first: number, number: number) =>
+    changed(pi400Discover.datagram, { chaddr: Uint8Array.of(first, 2, 3, 4, number >> 8, number & 255) });
+  for (let number = 0; number < 1100; number += 1) await server.receive(from(0x66, number));
+  t.deepEqual(counted, Array(76).fill('capacity'));
+  await server.receive(from(0x99, 0x0506));
+  t.is(counted.at(-1), 'answered');
+  stopping.abort();
+});
+
+const aborted = (signal: AbortSignal): Promise<undefined> =>
+  new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined)));

@@ -1,5 +1,5 @@
 /** One master and some boards, as the daemon would show them. */
-import type { DeviceDescription, DeviceView, EventView, StatusView } from '../../../daemon/http/wire.ts';
+import type { DeviceDescription, DeviceView, EventView, StatusView, TrafficCounts } from '../../../daemon/http/wire.ts';
 
 export const deviceFake = (name: string, more: Partial<DeviceView> = {}): DeviceView => ({
   id: `d-0000000000${name.slice(-1).padStart(2, '0')}`,
@@ -16,6 +16,11 @@ export const deviceFake = (name: string, more: Partial<DeviceView> = {}): Device
   ...more,
 });
 
+export const noTraffic: TrafficCounts = {
+  ...{ answered: 0, repeated: 0, ignored: 0, refused: 0, failed: 0 },
+  ...{ malformed: 0, flood: 0, capacity: 0, overrun: 0 },
+};
+
 export const statusFake = (devices: readonly DeviceView[], master: Partial<StatusView['master']> = {}): StatusView => ({
   revision: 42,
   generatedAt: '2026-01-01T12:00:00.000Z',
@@ -28,6 +33,7 @@ export const statusFake = (devices: readonly DeviceView[], master: Partial<Statu
     admission: 'auto',
     cluster: { driver: 'k3s', reachable: true, detail: '' },
     advice: [],
+    traffic: { dhcp: noTraffic, tftp: noTraffic, mdns: noTraffic, http: noTraffic },
     ...master,
   },
   devices,
