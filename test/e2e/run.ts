@@ -1,11 +1,13 @@
 /** `npm run e2e [-- NAME]`: the long scenarios. */
 import { clients } from './clients.ts';
 import { fuzz } from './fuzz.ts';
+import { fuzzLimited } from './fuzz-limited.ts';
 import { mainJob } from './main-job.ts';
 import { namedPackages } from './named-packages.ts';
 import { networks } from './networks.ts';
 import { debianPackage } from './package.ts';
 import { play } from './scenario.ts';
+import { starvation } from './starvation.ts';
 
 const scenarios = {
   'main-job': mainJob,
@@ -14,6 +16,8 @@ const scenarios = {
   clients,
   package: debianPackage,
   fuzz,
+  'fuzz-limited': fuzzLimited,
+  starvation,
 };
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !Object.hasOwn(scenarios, name));

@@ -47,6 +47,8 @@ export type Lan = {
   readonly removeHost: (host: Host) => Promise<void>;
   /** Pulls or plugs the host's cable: it sees the carrier go or come. */
   readonly setLink: (host: Host, link: 'up' | 'down') => Promise<void>;
+  /** Hosts that are isolated do not hear each other, only the others. */
+  readonly isolate: (hosts: readonly Host[]) => Promise<void>;
   /** Ends every program that was started here, then deletes every namespace. May be called again. */
   readonly close: () => Promise<void>;
 };
@@ -126,6 +128,12 @@ export async function makeLan({ prefix, signal }: { prefix: string; signal: Abor
     return plugs.map(({ host }) => host);
   };
 
+  const portOf = (host: Host): string => {
+    const port = ports.get(host.netns);
+    if (port === undefined) throw new Error(`${host.name} is not on this LAN`);
+    return port;
+  };
+
   await batch(undefined, [`netns add ${netns}`]);
   await batch(netns, [
     'link set lo up',
@@ -149,11 +157,12 @@ export async function makeLan({ prefix, signal }: { prefix: string; signal: Abor
       made.delete(host.netns);
       await batch(undefined, [`netns del ${host.netns}`], { force: true });
     },
-    setLink: async (host, link) => {
-      const port = ports.get(host.netns);
-      if (port === undefined) throw new Error(`${host.name} is not on this LAN`);
-      await batch(netns, [`link set ${port} ${link}`]);
-    },
+    setLink: (host, link) => batch(netns, [`link set ${portOf(host)} ${link}`]),
+    isolate: (hosts) =>
+      batch(
+        netns,
+        hosts.map((host) => `link set ${portOf(host)} type bridge_slave isolated on`),
+      ),
     close,
   };
 }

@@ -1,6 +1,8 @@
 /**
  * Our servers as a process of their own, for measuring and for hostile input: TFTP from a folder, DHCP with the real
- * lifecycle and the real store behind it, mDNS. One argument, JSON (`ServiceOptions`). Prints `ready` once all listen.
+ * lifecycle and the real store behind it, mDNS. Limits for senders are lifted: the peers have none. One argument, JSON
+ * (`ServiceOptions`). Prints `ready` once all listen, and at SIGUSR2 what memory is in use (`MemoryInUse`), once everything that
+ * is free has been collected: for that it is to be started with --expose-gc.
  */
 import { join } from 'node:path';
 import { must, ok, problem } from '../../../config/result.ts';
@@ -17,7 +19,7 @@ import { systemRandom as random } from '../../../daemon/system/random.ts';
 import { nodeUdp } from '../../../daemon/system/udp.ts';
 import { type OpenFile, tftpServer } from '../../../daemon/tftp/server.ts';
 import { openFileSource } from '../../../image-builder/disk.ts';
-import type { ServiceOptions } from './options.ts';
+import type { MemoryInUse, ServiceOptions } from './options.ts';
 
 const options: ServiceOptions = JSON.parse(process.argv[2] ?? '{}');
 const address = must(parseIpv4(options.address));
@@ -27,6 +29,11 @@ const openUdp = nodeUdp(log);
 const stop = new AbortController();
 const { signal } = stop;
 process.once('SIGTERM', () => stop.abort());
+process.on('SIGUSR2', () => {
+  globalThis.gc?.();
+  const { rss, heapUsed, external } = process.memoryUsage();
+  process.stdout.write(`memory ${JSON.stringify({ rss, heapUsed, external } satisfies MemoryInUse)}\n`);
+});
 
 /** As the daemon does with the base that it boots from. */
 const recent = recentReads({ bytesMax: 16 * 2 ** 20 });

@@ -10,3 +10,6 @@ export type ServiceOptions = {
   /** The master's records under this host name. */
   readonly mdns?: { readonly name: string };
 };
+
+/** In bytes. `external` is what lives outside of the heap and belongs to objects in it: buffers, above all. */
+export type MemoryInUse = { readonly rss: number; readonly heapUsed: number; readonly external: number };

@@ -1,13 +1,13 @@
 /** Hostile DHCP: half to everybody, half to the server alone. The question is the DISCOVER of a board, passed on by a relay. */
 import { dhcpVectors, pi400Discover } from '../../vectors/dhcp.ts';
 import { type Dice, hostileDatagram } from '../fuzz-mutate.ts';
-import { openPeer, sendLots } from './flow.ts';
+import { openPeer, type Pace, sendLots } from './flow.ts';
 
 const port = 67;
 /** Where the fields stand (RFC 2131 section 2). */
 const [xidAt, giaddrAt] = [4, 24];
 
-export async function fuzzDhcp(own: string, server: string, count: number, dice: Dice): Promise<number> {
+export async function fuzzDhcp(own: string, server: string, count: number, dice: Dice, pace: Pace): Promise<number> {
   const peer = await openPeer(own, port);
   const vectors = dhcpVectors.map(({ datagram }) => datagram);
   let xid = 0x7000_0000;
@@ -24,7 +24,7 @@ export async function fuzzDhcp(own: string, server: string, count: number, dice:
     await peer.send(discover, { address, port });
     return (await offer) !== undefined;
   };
-  const askedAgain = await sendLots(count, () => {
+  const askedAgain = await sendLots(count, pace, () => {
     lots += 1;
     const address = lots % 2 === 0 ? server : '255.255.255.255';
     const to = { address, port };

@@ -52,14 +52,17 @@ export type Lot = {
   readonly isAnswered: (deadlineMs: number) => Promise<boolean>;
 };
 
+/** Questions behind each lot, or none: as fast as it goes. */
+export type Pace = 'answered' | 'blind';
+
 /** Rejects when the server does not answer any more. Returns how many questions had to be asked again. */
-export async function sendLots(count: number, nextLot: () => Lot): Promise<number> {
+export async function sendLots(count: number, pace: Pace, nextLot: () => Lot): Promise<number> {
   let askedAgain = 0;
   for (let sent = 0; sent < count; sent += lotSize) {
     const { from, to, payload, isAnswered } = nextLot();
     await Promise.all(Array.from({ length: lotSize }, () => from.send(payload(), to)));
     let attempt = 0;
-    while (!(await isAnswered(patienceMs))) {
+    while (pace === 'answered' && !(await isAnswered(patienceMs))) {
       attempt += 1;
       askedAgain += 1;
       if (attempt === tries) throw new Error(`no answer any more after ${sent} datagrams`);

@@ -1,6 +1,6 @@
 /** Hostile mDNS, to the group: half from port 5353 as a neighbour, half from another port as a plain resolver. */
 import { type Dice, hostileDatagram } from '../fuzz-mutate.ts';
-import { openPeer, type Peer, sendLots } from './flow.ts';
+import { openPeer, type Pace, type Peer, sendLots } from './flow.ts';
 
 const [group, port] = ['224.0.0.251', 5353];
 /** RFC 6763 section 9: everybody who offers anything answers this, and nobody can take the name away. */
@@ -28,7 +28,7 @@ const vectors: readonly Uint8Array[] = [
   response('printer.local', 47, Buffer.concat([nameBytes('printer.local'), Buffer.of(0, 4, 0x40, 0, 0, 8)])),
 ];
 
-export async function fuzzMdns(own: string, count: number, dice: Dice): Promise<number> {
+export async function fuzzMdns(own: string, count: number, dice: Dice, pace: Pace): Promise<number> {
   const [neighbour, resolver] = await Promise.all([openPeer('0.0.0.0', port), openPeer(own, 0)]);
   for (const { socket } of [neighbour, resolver]) socket.setMulticastInterface(own);
   let id = 0;
@@ -44,7 +44,7 @@ export async function fuzzMdns(own: string, count: number, dice: Dice): Promise<
   };
   const half = Math.ceil(count / 2);
   const lotOf = (from: Peer) => () => ({ from, to, payload: () => hostileDatagram(vectors, dice), isAnswered });
-  const askedAgain = (await sendLots(half, lotOf(neighbour))) + (await sendLots(half, lotOf(resolver)));
+  const askedAgain = (await sendLots(half, pace, lotOf(neighbour))) + (await sendLots(half, pace, lotOf(resolver)));
   neighbour.socket.close();
   resolver.socket.close();
   return askedAgain;

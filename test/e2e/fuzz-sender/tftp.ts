@@ -1,7 +1,7 @@
 /** Hostile TFTP: to the port of the requests, and to the ports of transfers that are under way. */
 import { tftpVectors } from '../../vectors/tftp.ts';
 import { type Dice, hostileDatagram } from '../fuzz-mutate.ts';
-import { openPeer, type Peer, sendLots, type Target } from './flow.ts';
+import { openPeer, type Pace, type Peer, sendLots, type Target } from './flow.ts';
 
 const port = 69;
 const [ackOpcode, errorOpcode, oackOpcode] = [4, 5, 6];
@@ -12,7 +12,13 @@ const vectorsOf = (isOf: (opcode: string) => boolean): readonly Uint8Array[] =>
   tftpVectors.filter(({ packet }) => isOf(packet.opcode)).map(({ hex }) => Buffer.from(hex, 'hex'));
 
 /** `file` is one that is served: some of the requests are right and begin a transfer that nobody goes on with. */
-export async function fuzzRequests(server: string, file: string, count: number, dice: Dice): Promise<number> {
+export async function fuzzRequests(
+  server: string,
+  file: string,
+  count: number,
+  dice: Dice,
+  pace: Pace,
+): Promise<number> {
   const peer = await openPeer('0.0.0.0', 0);
   const right = [request(file), request(file, 'tsize', '0', 'blksize', '1468', 'windowsize', '16', 'timeout', '1')];
   const vectors = [...vectorsOf(() => true), ...right];
@@ -25,7 +31,7 @@ export async function fuzzRequests(server: string, file: string, count: number, 
     return (await refusal) !== undefined;
   };
   const to = { address: server, port };
-  const askedAgain = await sendLots(count, () => ({
+  const askedAgain = await sendLots(count, pace, () => ({
     from: peer,
     to,
     payload: () => hostileDatagram(vectors, dice),
@@ -56,7 +62,7 @@ export async function fuzzTransfers(server: string, file: string, count: number,
     transfer = await begin(client, server, file);
     return false;
   };
-  const askedAgain = await sendLots(count, () => {
+  const askedAgain = await sendLots(count, 'answered', () => {
     lots += 1;
     const from = lots % 2 === 0 ? client : stranger;
     return { from, to: transfer, payload: () => hostileDatagram(vectors, dice), isAnswered };
