@@ -44,6 +44,7 @@ async function start(t: ExecutionContext) {
     nextNumber: 2,
     reservation: () => ({
       range: must(parseAddressRange('10.77.0.100-10.77.0.199')),
+      leases: true,
       isTaken: (one) => one === address,
       pattern: 'worker-kube{n}',
       pendingMax,
@@ -76,6 +77,8 @@ async function start(t: ExecutionContext) {
       log,
       subnet: subnetOf(address, 24),
       givesAddresses: true,
+      // A flood of boards has nothing to do with guests and relay agents.
+      addresses: { leaseGuest: async () => undefined, told: () => undefined, strayRelay: () => undefined },
     }),
     admit: createGate(dhcpLimits, { isKnown: (sender) => runner.fleet.byMac(sender) !== undefined, now: ticks.now }),
     count: tally.count('dhcp'),
