@@ -1,7 +1,7 @@
 /** Names on the LAN: those that we publish, the conflicts about them, and the Pis that we hear of and do not manage. */
 import { hostname } from 'node:os';
 import { must } from '../../config/result.ts';
-import { type Ipv4, type Mac, parseHostname, seconds } from '../../config/values.ts';
+import { type Ipv4, type Mac, parseHostname } from '../../config/values.ts';
 import { isInstalled } from '../boot/offer.ts';
 import { ouiOf, raspberryPiOuis } from '../dhcp/machine-identifier.ts';
 import type { StrangerView } from '../http/wire.ts';
@@ -17,11 +17,11 @@ import { readInterfaces } from '../system/interface.ts';
 import { createGate } from '../traffic/gate.ts';
 import { createAddressCheck } from './address-check.ts';
 import { nameConflicts } from './name-conflicts.ts';
-import { type NamesPlace, samePlace, uplinkPlace } from './names-places.ts';
 import type { NetworkDeps } from './network-services.ts';
 import type { Bridge } from './spanning-tree.ts';
 import { identifyHosts } from './strangers.ts';
 import { knownAddresses } from './traffic-desk.ts';
+import { followUplink, type Place } from './uplink.ts';
 
 /** A host of the LAN whose hardware address is known. */
 export type Identified = { readonly host: SeenHost; readonly mac: Mac };
@@ -62,26 +62,23 @@ export function createNeighbourhood(fleet: () => Fleet): Neighbourhood {
 
 type NamesDeps = NetworkDeps & { readonly hardwareAddressOf: (address: Ipv4) => Promise<Mac | undefined> };
 
-/** Between two looks at the interfaces. */
-const turn = seconds(5);
-
 /**
- * One responder for each network: on the boards' all names, on the uplink the master's own. Conflicts about a board's name
- * can only be heard where it is told.
+ * One responder for each network: on the boards' all names, on the uplink the master's own: nothing there can reach a board.
+ * Conflicts about a board's name can only be heard where it is told.
  */
 export async function publishNames(deps: NamesDeps): Promise<{ readonly closed: Promise<unknown> }> {
   const { site, runner, changes, neighbourhood, clock, signal } = deps;
   const log = deps.log.child({ service: 'mdns' });
   const own = parseHostname(hostname().split('.', 1)[0]?.toLowerCase() ?? '');
   const name = own.ok ? own.value : must(parseHostname('bramble'));
-  const boardsPlace: NamesPlace = site;
+  const boardsPlace: Place = site;
   let addresses: ReadonlySet<Ipv4> = new Set();
   const look = async () => {
     const interfaces = await readInterfaces();
     addresses = new Set(interfaces.flatMap((one) => one.addresses.map(({ address }) => address)));
-    return uplinkPlace(deps.siteNow()?.uplink, site, interfaces);
+    return interfaces;
   };
-  const recordsAt = (place: NamesPlace) =>
+  const recordsAt = (place: Place) =>
     masterRecords({
       name,
       address: place.address,
@@ -90,7 +87,7 @@ export async function publishNames(deps: NamesDeps): Promise<{ readonly closed: 
       state: deps.supervisor.failing().size === 0 ? 'ready' : 'degraded',
       boards: place === boardsPlace ? addressedBoards(runner.fleet) : [],
     });
-  const responderAt = (place: NamesPlace, more: Partial<Parameters<typeof mdnsService>[0]>) =>
+  const responderAt = (place: Place, more: Partial<Parameters<typeof mdnsService>[0]>) =>
     mdnsService({
       interface: place.interface,
       interfaceAddress: place.address,
@@ -107,7 +104,7 @@ export async function publishNames(deps: NamesDeps): Promise<{ readonly closed: 
       ...more,
     });
 
-  let onUplink = await look();
+  await look();
   // They were those of another place, or are found again.
   neighbourhood.conflicts.clear();
   const fd = deps.takeSocket(5353);
@@ -115,35 +112,23 @@ export async function publishNames(deps: NamesDeps): Promise<{ readonly closed: 
     ...(fd !== undefined && { fd }),
     ...nameConflicts({ conflicts: neighbourhood.conflicts, runner, clock, log, signal }),
   });
-  let uplink: { readonly server: MdnsServer; readonly ending: AbortController } | undefined;
+  let uplink: { readonly server: MdnsServer; readonly place: Place } | undefined;
+  const serveUplink = async (place: Place, life: AbortSignal): Promise<void> => {
+    // What is sent to this machine alone is for the socket of the boards' network.
+    const server = responderAt(place, { bind: '224.0.0.251', signal: life });
+    uplink = { server, place };
+    await server.closed;
+    uplink = undefined;
+  };
   const update = (): void => {
     // The same records again cost nothing.
     boards.update(recordsAt(boardsPlace));
-    if (onUplink !== undefined) uplink?.server.update(recordsAt(onUplink));
+    uplink?.server.update(recordsAt(uplink.place));
   };
-  const startUplink = (place: NamesPlace) => {
-    const ending = new AbortController();
-    // What is sent to this machine alone is for the socket of the boards' network.
-    const server = responderAt(place, { bind: '224.0.0.251', signal: AbortSignal.any([signal, ending.signal]) });
-    return { server, ending };
-  };
-  async function followUplink(): Promise<void> {
-    uplink = onUplink && startUplink(onUplink);
-    while (!signal.aborted) {
-      await clock.sleep(turn, signal).catch(() => undefined);
-      const now = await look().catch(() => onUplink);
-      if (signal.aborted || samePlace(now, onUplink)) continue;
-      uplink?.ending.abort();
-      await uplink?.server.closed;
-      onUplink = now;
-      uplink = now && startUplink(now);
-    }
-    await uplink?.server.closed;
-  }
 
   const unsubscribeBoards = changes.subscribe(update);
   const unsubscribeServices = deps.supervisor.subscribe(update);
-  const ended = Promise.all([boards.closed, followUplink()]).finally(() => {
+  const ended = Promise.all([boards.closed, followUplink({ ...deps, look }, serveUplink)]).finally(() => {
     unsubscribeBoards();
     unsubscribeServices();
   });

@@ -10,6 +10,7 @@ import { lanApi } from '../http/endpoints/lan.ts';
 import type { ReadDeps } from '../http/endpoints/read.ts';
 import { httpLimits } from '../http/limits.ts';
 import { pageRoutes } from '../http/page/assets.ts';
+import type { Route } from '../http/router.ts';
 import { serveHttp } from '../http/server.ts';
 import type { Runner } from '../lifecycle/runner.ts';
 import type { Clock, Log, OpenUdp, Random } from '../ports.ts';
@@ -31,6 +32,7 @@ import type { Site } from './site.ts';
 import { watchSpanningTree } from './spanning-tree.ts';
 import type { Supervisor } from './supervise.ts';
 import { knownAddresses, type TrafficDesk } from './traffic-desk.ts';
+import { followUplink, type Place } from './uplink.ts';
 
 export type NetworkDeps = {
   readonly config: Config;
@@ -73,6 +75,7 @@ export async function networkServices(deps: NetworkDeps): Promise<void> {
     supervisor.keepUp('dhcp', () => dhcpService(deps), signal),
     supervisor.keepUp('tftp', () => tftp(deps), signal),
     supervisor.keepUp('http', () => http(deps), signal),
+    supervisor.keepUp('page', async () => ({ closed: followUplink(deps, servePage(deps)) }), signal),
     supervisor.keepUp('mdns', async () => publishNames({ ...deps, hardwareAddressOf }), signal),
     supervisor.keepUp('mdns-browser', async () => browseNames({ ...deps, hardwareAddressOf }), signal),
     watchSpanningTree({
@@ -113,19 +116,30 @@ function tftp(deps: NetworkDeps) {
 }
 
 async function http(deps: NetworkDeps) {
-  const { site, config, log, signal } = deps;
-  // In the bundle this file is brambled.js, and the page's files are in a folder beside it.
-  const pages = await (import.meta.url.endsWith('.ts')
-    ? pageRoutes()
-    : pageRoutes(new URL('./page/', import.meta.url)));
+  const { site, signal } = deps;
+  const routes = [...lanApi(deps.read), ...(await pages()), ...bootApi(deps.boot)];
+  return await serveAt(site.address, routes, signal, deps);
+}
+
+/** On the uplink: for the owner's laptop. There are no boards there, and nothing is for them. */
+const servePage = (deps: NetworkDeps) => async (place: Place, life: AbortSignal) => {
+  const server = await serveAt(place.address, [...lanApi(deps.read), ...(await pages())], life, deps);
+  await server.closed;
+};
+
+// In the bundle this file is brambled.js, and the page's files are in a folder beside it.
+const pages = () => (import.meta.url.endsWith('.ts') ? pageRoutes() : pageRoutes(new URL('./page/', import.meta.url)));
+
+async function serveAt(address: Ipv4, routes: readonly Route[], signal: AbortSignal, deps: NetworkDeps) {
+  const { port } = deps.config.http;
   const server = await serveHttp({
-    listen: { address: site.address, port: config.http.port },
-    routes: [...lanApi(deps.read), ...pages, ...bootApi(deps.boot)],
-    log: log.child({ service: 'http' }),
+    listen: { address, port },
+    routes,
+    log: deps.log.child({ service: 'http' }),
     signal,
-    admit: createGate(httpLimits, knownAddresses(site.address, deps.runner.fleet, deps.traffic)),
+    admit: createGate(httpLimits, knownAddresses(address, deps.runner.fleet, deps.traffic)),
     count: deps.traffic.count('http'),
   });
-  if (!server.ok) throw new Error(`port ${config.http.port}: ${server.error.detail}`);
+  if (!server.ok) throw new Error(`port ${port} of ${address}: ${server.error.detail}`);
   return server.value;
 }

@@ -64,6 +64,11 @@ test('behind the master: it is found on the uplink, once that has an address, an
   await host.exec(['ip', 'addr', 'add', '192.168.7.5/24', 'dev', 'eth1']);
   t.true(await isAt('192.168.7.5'), daemon.stderr());
   t.regex(await laptop.run('avahi-browse', '-rtp', '_bramble._tcp'), /;192\.168\.7\.5;8067;/);
+  const page = (path: string, method = 'GET') =>
+    laptop.run('curl', '-s', '-m', '20', '-X', method, '-w', ' %{http_code}', `http://192.168.7.5:8067${path}`);
+  t.true(await eventually(async () => (await page('/v1/status')).endsWith(' 200')), daemon.stderr());
+  t.regex(await page('/'), /<title>.* 200$/s);
+  t.regex(await page('/v1/boot/report', 'POST'), / 404$/, 'what is for boards is not told there');
   await host.exec(['ip', 'addr', 'del', '192.168.7.5/24', 'dev', 'eth1']);
   await host.exec(['ip', 'addr', 'add', '192.168.7.6/24', 'dev', 'eth1']);
   t.true(await isAt('192.168.7.6'), daemon.stderr());
