@@ -34,7 +34,7 @@ export async function startDaemon(
   };
   const path = join(folder, 'bramble.yaml');
   await writeFile(path, JSON.stringify(settings));
-  const collecting = ['--expose-gc', '--import', file('./collect-on-signal.ts')];
+  const collecting = ['--expose-gc', '--import', file('./collector/main.ts')];
   const command = [process.execPath, ...collecting, file('../../daemon/main.ts'), '--config', path];
   const program = master.spawn([launcher, 'eth0', 'udp:67,udp:68,udp:69,udp:5353', '--', ...command]);
   for (const service of ['dhcp', 'tftp', 'http']) {

@@ -71,20 +71,14 @@ async function start(t: ExecutionContext) {
     mode: 'full',
     self: { address, subnet: subnetOf(address, 24) },
     onSighting: leaseDesk({
-      runner,
-      timelines: createTimelines(),
-      clock,
-      log,
-      subnet: subnetOf(address, 24),
-      givesAddresses: true,
-      // A flood of boards has nothing to do with guests and relay agents.
-      addresses: { leaseGuest: async () => undefined, told: () => undefined, strayRelay: () => undefined },
+      ...{ runner, timelines: createTimelines(), clock, log, subnet: subnetOf(address, 24), givesAddresses: true },
+      addresses: { leaseGuest: idle, told: () => undefined, strayRelay: () => undefined },
     }),
     admit: createGate(dhcpLimits, { isKnown: (sender) => runner.fleet.byMac(sender) !== undefined, now: ticks.now }),
     count: tally.count('dhcp'),
     ...{ clock, log, signal: stop.signal },
   });
-  const counting = ticks.follow(clock, stop.signal);
+  const counting = Promise.all([ticks.follow(clock, stop.signal), runner.run()]);
   t.teardown(async () => {
     stop.abort();
     await Promise.all([done, counting]);
