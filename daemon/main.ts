@@ -6,7 +6,7 @@ import { EXIT_CONFIG, formatProblem, parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { runApp } from './app/app.ts';
-import { findSite } from './app/whereabouts.ts';
+import { findSite } from './app/network/whereabouts.ts';
 import { systemClock } from './system/clock.ts';
 import { createLog } from './system/log.ts';
 import { systemRandom } from './system/random.ts';

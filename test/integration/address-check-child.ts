@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { must } from '../../config/result.ts';
 import { parseIpv4, subnetOf } from '../../config/values.ts';
-import { createAddressCheck } from '../../daemon/app/address-check.ts';
+import { createAddressCheck } from '../../daemon/app/network/address-check.ts';
 import type { Log } from '../../daemon/ports.ts';
 import { hardwareAddressOf } from '../../daemon/system/neighbours.ts';
 import { nodeUdp } from '../../daemon/system/udp.ts';

@@ -50,7 +50,7 @@ const deps = {
 const names = { ...deps, ...(fd !== undefined && { fd: Number(fd) }), records: recordsOf(hosts) };
 const serve = process.env['MDNS_AVAHI'] === undefined ? mdnsServer : mdnsService;
 const server = serve({ ...names, interface: 'eth0' });
-// As daemon/app/names-service.ts does it.
+// As daemon/app/network/names-service.ts does it.
 const onUplink =
   uplinkAddress &&
   serve({

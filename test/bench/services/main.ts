@@ -7,7 +7,7 @@
 import { join } from 'node:path';
 import { must, ok, problem } from '../../../config/result.ts';
 import { parseAddressRange, parseHostname, parseIpv4, subnetOf } from '../../../config/values.ts';
-import { leaseDesk } from '../../../daemon/app/leases.ts';
+import { leaseDesk } from '../../../daemon/app/network/leases.ts';
 import { recentReads } from '../../../daemon/boot/recent-reads.ts';
 import { createTimelines } from '../../../daemon/boot/timeline.ts';
 import { dhcpServer } from '../../../daemon/dhcp/server.ts';

@@ -1,0 +1,165 @@
+/** How each effect is carried out: the meeting of the life of boards with images, SSH and the cluster. */
+import type { Config } from '../../../config/schema.ts';
+import { type DeviceId, type Instant, minutes, seconds, since } from '../../../config/values.ts';
+import type { Cluster } from '../../cluster/index.ts';
+import type { JoinBoard, Joiner, LeavingBoard } from '../../join/index.ts';
+import { admit } from '../../lifecycle/admission.ts';
+import type { Device } from '../../lifecycle/device.ts';
+import type { Effect } from '../../lifecycle/effect.ts';
+import type { LifecycleEvent } from '../../lifecycle/event.ts';
+import type { Change } from '../../lifecycle/runner.ts';
+import type { Clock } from '../../ports.ts';
+import type { Store } from '../../store/store.ts';
+import type { ImageDesk } from './images.ts';
+
+export type EffectDeps = {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly cluster: Cluster;
+  readonly joiner: Joiner;
+  readonly images: ImageDesk;
+  readonly boards: () => readonly Device[];
+  /** As it is by now: an effect may have waited long. */
+  readonly boardNow: (device: Device) => Device;
+  /** Until the returned function is called. */
+  readonly onChange: (listener: (change: Change) => void) => () => void;
+  /** When boards were accepted by themselves; the last hour of it counts. Each once, also if it could not be written at first. */
+  readonly acceptances: Map<DeviceId, Instant>;
+  readonly hostKeyOf: (device: Device) => string | undefined;
+  /** The boards are on a switch of their own, and nobody else gives addresses there. */
+  readonly lanIsOurs: () => boolean;
+};
+
+type Execute = Readonly<Record<Effect, (device: Device, signal: AbortSignal) => Promise<LifecycleEvent | undefined>>>;
+
+export function effectDesk(deps: EffectDeps): Execute {
+  const { config, clock, cluster, joiner } = deps;
+
+  const decideAdmission = async (device: Device): Promise<LifecycleEvent | undefined> => {
+    if (device.state.name !== 'reported') return undefined;
+    const now = clock.now();
+    for (const [id, at] of deps.acceptances) if (since(at, now) >= minutes(60)) deps.acceptances.delete(id);
+    const verdict = admit(device, device.state.report, deps.boards(), {
+      mode: config.admission.mode,
+      acceptedLastHour: deps.acceptances.size - (deps.acceptances.has(device.id) ? 1 : 0),
+      limit: config.admission.limit,
+      lanIsOurs: deps.lanIsOurs(),
+      allow: config.admission.allow,
+    });
+    if (verdict.verdict === 'accept') deps.acceptances.set(device.id, now);
+    return { event: 'admission-decided', verdict };
+  };
+
+  const awaitSsh = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
+    // The state's own deadline ends the waiting; this one only has to be later.
+    const answered = await located(device, signal, (board, there) => joiner.awaitSsh(board, minutes(60), there));
+    return answered.ok ? { event: 'ssh-answered' } : { event: 'ssh-failed', ...answered.error };
+  };
+
+  const join = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
+    const attempt = device.state.name === 'joining' ? device.state.attempt : 1;
+    if (attempt > 1) await clock.sleep(seconds(2 ** attempt), signal);
+    const joined = await located(device, signal, (board, there) => joiner.join(board, there));
+    if (!joined.ok) return { event: 'join-failed', code: joined.error.code, detail: joined.error.detail };
+    await nodeReady(device, signal);
+    return { event: 'node-ready' };
+  };
+
+  /** The state's deadline aborts the signal if this never comes. */
+  const nodeReady = ({ name, address, addressing }: Device, signal: AbortSignal): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        const node = cluster.node(name);
+        if (node?.ready !== true || (addressing === 'reserved' && node.internalIp !== address)) return;
+        unsubscribe();
+        resolve();
+      };
+      const unsubscribe = cluster.onNodes(look);
+      signal.addEventListener('abort', () => {
+        unsubscribe();
+        reject(signal.reason);
+      });
+      look();
+    });
+
+  const release = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
+    const released = await located(device, signal, (board, there) => joiner.release(board, there));
+    if (!released.ok) throw new Error(`${released.error.code}: ${released.error.detail}`);
+    return { event: 'quarantine-released' };
+  };
+
+  const leave = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
+    // Without a key it never got an image, so there is nothing of it in the cluster.
+    if (deps.hostKeyOf(device) === undefined) return { event: 'left' };
+    const left = await joiner.leave(joinBoard(deps.boardNow(device)), signal);
+    if (!left.ok) throw new Error(`${left.error.code}: ${left.error.detail}`);
+    return { event: 'left' };
+  };
+
+  /**
+   * `work` at the address of the board, once that is known; begun again where it went if the router gives it another one.
+   */
+  const located = async <T>(
+    device: Device,
+    signal: AbortSignal,
+    work: (board: JoinBoard, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> => {
+    for (;;) {
+      signal.throwIfAborted();
+      const { address, ...board } = joinBoard(deps.boardNow(device));
+      const moved = new AbortController();
+      const there = AbortSignal.any([signal, moved.signal]);
+      const unsubscribe = deps.onChange(({ after }) => {
+        if (after?.id === device.id && after.address !== address)
+          moved.abort(new Error('the board has another address'));
+      });
+      try {
+        if (address !== undefined) return await work({ ...board, address }, there);
+        await aborted(there);
+      } catch (error) {
+        if (signal.aborted || !moved.signal.aborted) throw error;
+      } finally {
+        unsubscribe();
+      }
+    }
+  };
+
+  const joinBoard = (device: Device): LeavingBoard => {
+    const hostKeyPublic = deps.hostKeyOf(device);
+    if (hostKeyPublic === undefined) throw new Error(`${device.name} has no host key of ours`);
+    const model = device.model?.model;
+    return {
+      id: device.id,
+      name: device.name,
+      address: device.address,
+      fixedAddress: device.addressing === 'reserved',
+      hostKeyPublic,
+      // `+` is no character of a label's value.
+      labels: model === undefined ? {} : { 'bramble.dev/model': model.replace('+', '-plus') },
+    };
+  };
+
+  return {
+    'decide-admission': decideAdmission,
+    'make-image': (device, signal) => deps.images.make(device, signal),
+    'await-ssh': awaitSsh,
+    join,
+    'release-quarantine': release,
+    leave,
+  };
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
+/** The limit of an hour counts over restarts too. */
+export function recentAcceptances(store: Pick<Store, 'events'>, now: Instant): Map<DeviceId, Instant> {
+  const recent = store
+    .events({ limit: 1000 })
+    .filter(({ name, to, at }) => name === 'admission-decided' && to === 'accepted' && since(at, now) < minutes(60))
+    .map(({ device, at }) => [device, at] as const);
+  return new Map(recent);
+}

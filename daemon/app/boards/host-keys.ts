@@ -1,0 +1,31 @@
+/** Each board's SSH host key: made with its first image, the same for every later one. */
+import { generateSshKeyPair, type SshKeyPair } from '../../join/keys.ts';
+import type { Device } from '../../lifecycle/device.ts';
+import type { Store } from '../../store/store.ts';
+
+export type HostKeys = {
+  /** Made and committed at the first call. */
+  readonly forDevice: (device: Device) => Promise<SshKeyPair>;
+  readonly publicOf: (device: Device) => string | undefined;
+};
+
+const PRIVATE = 'ssh-host-key';
+const PUBLIC = 'ssh-host-key.pub';
+
+export function hostKeys(store: Pick<Store, 'readBoardSecret' | 'commit'>): HostKeys {
+  const publicOf = ({ id }: Device): string | undefined => store.readBoardSecret(id, PUBLIC);
+
+  async function forDevice(device: Device): Promise<SshKeyPair> {
+    const privateOpenssh = store.readBoardSecret(device.id, PRIVATE);
+    const publicLine = publicOf(device);
+    if (privateOpenssh !== undefined && publicLine !== undefined) return { privateOpenssh, publicLine };
+    const made = generateSshKeyPair(device.name);
+    await store.commit([
+      { write: 'put-board-secret', device: device.id, key: PRIVATE, value: made.privateOpenssh },
+      { write: 'put-board-secret', device: device.id, key: PUBLIC, value: made.publicLine },
+    ]);
+    return made;
+  }
+
+  return { forDevice, publicOf };
+}

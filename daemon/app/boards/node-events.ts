@@ -1,0 +1,54 @@
+/** What the watch on Nodes means for boards. Level-based: it compares what is, so a missed change is made up for. */
+import { parseHostname, seconds } from '../../../config/values.ts';
+import type { Cluster } from '../../cluster/index.ts';
+import type { Device } from '../../lifecycle/device.ts';
+import type { LifecycleEvent } from '../../lifecycle/event.ts';
+import type { Runner } from '../../lifecycle/runner.ts';
+import type { Clock, Log } from '../../ports.ts';
+
+type Nodes = Pick<Cluster, 'node' | 'synced' | 'onNodes'>;
+
+/** A board that is joining is told by its join, which knows its new Node from a left-over of the same name. */
+export function nodeEvent(device: Device, nodes: Nodes): LifecycleEvent | undefined {
+  const { state } = device;
+  const joined = state.name === 'ready' || state.name === 'unreachable';
+  const mayHaveJoined = state.name === 'failed' && state.resume.at === 'join';
+  if (!(joined || mayHaveJoined) || !nodes.synced()) return undefined;
+  const node = nodes.node(device.name);
+  if (node === undefined) return { event: 'node-deleted' };
+  // The router's lease may be another one by now; kubelet then tells its new address by itself.
+  const isThere = device.addressing === 'heard' || node.internalIp === device.address;
+  const isReady = node.ready && isThere;
+  return { event: isReady ? 'node-ready' : 'node-not-ready' };
+}
+
+/** Longest pause between two looks. */
+export const NODES_TURN = seconds(15);
+
+/** Settles when the signal is aborted. */
+export async function followNodes(
+  nodes: Nodes,
+  runner: Runner,
+  deps: { readonly clock: Clock; readonly log: Log; readonly signal: AbortSignal; readonly onTurn: () => void },
+): Promise<void> {
+  const { clock, log, signal } = deps;
+  const look = (device: Device): void => {
+    const event = nodeEvent(device, nodes);
+    if (event === undefined) return;
+    // Not written, so it did not happen; the next look sees the same again.
+    const failed = (error: unknown): void =>
+      log.error('what its Node is was not written', { name: device.name, error });
+    runner.dispatch(device.id, event).catch(failed);
+  };
+  const unsubscribe = nodes.onNodes(({ item }) => {
+    const name = parseHostname(item.name);
+    const device = name.ok ? runner.fleet.byName(name.value) : undefined;
+    if (device !== undefined) look(device);
+  });
+  while (!signal.aborted) {
+    deps.onTurn();
+    for (const device of runner.fleet.all()) look(device);
+    await clock.sleep(NODES_TURN, signal).catch(() => undefined);
+  }
+  unsubscribe();
+}

@@ -1,0 +1,191 @@
+/**
+ * Which of our addresses others use all the same. Found out ahead and in the background: a Pi 3 asks five times, five
+ * seconds apart, and then sleeps until somebody pulls its plug; nothing that is found out here may hold its OFFER up.
+ */
+import { type DeviceId, type Ipv4, type Mac, type Millis, millis, minutes, seconds } from '../../../config/values.ts';
+import type { Device } from '../../lifecycle/device.ts';
+import type { Fleet } from '../../lifecycle/fleet.ts';
+import type { Clock, Log } from '../../ports.ts';
+import type { Rests } from '../rests.ts';
+import type { AddressCheck } from './address-check.ts';
+
+/** A board that has an address of ours. */
+type Housed = Pick<Device, 'id' | 'name' | 'macs'> & { readonly address: Ipv4 };
+
+/** `mac`: who answers for it. Undefined: a client found it in use and declined it, and since then nobody answered us. */
+export type Foreign = { readonly address: Ipv4; readonly mac: Mac | undefined };
+
+export type AddressSurvey = {
+  /** Not for anybody but `asking`: somebody else answers for it, or it was declined of late. */
+  readonly isUsed: (address: Ipv4, asking?: Mac) => boolean;
+  /**
+   * A client says that its address is in use (RFC 2131 4.3.3): kept out for an hour. False if that many are kept out
+   * already that it may be a lie; anybody can say it.
+   */
+  readonly quarantine: (address: Ipv4) => boolean;
+  /** The board was given its address: looks whether another one has it. Once a minute for each board at most. */
+  readonly recheck: (board: Housed) => void;
+  /** The board itself says so: its address stays, it is in the cluster's certificates and in its own configuration. */
+  readonly declined: (board: Housed) => void;
+  /** What others use of what would be given out. */
+  readonly foreign: () => readonly Foreign[];
+  /** Set if another device uses this board's address. */
+  readonly rivalOf: (board: Pick<Device, 'id' | 'address'>) => Foreign | undefined;
+  /** Surveys until the signal is aborted, then settles. */
+  readonly follow: (check: AddressCheck, clock: Pick<Clock, 'sleep'>, signal: AbortSignal) => Promise<void>;
+};
+
+/** `next`: when it is asked about again. */
+type Finding = Foreign & { readonly at: Millis; readonly next: Millis };
+
+const TURN = seconds(5);
+/** A free address is believed to be free for this long. */
+const freshFor = minutes(5);
+/** A used one, and the address of a board, is asked about again after this. */
+const againAfter = minutes(1);
+const quarantineLasts = minutes(60);
+const quarantined = 16;
+/** A client waits ten seconds and asks again (RFC 2131 3.1); one that gave up is started again at some time. */
+const declineLasts = minutes(15);
+/** Asked about in one turn, of each kind; the others wait for the next one. */
+const atOnce = 16;
+
+/** `upcoming`: the addresses that will be given out next, some dozens; read at each turn. */
+export function createAddressSurvey(deps: {
+  readonly upcoming: () => readonly Ipv4[];
+  readonly fleet: () => Pick<Fleet, 'byId'>;
+  readonly rests: Pick<Rests, 'elapsed'>;
+  readonly log: Log;
+}): AddressSurvey {
+  const { rests, log } = deps;
+  /** Addresses of nobody that somebody uses. As many as there are in the ranges at most. */
+  const used = new Map<Ipv4, Finding>();
+  /** When nobody answered for them. */
+  const free = new Map<Ipv4, Millis>();
+  /** Boards whose address another device uses. */
+  const rivals = new Map<DeviceId, Finding>();
+  const toCheck = new Map<DeviceId, Housed>();
+  const checked = new Map<DeviceId, Millis>();
+
+  const after = (moment: Millis, duration: Millis): Millis => millis(moment + duration);
+  const isDue = (moment: Millis): boolean => moment <= rests.elapsed();
+  const finding = (address: Ipv4, mac: Mac | undefined): Finding => {
+    const at = rests.elapsed();
+    return { address, mac, at, next: mac === undefined ? at : after(at, againAfter) };
+  };
+
+  const quarantine = (address: Ipv4): boolean => {
+    const declined = new Set(used.values().filter(({ mac }) => mac === undefined));
+    const known = used.get(address);
+    if (known !== undefined && declined.has(known)) return true;
+    if (declined.size >= quarantined) return false;
+    used.set(address, finding(address, undefined));
+    return true;
+  };
+
+  function found(address: Ipv4, mac: Mac | undefined): void {
+    const before = used.get(address);
+    if (mac !== undefined) {
+      if (before?.mac !== mac) log.info('an address of ours is used by somebody else', { address, mac });
+      used.set(address, finding(address, mac));
+      return;
+    }
+    const end = before === undefined || before.mac !== undefined ? undefined : after(before.at, quarantineLasts);
+    if (before !== undefined && end !== undefined && !isDue(end)) used.set(address, { ...before, next: end });
+    else used.delete(address);
+    free.set(address, rests.elapsed());
+  }
+
+  function foundOf({ id, name, address, macs }: Housed, mac: Mac | undefined): void {
+    const before = rivals.get(id);
+    if (mac !== undefined && !macs.includes(mac)) {
+      if (before?.mac !== mac) log.warn('another device uses the address of a board', { name, address, mac });
+      rivals.set(id, finding(address, mac));
+    } else if (before?.mac === undefined && before !== undefined && !isDue(after(before.at, declineLasts))) {
+      rivals.set(id, { ...before, next: after(rests.elapsed(), againAfter) });
+    } else rivals.delete(id);
+  }
+
+  /** The next ones that were not asked about of late, and those that were used a while ago. */
+  function dueAddresses(): readonly Ipv4[] {
+    const upcoming = new Set(deps.upcoming());
+    // What is not given out next has to be looked at again before it is.
+    for (const address of free.keys()) if (!upcoming.has(address)) free.delete(address);
+    const isStale = (address: Ipv4): boolean => {
+      const at = free.get(address);
+      return at === undefined || isDue(after(at, freshFor));
+    };
+    const again = used.values().filter(({ next }) => isDue(next));
+    return [
+      ...upcoming.values().filter((address) => !used.has(address) && isStale(address)),
+      ...again.map(({ address }) => address).take(atOnce),
+    ];
+  }
+
+  const recheck = (board: Housed): void => {
+    if (toCheck.size < 1024 && !checked.has(board.id)) toCheck.set(board.id, board);
+  };
+
+  function dueBoards(): readonly Housed[] {
+    for (const [id, { address, next }] of rivals) {
+      const board = deps.fleet().byId(id);
+      if (board?.addressing !== 'reserved' || board.address !== address) rivals.delete(id);
+      else if (isDue(next)) toCheck.set(id, board);
+    }
+    for (const [id, at] of checked) if (isDue(after(at, againAfter))) checked.delete(id);
+    const due = [...toCheck.values().take(atOnce)];
+    for (const { id } of due) {
+      toCheck.delete(id);
+      checked.set(id, rests.elapsed());
+    }
+    return due;
+  }
+
+  async function turn({ occupant }: AddressCheck, signal: AbortSignal): Promise<void> {
+    const ask = (address: Ipv4, tell: (mac: Mac | undefined) => void): Promise<void> =>
+      occupant(address, signal).then(tell, (cause: unknown) => {
+        if (!signal.aborted) log.debug('address not checked', { address, cause });
+      });
+    await Promise.all([
+      ...dueAddresses().map((address) => ask(address, (mac) => found(address, mac))),
+      ...dueBoards().map((board) => ask(board.address, (mac) => foundOf(board, mac))),
+    ]);
+  }
+
+  return {
+    isUsed: (address, asking) => {
+      const foreign = used.get(address);
+      return foreign !== undefined && (foreign.mac === undefined || foreign.mac !== asking);
+    },
+    quarantine,
+    recheck,
+    declined: (board) => {
+      if (rivals.get(board.id)?.mac === undefined) rivals.set(board.id, finding(board.address, undefined));
+      toCheck.set(board.id, board);
+    },
+    foreign: () => [...used.values()],
+    rivalOf: ({ id, address }) => {
+      const rival = rivals.get(id);
+      return rival?.address === address ? rival : undefined;
+    },
+    follow: async (check, clock, signal) => {
+      while (!signal.aborted) {
+        await turn(check, signal);
+        await clock.sleep(TURN, signal).catch(() => undefined);
+      }
+    },
+  };
+}
+
+/** For the owner: which address, who has it, what to do. */
+export function foreignAdvice(found: readonly Foreign[]): readonly string[] {
+  const named = found.slice(0, 3).map(({ address, mac }) => {
+    const who = mac === undefined ? 'another device' : mac;
+    return `${address} of the boards’ range is used by ${who}: no board gets it; give that device another address, or name other \`addresses\``;
+  });
+  const more = found.length - named.length;
+  return more > 0 ? [...named, `${more} more addresses of the boards’ range are used by others`] : named;
+}
+
+export const rivalAdvice = ({ name }: Pick<Device, 'name'>, { address, mac }: Foreign): string =>
+  `another device${mac === undefined ? '' : `, ${mac},`} uses ${address}, the address of ${name}: find it and take it off this network`;

@@ -1,0 +1,96 @@
+/** What a TFTP request is answered with: the meeting of the TFTP server, the boot files and the life of boards. */
+import { ok, type Problem, problem, type Result } from '../../../config/result.ts';
+import { type Ipv4, type Mac, type Serial, sameSerial } from '../../../config/values.ts';
+import { memorySource } from '../../../image-builder/index.ts';
+import type { BootFile } from '../../boot/files.ts';
+import { parseBootRequest } from '../../boot/files.ts';
+import { mayNetboot } from '../../boot/offer.ts';
+import { renderCmdlineTxt, renderConfigTxt } from '../../boot/render.ts';
+import type { Timelines } from '../../boot/timeline.ts';
+import type { Device } from '../../lifecycle/device.ts';
+import { isUndecided } from '../../lifecycle/registry.ts';
+import type { Runner } from '../../lifecycle/runner.ts';
+import type { ByteSource, Clock } from '../../ports.ts';
+import type { FileRequest, OpenFile, Served } from '../../tftp/server.ts';
+import type { HearAddress } from './heard-addresses.ts';
+
+export type BootFilesDeps = {
+  readonly runner: Runner;
+  readonly timelines: Timelines;
+  readonly clock: Clock;
+  /** Who answers for this address on our link. Beside a router, a board has the router's address and not ours. */
+  readonly hardwareAddressOf: (address: Ipv4) => Promise<Mac | undefined>;
+  /** The board speaks from this address. */
+  readonly onHeard: HearAddress;
+  /** Where the installer finds us over HTTP. */
+  readonly server: { readonly address: Ipv4; readonly port: number };
+  /** A file of the boot kit, straight out of the base's FAT partition. Undefined: it has none of that name. */
+  readonly openKitFile: (path: string) => Promise<ByteSource | undefined>;
+  readonly installerInitramfs: () => Promise<Uint8Array>;
+};
+
+type Answer = Result<ByteSource, Problem<'NOT_FOUND' | 'DENIED'>>;
+
+export function bootFileDesk(deps: BootFilesDeps): {
+  readonly open: OpenFile;
+  readonly onServed: (served: Served) => Promise<void>;
+} {
+  const { runner, timelines, clock } = deps;
+
+  async function open(request: FileRequest): Promise<Answer> {
+    const { serial, file } = parseBootRequest(request.file);
+    const device = await boardAt(request.client.address);
+    if (device === undefined) return problem('NOT_FOUND', 'no board of ours has this address');
+    // Before it has reported, what is known of its serial may be anybody's packet; and none of these files is a secret.
+    if (serial !== undefined && !isUndecided(device) && isOfAnother(device, serial))
+      return problem('NOT_FOUND', 'this is not your serial number');
+    if (!mayNetboot(device)) {
+      timelines.mark(device.id, clock.now(), 'asked the network for a boot and was sent to its disk');
+      return problem('NOT_FOUND', 'start from your disk');
+    }
+    const source = await sourceOf(device, file);
+    if (source === undefined) return problem('NOT_FOUND', 'File not found');
+    await runner.dispatch(device.id, {
+      event: 'boot-file-served',
+      file: request.file,
+      ...(serial !== undefined && { serial }),
+    });
+    return ok(source);
+  }
+
+  async function sourceOf(device: Device, file: BootFile): Promise<ByteSource | undefined> {
+    switch (file.from) {
+      case 'kit':
+        return deps.openKitFile(file.path);
+      case 'installer':
+        return memorySource(await deps.installerInitramfs());
+      case 'rendered':
+        return memorySource(Buffer.from(renderFor(device, file.name), 'latin1'));
+    }
+  }
+
+  function renderFor(device: Device, name: 'config.txt' | 'cmdline.txt'): string {
+    if (name === 'config.txt') return renderConfigTxt(device.model?.model);
+    const [mac] = device.macs;
+    if (mac === undefined) throw new Error(`${device.name} has no hardware address`);
+    return renderCmdlineTxt({ mac, server: deps.server.address, port: deps.server.port });
+  }
+
+  async function boardAt(address: Ipv4): Promise<Device | undefined> {
+    const mac = await deps.hardwareAddressOf(address);
+    const device = mac && runner.fleet.byMac(mac);
+    if (device !== undefined) deps.onHeard(device, address);
+    return device ?? runner.fleet.byAddress(address);
+  }
+
+  async function onServed({ file, client, ended }: Served): Promise<void> {
+    const device = await boardAt(client.address);
+    if (device !== undefined && ended === 'complete') timelines.mark(device.id, clock.now(), `has fetched ${file}`);
+  }
+
+  return { open, onServed };
+}
+
+/** Somebody who uses the address of a board whose serial is known, but asks with another one. */
+const isOfAnother = (device: Device, serial: Serial): boolean =>
+  device.serials.length > 0 && !device.serials.some((known) => sameSerial(known, serial));

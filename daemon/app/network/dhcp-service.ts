@@ -1,0 +1,239 @@
+/** DHCP on the boards' network: the search that says how far the server may go, and the server. */
+import type { Config } from '../../../config/schema.ts';
+import { type Mac, seconds } from '../../../config/values.ts';
+import type { Timelines } from '../../boot/timeline.ts';
+import { dhcpLimits } from '../../dhcp/limits.ts';
+import { type DhcpMode, type DhcpRequest, type DhcpSelf, dhcpServer, type Lease } from '../../dhcp/server.ts';
+import { dhcpSearch } from '../../dhcp/server-search.ts';
+import type { Runner } from '../../lifecycle/runner.ts';
+import type { Clock, Log, OpenUdp, Random } from '../../ports.ts';
+import { readInterfaces } from '../../system/interface.ts';
+import { attachFilter } from '../../system/socket-filter.ts';
+import { createGate, type Gate } from '../../traffic/gate.ts';
+import type { Service } from '../supervise.ts';
+import type { Addresses } from './addresses.ts';
+import { dhcpSieve } from './dhcp-sieve.ts';
+import type { DhcpStandings } from './dhcp-standing.ts';
+import type { HearAddress } from './heard-addresses.ts';
+import type { LateArrivals } from './late-arrivals.ts';
+import { leaseDesk } from './leases.ts';
+import type { Site } from './site.ts';
+import type { TrafficDesk } from './traffic-desk.ts';
+
+export type DhcpServiceDeps = {
+  readonly config: Config;
+  readonly site: Site;
+  readonly standing: DhcpStandings;
+  readonly addresses: Addresses;
+  readonly runner: Runner;
+  readonly timelines: Timelines;
+  /** Where a board is that has its address from the router. */
+  readonly onHeard: HearAddress;
+  readonly arrivals: LateArrivals;
+  readonly openUdp: OpenUdp;
+  /** Where we stand by now: what of it may change while the services run. */
+  readonly siteNow: () => Site | undefined;
+  /** Sockets that the launcher bound to the interface, by port. */
+  readonly inherited: ReadonlyMap<number, number>;
+  readonly releaseSocket: (fd: number | undefined) => Promise<void>;
+  readonly traffic: TrafficDesk;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+};
+
+/** Settles once it listens, or, while nobody knows yet which mode it is to be, once it looks for another server. */
+export async function dhcpService(deps: DhcpServiceDeps): Promise<Service> {
+  const { site, standing, inherited } = deps;
+  const log = deps.log.child({ service: 'dhcp' });
+  if (standing.mode() === 'off') return unserved(deps);
+  if (inherited.get(67) === undefined && site.shared) {
+    // A socket on 0.0.0.0 hears every interface and cannot tell them apart: it would answer the wrong network.
+    throw new Error(
+      'not started through the launcher, and this machine has more than one network: use bramble.service',
+    );
+  }
+  const own = (await interfaceOf(site))?.mac;
+  const mode = standing.mode();
+  if (mode !== undefined) return serve(deps, mode, own, log);
+  return { closed: chosen(deps, own, log).then((to) => to && serve(deps, to, own, log).then(({ closed }) => closed)) };
+}
+
+/** The mode of `auto`, once it is chosen. Undefined: the signal was aborted before. */
+async function chosen(deps: DhcpServiceDeps, own: Mac | undefined, log: Log): Promise<DhcpMode | undefined> {
+  const { standing, signal } = deps;
+  while (!signal.aborted) {
+    const mode = standing.mode();
+    if (mode !== undefined) return mode;
+    const over = new AbortController();
+    await search({ ...deps, signal: AbortSignal.any([signal, over.signal]) }, log, own, () => over.abort());
+    // It could not be written down, or we could not look: then it begins anew.
+    if (standing.mode() === undefined) await deps.clock.sleep(seconds(30), signal).catch(() => undefined);
+  }
+  return undefined;
+}
+
+/** Nobody would read the sockets, and no other DHCP server could have the ports. */
+async function unserved({ inherited, releaseSocket, signal }: DhcpServiceDeps): Promise<Service> {
+  await Promise.all([releaseSocket(inherited.get(67)), releaseSocket(inherited.get(68))]);
+  return { closed: aborted(signal) };
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
+async function serve(deps: DhcpServiceDeps, mode: DhcpMode, own: Mac | undefined, log: Log): Promise<Service> {
+  const { site, standing, inherited, runner } = deps;
+  const fd = inherited.get(67);
+  const isOurs = mode === 'full' ? standing.isAlone : () => true;
+  // Beside a router the master may itself be its client, and wants to hear its answers.
+  if (mode !== 'full') await deps.releaseSocket(inherited.get(68));
+  log.info('dhcp serves', { mode });
+  const isKnown = (mac: Mac): boolean => runner.fleet.byMac(mac) !== undefined;
+  const gate = createGate(dhcpLimits, { isKnown, now: deps.traffic.ticks });
+  const over = new AbortController();
+  const { admit, closed: sieved } = sieve({ ...deps, signal: over.signal }, gate, log, fd);
+  const started = Promise.withResolvers<void>();
+  const granted = leaseDesk({ ...deps, subnet: site.subnet, givesAddresses: mode === 'full', log });
+  const served = dhcpServer({
+    openUdp: deps.openUdp,
+    ...(fd !== undefined && { fd }),
+    clock: deps.clock,
+    log,
+    signal: deps.signal,
+    mode,
+    isAuthoritative: isOurs,
+    self: selfAt(deps),
+    onSighting: grantsFor({
+      isOurs,
+      own,
+      isKnown,
+      lease: async (request) => {
+        const lease = await granted(request);
+        const board = runner.fleet.byMac(request.mac);
+        if (board !== undefined) deps.arrivals.heard(board, request);
+        return lease;
+      },
+      log,
+    }),
+    onGivenUp: deps.addresses.givenUp,
+    onAsked: ({ mac, address }) => {
+      const board = runner.fleet.byMac(mac);
+      if (board !== undefined) deps.onHeard(board, address);
+    },
+    admit,
+    count: deps.traffic.count('dhcp'),
+    onListening: started.resolve,
+  }).finally(() => over.abort());
+  // Whichever comes first: it listens, or it could not.
+  await Promise.race([started.promise, served]);
+  if (mode !== 'full') return { closed: Promise.all([served, sieved]) };
+  const searched = search(deps, log, own).catch((cause: unknown) => {
+    // Boards that are known are served on: they must not wait for what went wrong here.
+    log.error('the search for another DHCP server ended', { cause });
+    standing.deaf('it ended; see the log');
+  });
+  return { closed: Promise.all([served, searched, sieved]) };
+}
+
+/** Only where the launcher has left a descriptor: Node does not tell those of its own sockets. */
+function sieve({ runner, clock, signal }: DhcpServiceDeps, gate: Gate<Mac>, log: Log, fd: number | undefined) {
+  if (fd === undefined) return { admit: gate, closed: Promise.resolve() };
+  const known = () => runner.fleet.all().flatMap(({ macs }) => macs);
+  const attach = (program: Uint8Array) => attachFilter(fd, program);
+  return dhcpSieve({ gate, known, attach, clock, log, signal });
+}
+
+/** What clients are told. Resolvers and clocks are asked for at each answer: they are no reason to start anything again. */
+const selfAt = ({ site, siteNow }: DhcpServiceDeps): DhcpSelf => ({
+  address: site.address,
+  subnet: site.subnet,
+  ...(site.gateway !== undefined && { gateway: site.gateway }),
+  get dns() {
+    return (siteNow() ?? site).dns;
+  },
+  get ntp() {
+    return (siteNow() ?? site).ntp;
+  },
+});
+
+/**
+ * Who is granted what on a network that may not be ours: boards on our disk always, any other only where `isOurs`. Our own
+ * interface is no board, though the master may well be a Raspberry Pi and ask for an address or for other servers.
+ */
+export function grantsFor(deps: {
+  readonly isOurs: () => boolean;
+  readonly own: Mac | undefined;
+  readonly isKnown: (mac: Mac) => boolean;
+  readonly lease: (request: DhcpRequest) => Promise<Lease | undefined>;
+  readonly log: Log;
+}): (request: DhcpRequest) => Promise<Lease | undefined> {
+  return async (request) => {
+    const { mac } = request;
+    if (mac === deps.own) return undefined;
+    const mayBeAnswered = deps.isKnown(mac) ? () => true : deps.isOurs;
+    if (!mayBeAnswered()) {
+      deps.log.debug('a board that is not known waits: this network may be another DHCP server’s', { mac });
+      return undefined;
+    }
+    const lease = await deps.lease(request);
+    // The other server may have been heard while the disk was written.
+    return mayBeAnswered() ? lease : undefined;
+  };
+}
+
+const interfaceOf = async (site: Site) => (await readInterfaces()).find(({ name }) => name === site.interface);
+
+/** Settles once another server was heard, or `signal` is aborted. `onChosen`: what there was to find out is found out. */
+async function search(
+  deps: DhcpServiceDeps,
+  log: Log,
+  mac: Mac | undefined,
+  onChosen: () => void = () => {},
+): Promise<void> {
+  const { site, config, standing, inherited } = deps;
+  if (standing.now().name === 'narrowed') {
+    log.warn('only known boards are served: another DHCP server was heard before', { ...standing.now() });
+    return;
+  }
+  if (!standing.isAlone()) log.info('looking for another DHCP server', { seconds: config.dhcp.search });
+  const fd = inherited.get(68);
+  let deaf: string | undefined;
+  let written: Promise<void> | undefined;
+  const onDeaf = (reason: string): void => {
+    standing.deaf(reason);
+    if (reason !== deaf) log.warn('cannot look for another DHCP server', { reason });
+    deaf = reason;
+  };
+  if (mac === undefined) return onDeaf(`${site.interface} has no hardware address`);
+  // It would take another network's DHCP server for one of ours.
+  if (fd === undefined && site.shared) return onDeaf('another program has port 68 on this interface');
+  await dhcpSearch({
+    openUdp: deps.openUdp,
+    ...(fd !== undefined && { fd }),
+    clock: deps.clock,
+    random: deps.random,
+    log,
+    signal: deps.signal,
+    mac,
+    address: site.address,
+    // What was found out before the service was started again holds.
+    search: seconds(standing.isAlone() ? 0 : config.dhcp.search),
+    isConnected: async () => (await interfaceOf(site))?.carrier === true,
+    onQuiet: () => {
+      if (!standing.isAlone()) log.info('no other DHCP server answers');
+      written = standing.quiet().finally(onChosen);
+    },
+    onForeign: ({ server, asked }) => {
+      const is = standing.mode() === undefined ? 'it gives the addresses here' : 'new boards are not served any more';
+      log.warn(`another DHCP server: ${is}`, { server, asked });
+      written = standing.narrow(server);
+    },
+    onDeaf,
+  });
+  await written;
+}

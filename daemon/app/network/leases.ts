@@ -1,0 +1,71 @@
+/** What a DHCP client is granted: the meeting of the DHCP server and the life of boards. */
+import { type Ipv4, inSubnet, type Subnet, seconds } from '../../../config/values.ts';
+import { isInstalled, isToldToBoot } from '../../boot/offer.ts';
+import type { Timelines } from '../../boot/timeline.ts';
+import { type DhcpRequest, type Lease, unspecified } from '../../dhcp/server.ts';
+import type { Device } from '../../lifecycle/device.ts';
+import { provisionalLease } from '../../lifecycle/registry.ts';
+import type { Runner } from '../../lifecycle/runner.ts';
+import type { Clock, Log } from '../../ports.ts';
+import type { Addresses } from './addresses.ts';
+
+/** What our installer calls itself (option 60); it may run on hardware whose address prefix nobody knows. */
+export const INSTALLER_VENDOR_CLASS = 'bramble-installer';
+
+/** Installed boards keep their address while the master is away; the others ask again at each boot. */
+const INSTALLED_LEASE = seconds(30 * 24 * 3600);
+
+export function leaseDesk(deps: {
+  readonly runner: Runner;
+  readonly timelines: Timelines;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly subnet: Subnet;
+  /** False beside a router: boards are only told from where to boot. */
+  readonly givesAddresses: boolean;
+  readonly addresses: Pick<Addresses, 'leaseGuest' | 'told' | 'strayRelay'>;
+}): (request: DhcpRequest) => Promise<Lease | undefined> {
+  const { runner, timelines, clock, log, addresses } = deps;
+  return async (request) => {
+    const { mac, serial, model, isPxe } = request;
+    const known = runner.fleet.byMac(mac);
+    if (request.giaddr !== undefined && !inSubnet(deps.subnet, request.giaddr)) {
+      // An address of ours would not work behind that relay agent, and ours are all there are (RFC 2131 4.3.1).
+      if (known !== undefined || isBoard(request)) addresses.strayRelay(request.giaddr);
+      return undefined;
+    }
+    if (known === undefined && !isBoard(request)) return addresses.leaseGuest(request);
+    const sighted = await runner.sight({ mac, serial, model });
+    if (!sighted.ok) {
+      log.warn('no address for this board', { mac, ...sighted.error });
+      return undefined;
+    }
+    const device = sighted.value;
+    if (device.addressing === 'reserved') addresses.told(device);
+    if (!deps.givesAddresses) return lease(device, unspecified, 'told where to boot from');
+    if (device.addressing === 'heard') {
+      log.warn('this board has no address of ours', { name: device.name });
+      return undefined;
+    }
+    if (!inSubnet(deps.subnet, device.address)) {
+      // It got it when the master stood in another network. Nothing could reach it there now.
+      log.warn('the address of this board is of another network', { name: device.name, address: device.address });
+      return undefined;
+    }
+    return lease(device, device.address, `given ${device.address}`);
+
+    function lease(board: Device, address: Ipv4, told: string): Lease {
+      const now = clock.now();
+      if (isPxe && request.kind === 'discover') timelines.bootRom(board.id, now);
+      timelines.mark(board.id, now, `${isPxe ? 'boot ROM' : 'system'} is ${told}`);
+      return {
+        address,
+        hostname: board.name,
+        leaseTime: isInstalled(board) ? INSTALLED_LEASE : provisionalLease(board),
+        boot: isToldToBoot(board),
+      };
+    }
+  };
+}
+
+const isBoard = ({ isPi, vendorClass }: DhcpRequest): boolean => isPi || vendorClass === INSTALLER_VENDOR_CLASS;

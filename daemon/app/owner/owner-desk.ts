@@ -1,0 +1,111 @@
+/** What the owner sees and may ask for: the meeting of the API with everything there is to tell. */
+import { hostname } from 'node:os';
+import { ok, problem } from '../../../config/result.ts';
+import type { Config } from '../../../config/schema.ts';
+import { parseDeviceId, parseHostname } from '../../../config/values.ts';
+import type { Timelines } from '../../boot/timeline.ts';
+import type { AdminDeps } from '../../http/endpoints/admin.ts';
+import type { Device } from '../../lifecycle/device.ts';
+import type { Fleet } from '../../lifecycle/fleet.ts';
+import type { Runner } from '../../lifecycle/runner.ts';
+import type { Clock } from '../../ports.ts';
+import type { Store } from '../../store/store.ts';
+import type { ClusterFacts } from '../boards/control-plane.ts';
+import type { ImageDesk } from '../boards/images.ts';
+import type { Addresses } from '../network/addresses.ts';
+import type { DhcpStandings } from '../network/dhcp-standing.ts';
+import type { Gateway } from '../network/gateway-service.ts';
+import type { LateArrivals } from '../network/late-arrivals.ts';
+import type { Neighbourhood } from '../network/names-service.ts';
+import type { TrafficDesk } from '../network/traffic-desk.ts';
+import type { Whereabouts } from '../network/whereabouts.ts';
+import type { EventFeed } from './event-feed.ts';
+import type { Metrics } from './metrics.ts';
+import { statusView } from './status.ts';
+import { describeDevice, deviceView } from './views.ts';
+
+export type OwnerDeskDeps = {
+  readonly config: Config;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly store: Pick<Store, 'revision' | 'deviceEvents'>;
+  readonly runner: Pick<Runner, 'fleet' | 'dispatch'>;
+  readonly timelines: Timelines;
+  readonly feed: EventFeed;
+  readonly images: Pick<ImageDesk, 'count'>;
+  readonly cluster: ClusterFacts;
+  readonly whereabouts: Pick<Whereabouts, 'site' | 'problem'>;
+  readonly standing: Pick<DhcpStandings, 'now'>;
+  readonly addresses: Pick<Addresses, 'advice' | 'guests'>;
+  readonly neighbourhood: Pick<Neighbourhood, 'strangers' | 'conflicts' | 'bridges'>;
+  readonly arrivals: Pick<LateArrivals, 'isLate'>;
+  readonly gateway: Pick<Gateway, 'advice'>;
+  readonly traffic: Pick<TrafficDesk, 'now'>;
+  readonly metrics: Pick<Metrics, 'text'>;
+  /** 0 to 1 while the board installs. */
+  readonly progressOf: (device: Device) => number | undefined;
+  /** What is not up, with the reason. */
+  readonly failing: () => ReadonlyMap<string, string>;
+  /** Loops that do not get on any more. */
+  readonly stuck: () => readonly string[];
+};
+
+export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
+  const { runner, progressOf, whereabouts } = deps;
+  const find = (name: string): Device | undefined => boardNamed(runner.fleet, name);
+
+  const status: AdminDeps['status'] = async () =>
+    statusView({
+      config: deps.config,
+      revision: deps.store.revision(),
+      now: deps.clock.now(),
+      version: deps.version,
+      hostname: hostname(),
+      site: whereabouts.site(),
+      siteProblem: whereabouts.problem(),
+      standing: deps.standing.now(),
+      gatewayAdvice: deps.gateway.advice(),
+      addressAdvice: deps.addresses.advice(),
+      guests: deps.addresses.guests(),
+      services: deps.failing(),
+      cluster: deps.cluster.now(),
+      bases: await deps.images.count(),
+      devices: runner.fleet.all(),
+      strangers: deps.neighbourhood.strangers(),
+      nameConflicts: deps.neighbourhood.conflicts,
+      bridges: deps.neighbourhood.bridges(),
+      isLate: deps.arrivals.isLate,
+      progressOf,
+      traffic: await deps.traffic.now(),
+    });
+
+  const describe: AdminDeps['describe'] = (name) => {
+    const device = find(name);
+    if (device === undefined) return undefined;
+    return describeDevice(device, progressOf(device), deps.store.deviceEvents(device.id), deps.timelines.of(device.id));
+  };
+
+  const ready: AdminDeps['ready'] = () => {
+    const network = whereabouts.site() === undefined ? ['network'] : [];
+    const failing = [...deps.failing().keys(), ...network, ...deps.stuck()];
+    return { ok: failing.length === 0, failing };
+  };
+
+  const act: AdminDeps['act'] = async (name, action, by) => {
+    const device = find(name);
+    if (device === undefined) return problem('NOT_FOUND', `no board ${name}`);
+    const done = await runner.dispatch(device.id, { event: `${action}-requested`, by });
+    if (!done.ok) return problem('NOT_FOUND', done.error.detail);
+    if (done.value.outcome === 'refused') return problem('CONFLICT', `${device.name}: ${done.value.reason}`);
+    return ok(deviceView(done.value.device, progressOf(done.value.device)));
+  };
+
+  const { events, subscribe } = deps.feed;
+  return { status, describe, events, subscribe, ready, metrics: deps.metrics.text, act };
+}
+
+/** By name or by id. */
+export function boardNamed(fleet: Fleet, name: string): Device | undefined {
+  const [asName, asId] = [parseHostname(name), parseDeviceId(name)];
+  return (asName.ok ? fleet.byName(asName.value) : undefined) ?? (asId.ok ? fleet.byId(asId.value) : undefined);
+}

@@ -1,0 +1,110 @@
+import test, { type ExecutionContext } from 'ava';
+import { parseConfig } from '../../../../config/load.ts';
+import { must, ok } from '../../../../config/result.ts';
+import { parseIpv4 } from '../../../../config/values.ts';
+import { effectDesk } from '../../../../daemon/app/boards/effects.ts';
+import type { JoinBoard, Joiner, LeavingBoard } from '../../../../daemon/join/index.ts';
+import type { Device } from '../../../../daemon/lifecycle/device.ts';
+import type { Change } from '../../../../daemon/lifecycle/runner.ts';
+import { aDevice, aHeardDevice, states } from '../../../support/boards.ts';
+import { createClockDouble } from '../../../support/doubles.ts';
+
+const ip = (last: number) => must(parseIpv4(`10.77.0.${last}`));
+const notAsked = () => Promise.reject(new Error('not asked'));
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** A joiner that is asked where to and waits until it is told to go on (double), and one board. */
+function desk(t: ExecutionContext, first: Device) {
+  const config = parseConfig('');
+  if (!config.ok) throw new Error('no configuration');
+  let now = first;
+  const listeners = new Set<(change: Change) => void>();
+  const asked: string[] = [];
+  const answers: (() => void)[] = [];
+  const work =
+    (what: string) =>
+    (board: LeavingBoard, ...rest: readonly unknown[]) => {
+      asked.push(`${what} ${board.address}${board.fixedAddress ? ', for good' : ''}`);
+      const signal = rest.find((one) => one instanceof AbortSignal);
+      return new Promise<ReturnType<typeof ok<void>>>((resolve, reject) => {
+        answers.push(() => resolve(ok(undefined)));
+        signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+      });
+    };
+  const joiner: Joiner = {
+    awaitSsh: (board: JoinBoard, _deadline, signal) => work('ssh')(board, signal),
+    join: work('join'),
+    release: work('release'),
+    leave: work('leave'),
+    sweep: notAsked,
+    done: Promise.resolve(),
+  };
+  const cluster = { node: () => undefined, onNodes: () => () => undefined } as never;
+  const execute = effectDesk({
+    ...{ config: config.value, clock: createClockDouble(), cluster, joiner },
+    images: { make: notAsked } as never,
+    boards: () => [now],
+    boardNow: () => now,
+    onChange: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    acceptances: new Map(),
+    hostKeyOf: () => 'ssh-ed25519 AAAA',
+    lanIsOurs: () => false,
+  });
+  const stop = new AbortController();
+  t.teardown(() => stop.abort());
+  const hear = async (last: number): Promise<void> => {
+    const before = now;
+    now = aHeardDevice(now.state, { address: ip(last) });
+    for (const listener of [...listeners]) listener({ before, after: now });
+    await settled();
+  };
+  return { execute, asked, answers, hear, stop, listeners };
+}
+
+test('beside a router SSH waits until the board was heard, and goes where it went', async (t) => {
+  const board = aHeardDevice(states.starting);
+  const { execute, asked, answers, hear, stop, listeners } = desk(t, board);
+  const answered = execute['await-ssh'](board, stop.signal);
+  await settled();
+  t.deepEqual(asked, [], 'nobody knows where it is');
+  await hear(23);
+  await hear(23);
+  t.deepEqual(asked, ['ssh 10.77.0.23']);
+  await hear(24);
+  t.deepEqual(asked, ['ssh 10.77.0.23', 'ssh 10.77.0.24']);
+  answers.at(-1)?.();
+  t.deepEqual(await answered, { event: 'ssh-answered' });
+  t.is(listeners.size, 0);
+});
+
+test('an aborted effect ends, wherever it is', async (t) => {
+  for (const board of [aHeardDevice(states.starting), aHeardDevice(states.starting, { address: ip(23) })]) {
+    const { execute, stop, listeners } = desk(t, board);
+    const answered = execute['await-ssh'](board, stop.signal);
+    await settled();
+    stop.abort(new Error('moved on'));
+    await t.throwsAsync(answered, { message: 'moved on' });
+    t.is(listeners.size, 0);
+  }
+});
+
+test('a permanent address is the board’s at once', async (t) => {
+  const board = aDevice(states.joining);
+  const { execute, asked, stop } = desk(t, board);
+  execute.join(board, stop.signal)?.catch(() => undefined);
+  await settled();
+  t.deepEqual(asked, ['join 10.77.0.100, for good']);
+});
+
+test('a rejected board whose address is not known leaves all the same', async (t) => {
+  const board = aHeardDevice(states.rejected);
+  const { execute, asked, answers, stop } = desk(t, board);
+  const left = execute.leave(board, stop.signal);
+  await settled();
+  t.deepEqual(asked, ['leave undefined']);
+  answers[0]?.();
+  t.deepEqual(await left, { event: 'left' });
+});

@@ -1,0 +1,47 @@
+import test from 'ava';
+import { followNodes, NODES_TURN, nodeEvent } from '../../../../daemon/app/boards/node-events.ts';
+import type { NodeFacts } from '../../../../daemon/cluster/nodes.ts';
+import { createFleet } from '../../../../daemon/lifecycle/fleet.ts';
+import { aDevice, aHeardDevice, states } from '../../../support/boards.ts';
+import { createClockDouble, createLogDouble } from '../../../support/doubles.ts';
+
+test('what cannot be written is logged and looked at again, and no rejection is left alone', async (t) => {
+  const clock = createClockDouble();
+  const log = createLogDouble();
+  const abort = new AbortController();
+  let asked = 0;
+  let turns = 0;
+  const following = followNodes(
+    { node: () => undefined, synced: () => true, onNodes: () => () => undefined },
+    {
+      fleet: createFleet([aDevice(states.ready)]),
+      sight: () => Promise.reject(new Error('not asked')),
+      readdress: () => Promise.reject(new Error('not asked')),
+      dispatch: () => {
+        asked += 1;
+        return Promise.reject(new Error('STORE_FULL'));
+      },
+      run: async () => undefined,
+    },
+    { clock, log, signal: abort.signal, onTurn: () => turns++ },
+  );
+  await clock.advance(NODES_TURN);
+  await clock.advance(NODES_TURN);
+  t.is(asked, 3);
+  t.is(turns, 3);
+  t.truthy(log.find('what its Node is was not written'));
+  abort.abort();
+  await t.notThrowsAsync(following);
+});
+
+test('a Node with another address is another machine, unless the router may have given the board a new one', (t) => {
+  const node: NodeFacts = {
+    ...{ name: 'worker-kube1', uid: 'u', ready: true, internalIp: '10.77.0.77' },
+    ...{ device: undefined, taints: [], unschedulable: false, lastTransition: undefined },
+  };
+  const nodes = { node: () => node, synced: () => true, onNodes: () => () => undefined };
+  t.deepEqual(nodeEvent(aDevice(states.ready), nodes), { event: 'node-not-ready' });
+  t.deepEqual(nodeEvent(aHeardDevice(states.ready), nodes), { event: 'node-ready' });
+  const away = { ...nodes, node: () => ({ ...node, ready: false }) };
+  t.deepEqual(nodeEvent(aHeardDevice(states.ready), away), { event: 'node-not-ready' });
+});

@@ -1,0 +1,58 @@
+import test from 'ava';
+import { must } from '../../../../config/result.ts';
+import { type Ipv4, parseIpv4 } from '../../../../config/values.ts';
+import { bootFileDesk } from '../../../../daemon/app/network/boot-files.ts';
+import { createTimelines } from '../../../../daemon/boot/timeline.ts';
+import type { DeviceState } from '../../../../daemon/lifecycle/device.ts';
+import { createFleet } from '../../../../daemon/lifecycle/fleet.ts';
+import type { Runner } from '../../../../daemon/lifecycle/runner.ts';
+import { transition } from '../../../../daemon/lifecycle/transition.ts';
+import { aDevice, MAC, START, states } from '../../../support/boards.ts';
+import { createClockDouble } from '../../../support/doubles.ts';
+
+const OWN = must(parseIpv4('10.77.0.100'));
+const FROM_THE_ROUTER = must(parseIpv4('10.77.0.23'));
+
+function desk(state: DeviceState) {
+  const fleet = createFleet([aDevice(state)]);
+  const runner: Runner = {
+    fleet,
+    sight: () => Promise.reject(new Error('not asked')),
+    readdress: () => Promise.reject(new Error('not asked')),
+    dispatch: async (id, event) => {
+      const device = fleet.byId(id);
+      if (device === undefined) throw new Error('not its board');
+      return { ok: true, value: transition(device, event, START) };
+    },
+    run: async () => undefined,
+  };
+  const heard: string[] = [];
+  const empty = { size: 0, read: async () => 0, close: async () => undefined };
+  const { open } = bootFileDesk({
+    runner,
+    timelines: createTimelines(),
+    clock: createClockDouble(START),
+    hardwareAddressOf: async (address) => (address === FROM_THE_ROUTER ? MAC : undefined),
+    onHeard: (device, address) => void heard.push(`${device.name} ${address}`),
+    server: { address: OWN, port: 8067 },
+    openKitFile: async () => empty,
+    installerInitramfs: async () => new Uint8Array(),
+  });
+  const ask = async (file: string, address: Ipv4 = OWN) => (await open({ file, client: { address, port: 1 } })).ok;
+  return Object.assign(ask, { heard });
+}
+
+test('a board is known by the address that we gave it, and beside a router by who answers for its address', async (t) => {
+  const ask = desk(states.booting);
+  t.true(await ask('start4.elf'));
+  t.true(await ask('start4.elf', FROM_THE_ROUTER));
+  t.false(await ask('start4.elf', must(parseIpv4('10.77.0.24'))));
+  t.deepEqual(ask.heard, [`worker-kube1 ${FROM_THE_ROUTER}`], 'by its hardware address only');
+});
+
+test('a serial that a forged packet brought first does not keep the real board from booting', async (t) => {
+  t.true(await desk(states.seen)('deadbeef/start4.elf'));
+  t.true(await desk(states.booting)('deadbeef/start4.elf'));
+  t.false(await desk(states.installing)('deadbeef/start4.elf'), 'once it has reported, its own is known');
+  t.true(await desk(states.installing)('abcdef01/start4.elf'));
+});

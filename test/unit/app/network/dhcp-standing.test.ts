@@ -1,0 +1,176 @@
+import test from 'ava';
+import {
+  createDhcpStanding,
+  type DhcpStanding,
+  firstStanding,
+  standingAdvice,
+} from '../../../../daemon/app/network/dhcp-standing.ts';
+import type { Write } from '../../../../daemon/store/store.ts';
+import { createLogDouble } from '../../../support/doubles.ts';
+
+function standing({ search = 120, narrowed, chosen, mode = 'full', broken = false }: Partial<Options> = {}) {
+  const written: Write[] = [];
+  const log = createLogDouble();
+  const made = createDhcpStanding({
+    config: { dhcp: { mode, search, guests: 'off' } },
+    settings: new Map([
+      ...(narrowed === undefined ? [] : [['dhcp.narrowed', narrowed] as const]),
+      ...(chosen === undefined ? [] : [['dhcp.chosen', chosen] as const]),
+    ]),
+    commit: async (batch) => {
+      if (broken) throw new Error('disk full');
+      return written.push(...batch);
+    },
+    log,
+  });
+  return { made, written, log };
+}
+type Options = {
+  search: number;
+  narrowed: string;
+  chosen: string;
+  mode: 'auto' | 'full' | 'proxy' | 'off';
+  broken: boolean;
+};
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('quiet for long enough: alone', async (t) => {
+  const { made } = standing();
+  t.false(made.isAlone());
+  t.regex(standingAdvice(made.now()) ?? '', /looking for another DHCP server/);
+  await made.quiet();
+  t.true(made.isAlone());
+  t.is(standingAdvice(made.now()), undefined);
+});
+
+test('another server: narrowed for good, and on disk', async (t) => {
+  const { made, written } = standing();
+  await made.quiet();
+  const remembered = made.narrow('10.77.0.254');
+  t.false(made.isAlone(), 'before it is on disk');
+  await remembered;
+  await made.quiet();
+  made.deaf('EADDRINUSE');
+  await made.narrow('10.77.0.253');
+  t.deepEqual(made.now(), { name: 'narrowed', server: '10.77.0.254' });
+  t.deepEqual(written, [{ write: 'put-setting', key: 'dhcp.narrowed', value: '10.77.0.254' }]);
+  const advice = standingAdvice(made.now()) ?? '';
+  for (const part of ['10.77.0.254', 'dhcp.mode to proxy', 'dhcp.search: 0']) t.true(advice.includes(part), advice);
+});
+
+test('a disk that refuses changes nothing about it', async (t) => {
+  const { made, log } = standing({ broken: true });
+  await made.narrow('10.77.0.254');
+  t.is(made.now().name, 'narrowed');
+  t.truthy(log.find('the standing of DHCP is not written down'));
+});
+
+test('it stays narrowed over a restart, until the owner says that there is no other', async (t) => {
+  const restarted = standing({ narrowed: '10.77.0.254' });
+  t.deepEqual(restarted.made.now(), { name: 'narrowed', server: '10.77.0.254' });
+  await restarted.made.quiet();
+  t.false(restarted.made.isAlone());
+  const confirmed = standing({ narrowed: '10.77.0.254', search: 0 });
+  t.true(confirmed.made.isAlone());
+  await settled();
+  t.deepEqual(confirmed.written, [{ write: 'delete-setting', key: 'dhcp.narrowed' }]);
+});
+
+test('another mode leaves alone what is remembered', async (t) => {
+  const { written } = standing({ narrowed: '10.77.0.254', mode: 'proxy', search: 0 });
+  await settled();
+  t.deepEqual(written, []);
+});
+
+test('deaf: not alone, unless the owner has said so; heard again, it searches on', async (t) => {
+  const { made } = standing();
+  made.deaf('EADDRINUSE');
+  t.false(made.isAlone());
+  t.regex(standingAdvice(made.now()) ?? '', /EADDRINUSE.*port 68/);
+  await made.quiet();
+  t.true(made.isAlone());
+  const confirmed = standing({ search: 0 });
+  confirmed.made.deaf('EADDRINUSE');
+  t.true(confirmed.made.isAlone());
+});
+
+test('auto: nobody is answered until it is chosen; a router makes it proxy, for good', async (t) => {
+  const { made, written } = standing({ mode: 'auto' });
+  t.is(made.mode(), undefined);
+  made.deaf('EADDRINUSE');
+  t.deepEqual(made.now(), { name: 'choosing', deaf: 'EADDRINUSE' });
+  await made.narrow('10.77.0.254');
+  t.is(made.mode(), 'proxy');
+  await made.quiet();
+  await made.narrow('10.77.0.253');
+  t.is(made.mode(), 'proxy');
+  t.deepEqual(written, [{ write: 'put-setting', key: 'dhcp.chosen', value: 'proxy' }]);
+});
+
+test('auto: silence for long enough is full, once that is on disk', async (t) => {
+  const { made, written } = standing({ mode: 'auto' });
+  const chosen = made.quiet();
+  t.is(made.mode(), undefined);
+  await chosen;
+  t.true(made.isAlone());
+  t.deepEqual(written, [{ write: 'put-setting', key: 'dhcp.chosen', value: 'full' }]);
+  const refused = standing({ mode: 'auto', broken: true });
+  await refused.made.quiet();
+  t.is(refused.made.mode(), undefined, 'not on a disk that refuses it');
+});
+
+test('auto: a router that answers while silence is written down', async (t) => {
+  const { made, written } = standing({ mode: 'auto' });
+  await Promise.all([made.quiet(), made.narrow('10.77.0.254')]);
+  t.is(made.mode(), 'proxy');
+  t.deepEqual(written.at(-1), { write: 'put-setting', key: 'dhcp.chosen', value: 'proxy' });
+});
+
+const starts: [what: string, options: Partial<Options>, name: DhcpStanding['name']][] = [
+  ['chosen proxy stays proxy, though the router is gone', { chosen: 'proxy' }, 'proxy'],
+  ['chosen full looks again', { chosen: 'full' }, 'searching'],
+  ['chosen full and narrowed stays narrowed', { chosen: 'full', narrowed: '10.77.0.254' }, 'narrowed'],
+  ['a setting that makes no sense is no choice', { chosen: 'fool' }, 'choosing'],
+  ['the owner’s full met a router, and now it says auto', { narrowed: '10.77.0.254' }, 'proxy'],
+  ['search 0 is the owner’s word', { chosen: 'proxy', narrowed: '10.77.0.254', search: 0 }, 'alone'],
+];
+for (const [what, options, name] of starts) {
+  test(`auto, at a later start: ${what}`, async (t) => {
+    const { made, written } = standing({ mode: 'auto', ...options });
+    t.is(made.now().name, name);
+    await settled();
+    // What the next start reads leads to the same.
+    const again = new Map<string, string>(Object.entries({ 'dhcp.chosen': options.chosen ?? '' }));
+    if (options.narrowed !== undefined) again.set('dhcp.narrowed', options.narrowed);
+    for (const write of written) {
+      if (write.write === 'put-setting') again.set(write.key, write.value);
+      if (write.write === 'delete-setting') again.delete(write.key);
+    }
+    const { standing: next } = firstStanding({ mode: 'auto', search: options.search ?? 120 }, again);
+    t.is(next.name, name);
+  });
+}
+
+test('what silence did not widen, silence does not widen later', async (t) => {
+  for (const options of [{ chosen: 'proxy' }, { chosen: 'full', narrowed: '10.77.0.254' }]) {
+    const { made, written } = standing({ mode: 'auto', ...options });
+    const before = made.now();
+    await made.quiet();
+    t.deepEqual(made.now(), before);
+    t.deepEqual(written, []);
+  }
+});
+
+test('on another network it looks again before new boards are answered, unless the owner has said that there is none', async (t) => {
+  const { made, written } = standing({ mode: 'auto' });
+  await made.quiet();
+  made.moved();
+  t.deepEqual(made.now(), { name: 'searching' });
+  await made.narrow('10.77.0.254');
+  made.moved();
+  t.is(made.now().name, 'narrowed');
+  t.is(written.length, 2);
+  const confirmed = standing({ search: 0 });
+  confirmed.made.moved();
+  t.true(confirmed.made.isAlone());
+});

@@ -1,0 +1,117 @@
+import test from 'ava';
+import { parseConfig } from '../../../../config/load.ts';
+import { must } from '../../../../config/result.ts';
+import { instant, parseAddressRange, parseIpv4, subnetOf } from '../../../../config/values.ts';
+import type { DhcpStanding } from '../../../../daemon/app/network/dhcp-standing.ts';
+import type { Site } from '../../../../daemon/app/network/site.ts';
+import { type StatusFacts, statusView } from '../../../../daemon/app/owner/status.ts';
+import type { MasterView } from '../../../../daemon/http/wire.ts';
+import { createTally } from '../../../../daemon/traffic/counts.ts';
+import { aDevice, states } from '../../../support/boards.ts';
+
+const address = must(parseIpv4('10.77.0.1'));
+const site: Site = {
+  interface: 'eth0',
+  address,
+  subnet: subnetOf(address, 24),
+  range: must(parseAddressRange('10.77.0.100-199')),
+  taken: [address],
+  gateway: address,
+  dns: [address],
+  ntp: [address],
+  uplink: undefined,
+  shared: false,
+};
+
+const advice = (yaml: string, change: Partial<StatusFacts> = {}): readonly string[] => master(yaml, change).advice;
+
+function master(yaml: string, change: Partial<StatusFacts>) {
+  const config = parseConfig(yaml);
+  if (!config.ok) throw new Error('not a configuration');
+  return statusView({
+    config: config.value,
+    revision: 1,
+    now: instant(0),
+    version: '0',
+    hostname: 'master',
+    site,
+    siteProblem: '',
+    standing: { name: 'alone' },
+    gatewayAdvice: undefined,
+    addressAdvice: [],
+    guests: [],
+    services: new Map(),
+    cluster: { reachable: true, detail: '' },
+    bases: 1,
+    devices: [],
+    strangers: [],
+    nameConflicts: new Map(),
+    bridges: [],
+    isLate: () => false,
+    progressOf: () => undefined,
+    traffic: createTally().now(),
+    ...change,
+  }).master;
+}
+const narrowed = { standing: { name: 'narrowed', server: '10.77.0.254' } } as const;
+
+test('all is well: nothing to advise', (t) => {
+  t.deepEqual(advice('dhcp: {mode: full}'), []);
+});
+
+test('another DHCP server: one line with its address and what to do', (t) => {
+  const [line, ...more] = advice('dhcp: {mode: full}', narrowed);
+  t.regex(line ?? '', /10\.77\.0\.254.*dhcp\.mode to proxy.*dhcp\.search: 0/);
+  t.deepEqual(more, []);
+});
+
+test('beside a router another DHCP server is as it should be; behind the master it is not', (t) => {
+  const proxy = { standing: { name: 'proxy' } } as const;
+  t.deepEqual(advice('', proxy), []);
+  const [line, ...more] = advice('topology: behind-master', proxy);
+  t.regex(line ?? '', /another DHCP server.*behind-master.*beside-router/);
+  t.deepEqual(more, []);
+});
+
+test('what DHCP does is told in one word, and in a line where somebody waits', (t) => {
+  const told: [DhcpStanding, MasterView['dhcpMode'], RegExp | undefined][] = [
+    [{ name: 'off' }, 'off', /dhcp\.mode in bramble\.yaml is off/],
+    [{ name: 'proxy' }, 'proxy', undefined],
+    [{ name: 'choosing' }, 'searching', /no board is answered until/],
+    [{ name: 'choosing', deaf: 'EADDRINUSE' }, 'searching', /EADDRINUSE.*free port 68/],
+    [{ name: 'searching' }, 'searching', /new boards are answered after/],
+    [{ name: 'alone' }, 'full', undefined],
+    [narrowed.standing, 'narrowed', /only|new boards get no address/],
+  ];
+  for (const [standing, word, line] of told) {
+    const { dhcpMode, advice: lines } = master('', { standing });
+    t.is(dhcpMode, word);
+    t.is(lines.length, line === undefined ? 0 : 1, standing.name);
+    if (line !== undefined) t.regex(lines[0] ?? '', line);
+  }
+});
+
+test('boards whose address is of another network are told once, with their number', (t) => {
+  const devices = [aDevice(states.ready), aDevice(states.ready), aDevice(states.ready)];
+  const moved = {
+    ...site,
+    address: must(parseIpv4('192.168.1.2')),
+    subnet: subnetOf(must(parseIpv4('192.168.1.2')), 24),
+  };
+  const lines = advice('', { devices, site: moved });
+  t.is(lines.length, 1);
+  t.regex(
+    lines[0] ?? '',
+    /worker-kube1 and 2 more: the address 10\.77\.0\.100 is not in 192\.168\.1\.0\/24, the network of eth0/,
+  );
+  t.deepEqual(advice('', { devices }), []);
+});
+
+test('what is wrong with addresses comes before what one board waits for', (t) => {
+  const lines = advice('dhcp: {mode: full}', {
+    devices: [aDevice(states.pending)],
+    addressAdvice: ['look at 10.77.0.7'],
+  });
+  t.is(lines[0], 'look at 10.77.0.7');
+  t.regex(lines[1] ?? '', /bramble accept worker-kube1/);
+});
