@@ -11,8 +11,6 @@ import type { Device } from '../lifecycle/device.ts';
 import { createRunner, type Runner } from '../lifecycle/runner.ts';
 import type { Clock, Log, OpenUdp, Random } from '../ports.ts';
 import { openStore } from '../store/open.ts';
-import { exchange } from '../system/exchange.ts';
-import { keepSockets } from '../system/kept-sockets.ts';
 import { hardwareAddressOf } from '../system/neighbours.ts';
 import { bootDesk } from './boards/boot-desk.ts';
 import { createClusterFacts, driverFor } from './boards/control-plane.ts';
@@ -24,17 +22,8 @@ import { createProgress } from './boards/progress.ts';
 import { createChanges } from './changes.ts';
 import { loadIdentity } from './identity.ts';
 import { together } from './lifetime.ts';
-import { createAddressCheck } from './network/address-check.ts';
-import { createAddresses } from './network/addresses.ts';
-import { createDhcpStanding } from './network/dhcp-standing.ts';
-import { createGateway } from './network/gateway-service.ts';
-import { heardAddresses } from './network/heard-addresses.ts';
-import { createLateArrivals } from './network/late-arrivals.ts';
-import { createNeighbourhood } from './network/names-service.ts';
-import { networkServices } from './network/network-services.ts';
-import type { Site } from './network/site.ts';
-import { createTrafficDesk } from './network/traffic-desk.ts';
-import { createWhereabouts, type LaunchedSockets } from './network/whereabouts.ts';
+import { createNetwork, type Network } from './network/network.ts';
+import type { LaunchedSockets } from './network/whereabouts.ts';
 import { eventFeed } from './owner/event-feed.ts';
 import { createMetrics } from './owner/metrics.ts';
 import { boardNamed, ownerDesk } from './owner/owner-desk.ts';
@@ -74,42 +63,22 @@ export async function runApp(deps: AppDeps): Promise<void> {
   const store = await openStore({ directory: config.data, log, signal: storeLife.signal, clock });
   void store.died.then((error) => broken.abort(error));
   const pulse = createPulse(clock);
-  const traffic = createTrafficDesk();
-  const metrics = createMetrics({ traffic: traffic.now, boards: () => runner.fleet.all() });
+  const metrics = createMetrics({ traffic: () => network.traffic.now(), boards: () => runner.fleet.all() });
   const written = watchStore({ ...store, commit: metrics.timed(store.commit) });
   const snapshot = store.snapshot();
   const identity = await loadIdentity(config.data, random, { isNew: snapshot.devices.length === 0 });
 
   const changes = createChanges(clock, signal);
   const timelines = createTimelines();
-  const arrivals = createLateArrivals({ clock, signal });
   const supervisor = createSupervisor({ clock, log, signal });
   const progress = createProgress(() => runner.fleet);
-  const neighbourhood = createNeighbourhood(() => runner.fleet);
-  const whereabouts = createWhereabouts({ ...deps, log });
-  const standing = createDhcpStanding({ config, settings: snapshot.settings, commit: written.commit, log });
-  const addresses = createAddresses({
-    config,
-    site: whereabouts.site,
-    standing,
-    written: snapshot.guests,
+  const network: Network = createNetwork({
+    ...deps,
+    settings: snapshot.settings,
+    guests: snapshot.guests,
     commit: written.commit,
     runner: () => runner,
-    clock,
-    log: log.child({ service: 'addresses' }),
-  });
-
-  const onHeard = heardAddresses({ runner: () => runner, site: whereabouts.site, clock, log, signal });
-  const { gatewaySocket } = deps;
-  const gateway = createGateway({
-    config,
-    site: whereabouts.site,
-    ask:
-      gatewaySocket === undefined
-        ? undefined
-        : (line, life) => exchange(gatewaySocket, line, { signal: life, timeout: minutes(2) }),
-    clock,
-    log,
+    signal,
   });
 
   const keys = hostKeys({ ...store, commit: written.commit });
@@ -118,7 +87,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     clusterId: identity.clusterId,
     authorizedKey: identity.ssh.publicLine,
     hostKeyFor: keys.forDevice,
-    site: whereabouts.site,
+    site: network.whereabouts.site,
     random,
     log,
   });
@@ -138,18 +107,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     devices: snapshot.devices,
     pendingEffects: snapshot.effects,
     nextNumber: Number(snapshot.settings.get('names.next') ?? '1'),
-    reservation: () => {
-      const site = whereabouts.site();
-      return (
-        site && {
-          range: config.addresses !== undefined || standing.mode() === 'full' ? site.range : undefined,
-          leases: standing.mode() === 'full',
-          isTaken: addresses.isTaken,
-          pattern: config.names.pattern,
-          pendingMax: config.pending.max,
-        }
-      );
-    },
+    reservation: network.reservation,
     clock,
     random,
     log,
@@ -165,7 +123,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
       onChange: changes.subscribe,
       acceptances: recentAcceptances(store, clock.now()),
       hostKeyOf: keys.publicOf,
-      lanIsOurs: () => config.topology === 'behind-master' && !standing.hearsAnother(),
+      lanIsOurs: network.lanIsOurs,
     }),
     onTurn: pulse.loop('lifecycle', minutes(1)),
     onChange: (change) => {
@@ -179,8 +137,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
         timelines.forget(before.id);
         boot.forget(before.id);
       }
-      addresses.changed(change);
-      arrivals.changed(change);
+      network.changed(change);
       changes.tell(change);
       feed.committed();
     },
@@ -188,6 +145,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
   const feed = eventFeed(store, () => runner.fleet);
   const clusterFacts = createClusterFacts(cluster, clock);
   const owner = ownerDesk({
+    ...network,
     config,
     version: deps.version,
     clock,
@@ -197,13 +155,6 @@ export async function runApp(deps: AppDeps): Promise<void> {
     feed,
     images,
     cluster: clusterFacts,
-    whereabouts,
-    standing,
-    addresses,
-    gateway,
-    neighbourhood,
-    arrivals,
-    traffic,
     metrics,
     progressOf: progress.of,
     failing: () => new Map([...supervisor.failing(), ...written.failing()]),
@@ -215,8 +166,8 @@ export async function runApp(deps: AppDeps): Promise<void> {
     clock,
     random,
     clusterKey: identity.clusterKey,
-    addressesAreOurs: standing.isAlone,
-    onHeard,
+    addressesAreOurs: network.standing.isAlone,
+    onHeard: network.onHeard,
     nextChange: changes.next,
     images,
     hardwareAddressOf,
@@ -226,32 +177,6 @@ export async function runApp(deps: AppDeps): Promise<void> {
     },
   });
 
-  const kept = keepSockets({ ...deps, signal });
-  const atSite = async (site: Site, life: AbortSignal): Promise<void> => {
-    standing.moved();
-    const services = networkServices({
-      ...deps,
-      ...kept,
-      site,
-      siteNow: whereabouts.site,
-      standing,
-      addresses,
-      runner,
-      timelines,
-      onHeard,
-      arrivals,
-      changes,
-      images,
-      neighbourhood,
-      boot,
-      read: owner,
-      traffic,
-      supervisor,
-      signal: life,
-    });
-    const check = createAddressCheck({ ...deps, site, hardwareAddressOf });
-    await Promise.all([services, addresses.follow(check, life)]);
-  };
   let told = false;
   const admin = async () => {
     const server = await serveHttp({
@@ -274,13 +199,11 @@ export async function runApp(deps: AppDeps): Promise<void> {
   await together(
     [
       supervisor.keepUp('admin', admin),
-      whereabouts.follow(atSite, signal),
-      gateway.follow(signal),
+      network.follow({ version: deps.version, runner, timelines, changes, images, boot, read: owner, supervisor }),
       runner.run(),
       followNodes(cluster, runner, { clock, log, signal, onTurn }),
       written.follow(clock, pulse.loop('store', STORE_TURN), signal),
       pulse.follow(signal),
-      traffic.follow(clock, signal),
       clusterFacts.follow(signal),
       joiner.sweep(signal).then((swept) => swept.ok || log.debug('old tokens not swept', { ...swept.error })),
       joiner.done,

@@ -1,0 +1,124 @@
+/** All that is known of the boards' network, and what is done there. */
+import type { Config } from '../../../config/schema.ts';
+import { type Ipv4, minutes } from '../../../config/values.ts';
+import type { ArrivalRules } from '../../lifecycle/arrivals.ts';
+import type { Change, Runner } from '../../lifecycle/runner.ts';
+import type { Clock, Log, OpenUdp, Random } from '../../ports.ts';
+import type { Store } from '../../store/store.ts';
+import { exchange } from '../../system/exchange.ts';
+import { keepSockets } from '../../system/kept-sockets.ts';
+import { hardwareAddressOf } from '../../system/neighbours.ts';
+import { createAddressCheck } from './address-check.ts';
+import { type Addresses, createAddresses } from './addresses.ts';
+import { createDhcpStanding, type DhcpStandings } from './dhcp-standing.ts';
+import { createGateway, type Gateway } from './gateway-service.ts';
+import { type HearAddress, heardAddresses } from './heard-addresses.ts';
+import { createLateArrivals, type LateArrivals } from './late-arrivals.ts';
+import { createNeighbourhood, type Neighbourhood } from './names-service.ts';
+import { type NetworkDeps, networkServices } from './network-services.ts';
+import type { Site } from './site.ts';
+import { createTrafficDesk, type TrafficDesk } from './traffic-desk.ts';
+import { createWhereabouts, type LaunchedSockets, type Whereabouts } from './whereabouts.ts';
+
+export type Network = {
+  readonly whereabouts: Pick<Whereabouts, 'site' | 'problem'>;
+  readonly standing: DhcpStandings;
+  readonly addresses: Addresses;
+  readonly gateway: Pick<Gateway, 'advice'>;
+  readonly neighbourhood: Neighbourhood;
+  readonly arrivals: LateArrivals;
+  readonly traffic: TrafficDesk;
+  readonly onHeard: HearAddress;
+  /** What new boards get; undefined while nobody knows where they are. */
+  readonly reservation: () => ArrivalRules | undefined;
+  /** Nobody else gives addresses here, and the boards are behind this machine. */
+  readonly lanIsOurs: () => boolean;
+  readonly changed: (change: Change) => void;
+  /** Serves where the daemon stands, anew wherever that is. Settles when the signal is aborted and all is closed. */
+  readonly follow: (served: Served) => Promise<void>;
+};
+
+/** What the services ask and tell beyond the network. */
+type Served = Pick<
+  NetworkDeps,
+  'version' | 'runner' | 'timelines' | 'changes' | 'images' | 'boot' | 'read' | 'supervisor'
+>;
+
+export type NetworkParts = {
+  readonly config: Config;
+  /** As on disk. */
+  readonly settings: ReadonlyMap<string, string>;
+  readonly guests: ReadonlyMap<string, Ipv4>;
+  readonly commit: Store['commit'];
+  readonly runner: () => Runner;
+  readonly openUdp: OpenUdp;
+  /** Sockets that the launcher bound to the interface, by port. */
+  readonly inherited: ReadonlyMap<number, number>;
+  readonly sockets: LaunchedSockets;
+  /** Where `bramble-gateway` is asked, if anywhere (bramble-gateway.socket). */
+  readonly gatewaySocket: string | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+};
+
+export function createNetwork(deps: NetworkParts): Network {
+  const { config, runner, gatewaySocket, clock, log, signal } = deps;
+  const whereabouts = createWhereabouts(deps);
+  const { site: siteNow } = whereabouts;
+  const standing = createDhcpStanding(deps);
+  const addresses = createAddresses({
+    ...deps,
+    site: siteNow,
+    standing,
+    written: deps.guests,
+    log: log.child({ service: 'addresses' }),
+  });
+  const arrivals = createLateArrivals(deps);
+  const neighbourhood = createNeighbourhood(() => runner().fleet);
+  const traffic = createTrafficDesk();
+  const onHeard = heardAddresses({ ...deps, site: siteNow });
+  const ask =
+    gatewaySocket === undefined
+      ? undefined
+      : (line: string, life: AbortSignal) => exchange(gatewaySocket, line, { signal: life, timeout: minutes(2) });
+  const gateway = createGateway({ config, site: siteNow, ask, clock, log });
+  const kept = keepSockets(deps);
+
+  const reservation = (): ArrivalRules | undefined => {
+    const site = siteNow();
+    const isFull = standing.mode() === 'full';
+    return (
+      site && {
+        range: config.addresses !== undefined || isFull ? site.range : undefined,
+        leases: isFull,
+        isTaken: addresses.isTaken,
+        pattern: config.names.pattern,
+        pendingMax: config.pending.max,
+      }
+    );
+  };
+
+  const follow = async (served: Served): Promise<void> => {
+    const serveAt = async (site: Site, life: AbortSignal): Promise<void> => {
+      standing.moved();
+      const check = createAddressCheck({ ...deps, site, hardwareAddressOf });
+      const here = { standing, addresses, onHeard, arrivals, neighbourhood, traffic };
+      await Promise.all([
+        networkServices({ ...deps, ...served, ...kept, ...here, site, siteNow, signal: life }),
+        addresses.follow(check, life),
+      ]);
+    };
+    await Promise.all([whereabouts.follow(serveAt, signal), gateway.follow(signal), traffic.follow(clock, signal)]);
+  };
+
+  return {
+    ...{ whereabouts, standing, addresses, gateway, neighbourhood, arrivals, traffic, onHeard, reservation, follow },
+    lanIsOurs: () => config.topology === 'behind-master' && !standing.hearsAnother(),
+    changed: (change) => {
+      addresses.changed(change);
+      arrivals.changed(change);
+    },
+  };
+}
