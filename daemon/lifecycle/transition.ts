@@ -181,6 +181,20 @@ const beforeReport = {
   'reject-requested': rejected,
 } as const;
 
+/** Its installer runs, and may ask for as long as it likes whether the board is ours. */
+const beforeDecision = {
+  ...late,
+  ...onTheLan,
+  ...noNode,
+  ...packets,
+  ...notFailed,
+  ...noDeadline,
+  'installer-reported': askAgainIfNew,
+  'accept-requested': ({ report }: { report: BoardReport }, { by }: { by: string }): Next =>
+    to({ name: 'accepted', report, by }, `accepted by ${by}`),
+  'reject-requested': rejected,
+} as const;
+
 const table: Table = {
   seen: {
     ...beforeReport,
@@ -193,13 +207,7 @@ const table: Table = {
     'deadline-passed': () => to({ name: 'seen' }, 'fetched boot files, but its installer was never heard of'),
   },
   reported: {
-    ...late,
-    ...onTheLan,
-    ...noNode,
-    ...packets,
-    ...notFailed,
-    ...noDeadline,
-    'installer-reported': askAgainIfNew,
+    ...beforeDecision,
     'admission-decided': ({ report }, { verdict }) => {
       switch (verdict.verdict) {
         case 'accept':
@@ -210,20 +218,8 @@ const table: Table = {
           return to({ name: 'held', reason: verdict.reason }, verdict.reason);
       }
     },
-    'accept-requested': ({ report }, { by }) => to({ name: 'accepted', report, by }, `accepted by ${by}`),
-    'reject-requested': rejected,
   },
-  pending: {
-    ...late,
-    ...onTheLan,
-    ...noNode,
-    ...packets,
-    ...notFailed,
-    ...noDeadline,
-    'installer-reported': askAgainIfNew,
-    'accept-requested': ({ report }, { by }) => to({ name: 'accepted', report, by }, `accepted by ${by}`),
-    'reject-requested': rejected,
-  },
+  pending: beforeDecision,
   accepted: {
     ...late,
     ...onTheLan,

@@ -2,19 +2,8 @@ import type { Problem, Result } from '../../../config/result.ts';
 import { type Answer, failure, json } from '../answer.ts';
 import { type HttpRequest, post, type Route } from '../router.ts';
 import type { ActionResult, DeviceView } from '../wire.ts';
-import { eventsRoute } from './events.ts';
-import {
-  describeRoute,
-  deviceRoute,
-  devicesRoute,
-  healthRoute,
-  isBoardName,
-  metricsRoute,
-  noBoard,
-  type ReadDeps,
-  readyRoute,
-  statusRoute,
-} from './read.ts';
+import { lanApi } from './lan.ts';
+import { isBoardName, noBoard, type ReadDeps, readyRoute } from './read.ts';
 
 export const actions = ['accept', 'reject', 'retry'] as const;
 export type Action = (typeof actions)[number];
@@ -27,16 +16,10 @@ export type AdminDeps = ReadDeps & {
   readonly act: (name: string, action: Action, by: string) => Promise<Result<DeviceView, ActionProblem>>;
 };
 
-/** The owner's API. Serve it on a unix socket only: whoever reaches it may do everything. */
+/** The owner's API: what everybody may see, and more. Serve it on a unix socket only: whoever reaches it may do everything. */
 export const adminApi = (deps: AdminDeps): readonly Route[] => [
-  healthRoute,
+  ...lanApi(deps),
   readyRoute(deps),
-  statusRoute(deps),
-  devicesRoute(deps),
-  deviceRoute(deps),
-  describeRoute(deps),
-  eventsRoute(deps),
-  metricsRoute(deps),
   ...actions.map((action) => actionRoute(deps, action)),
 ];
 
