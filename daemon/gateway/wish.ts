@@ -56,6 +56,9 @@ export function parseGatewayAnswer(text: string): Result<GatewayDone, Problem<'G
     : problem('GATEWAY_FAILED', reason);
 }
 
+/** Where the package puts it. */
+const program = '/usr/lib/bramble/bramble-gateway';
+
 /** What became of the wish. */
 export type GatewayStanding =
   | { readonly name: 'unasked' }
@@ -74,9 +77,7 @@ export function gatewayAdvice(
     case 'failed':
       return `this machine is not the boards’ gateway and clock: ${standing.reason}`;
     case 'unasked':
-      return closed
-        ? `the boards have no way out (ip_forward is 0): as root, bramble-gateway ${wishLine(wish)}`
-        : undefined;
+      return closed ? `the boards have no way out (ip_forward is 0): as root, ${program} ${wishLine(wish)}` : undefined;
     case 'done':
       if (closed) return 'the boards have no way out: something sets net.ipv4.ip_forward to 0';
       return standing.lacks === undefined ? undefined : `the boards get no time from this machine: ${standing.lacks}`;

@@ -84,11 +84,11 @@ function usable(one: NetworkInterface): Result<UsableInterface, never> | undefin
   return address === undefined ? undefined : ok({ ...one, address });
 }
 
-const noAddress = ({ name }: NetworkInterface) =>
+const noAddress = ({ name, carrier }: NetworkInterface) =>
   wrong(
     'INTERFACE_NO_ADDRESS',
-    `${name} is connected but has no IPv4 address: give it a fixed one`,
-    `interface: ${name}`,
+    `${name} ${carrier ? 'is connected but ' : ''}has no IPv4 address: give it a fixed one outside your home network, such as 10.55.0.1/24`,
+    '',
   );
 
 const list = (interfaces: readonly NetworkInterface[]): string =>

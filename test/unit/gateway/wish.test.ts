@@ -63,7 +63,7 @@ const advices: readonly (readonly [GatewayWish, GatewayStanding, boolean | undef
   [wayOut, done, false, /something sets net\.ipv4\.ip_forward to 0/],
   [wayOut, { name: 'done', lacks: 'no chrony' }, true, /no time from this machine: no chrony/],
   [wayOut, { name: 'failed', reason: 'no nftables' }, false, /not the boards’ gateway and clock: no nftables/],
-  [wayOut, unasked, false, /as root, bramble-gateway up eth0 10\.77\.0\.0\/24 wlan0/],
+  [wayOut, unasked, false, /as root, \/usr\/lib\/bramble\/bramble-gateway up eth0 10\.77\.0\.0\/24 wlan0/],
   [wayOut, unasked, true, undefined],
   [clock, done, false, undefined],
   [clock, unasked, false, undefined],

@@ -48,12 +48,12 @@ const cases: Readonly<
   'a cable but no address': {
     among: [iface('eth0', { address: '' })],
     code: 'INTERFACE_NO_ADDRESS',
-    line: 'interface: eth0',
+    line: '',
   },
   'an address that it gave itself is none': {
     among: [iface('eth0', { address: '169.254.3.4' })],
     code: 'INTERFACE_NO_ADDRESS',
-    line: 'interface: eth0',
+    line: '',
   },
   'only wireless': { among: [lo, wlan0], code: 'INTERFACE_NONE', line: 'interface: wlan0' },
   'nothing at all': { among: [lo], code: 'INTERFACE_NONE', line: '' },

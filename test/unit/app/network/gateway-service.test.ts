@@ -120,7 +120,7 @@ test('without anybody to ask, only the advice remains', async (t) => {
   const gateway = createGateway({ config: { topology: 'behind-master' }, site: () => home, ...parts });
   const followed = gateway.follow(life.signal);
   await clock.whenSleeping(1);
-  t.regex(gateway.advice() ?? '', /as root, bramble-gateway up eth0/);
+  t.regex(gateway.advice() ?? '', /as root, \/usr\/lib\/bramble\/bramble-gateway up eth0/);
   life.abort();
   await followed;
 });
