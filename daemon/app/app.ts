@@ -87,7 +87,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     clusterId: identity.clusterId,
     authorizedKey: identity.ssh.publicLine,
     hostKeyFor: keys.forDevice,
-    site: network.whereabouts.site,
+    site: network.site,
     random,
     log,
   });
@@ -145,7 +145,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
   const feed = eventFeed(store, () => runner.fleet);
   const clusterFacts = createClusterFacts(cluster, clock);
   const owner = ownerDesk({
-    ...network,
+    network,
     config,
     version: deps.version,
     clock,

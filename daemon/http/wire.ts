@@ -25,12 +25,14 @@ export type MasterView = {
   readonly interface: string | null;
   readonly address: string | null;
   /**
-   * What is done now. `searching`: another DHCP server is looked for, and boards that are not known wait. `narrowed`: one was
-   * heard, and only known boards are answered.
+   * What is done now. `searching`: another DHCP server is looked for, and boards that are not known wait. `deaf`: they wait
+   * since nobody can look for one. `narrowed`: one was heard, and only known boards are answered.
    */
-  readonly dhcpMode: 'searching' | 'full' | 'narrowed' | 'proxy' | 'off';
+  readonly dhcpMode: 'searching' | 'deaf' | 'full' | 'narrowed' | 'proxy' | 'off';
   readonly admission: string;
   readonly cluster: { readonly driver: string; readonly reachable: boolean; readonly detail: string };
+  /** Boards are not served and wait for the owner: no usable network, a service that cannot run, a second DHCP server … */
+  readonly degraded: boolean;
   /** What the owner should do next, most important first; empty when all is well. */
   readonly advice: readonly string[];
   readonly traffic: TrafficView;

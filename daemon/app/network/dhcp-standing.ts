@@ -143,38 +143,54 @@ export function createDhcpStanding(deps: {
 }
 
 /** What is really done now, in one word. */
-export function dhcpModeView({ name }: DhcpStanding): MasterView['dhcpMode'] {
-  switch (name) {
+export function dhcpModeView(standing: DhcpStanding): MasterView['dhcpMode'] {
+  switch (standing.name) {
     case 'off':
     case 'proxy':
     case 'narrowed':
-      return name;
-    case 'choosing':
     case 'searching':
     case 'deaf':
-      return 'searching';
+      return standing.name;
+    case 'choosing':
+      return standing.deaf === undefined ? 'searching' : 'deaf';
     case 'alone':
       return 'full';
   }
 }
 
+/** Boards wait, and go on waiting until the owner does something about it. */
+export const isStandstill = (standing: DhcpStanding): boolean =>
+  standing.name === 'narrowed' || dhcpModeView(standing) === 'deaf';
+
+/** `auto` and `full` go on from here: `dhcp.search: 0` for one start ends what is remembered of the other server. */
+const startOnce = 'start once with dhcp.search: 0, then take that line out again';
+
 /** The one line of the status, if there is something to say. */
-export function standingAdvice(standing: DhcpStanding): string | undefined {
+export function standingAdvice(
+  standing: DhcpStanding,
+  { topology, dhcp: { mode, search } }: Pick<Config, 'topology' | 'dhcp'>,
+): string | undefined {
   switch (standing.name) {
     case 'alone':
-    case 'proxy':
       return undefined;
+    case 'proxy':
+      if (topology !== 'behind-master') return undefined;
+      return mode === 'proxy'
+        ? 'dhcp.mode is proxy, which leaves the addresses to another DHCP server, though topology is behind-master: take one of the two lines out'
+        : `another DHCP server is on the boards’ switch, though topology is behind-master: unplug it, ${startOnce}; or set topology to beside-router`;
     case 'off':
       return 'no board is answered: dhcp.mode in bramble.yaml is off';
     case 'choosing':
       return standing.deaf === undefined
-        ? 'looking for another DHCP server on this network: no board is answered until dhcp.search seconds are over; switch a Pi that was on before off and on again then'
-        : `cannot look for another DHCP server (${standing.deaf}): no board is answered; free port 68, or set dhcp.mode to proxy (beside a router) or full`;
+        ? `looking for another DHCP server on this network: no board is answered until that took ${search} seconds (dhcp.search); switch a Pi that was on before off and on again then`
+        : `cannot look for another DHCP server (${standing.deaf}): no board is answered; free port 68, or set dhcp.mode to proxy (beside a router), or dhcp.search to 0 (you are sure there is no other)`;
     case 'searching':
-      return 'looking for another DHCP server on this network: new boards are answered after dhcp.search seconds';
+      return `looking for another DHCP server on this network: new boards are answered after ${search} seconds (dhcp.search)`;
     case 'deaf':
-      return `cannot look for another DHCP server (${standing.reason}): new boards get no address; free port 68, or set dhcp.search to 0 if there is none`;
+      return `cannot look for another DHCP server (${standing.reason}): new boards get no address; free port 68, or set dhcp.search to 0 (you are sure there is no other)`;
     case 'narrowed':
-      return `another DHCP server, ${standing.server}, is on this network: new boards get no address; set dhcp.mode to proxy, or stop that server and restart with dhcp.search: 0`;
+      return topology === 'behind-master'
+        ? `another DHCP server, ${standing.server}, is on the boards’ switch: new boards get no address; unplug it, ${startOnce}`
+        : `another DHCP server, ${standing.server}, is on this network: new boards get no address; set dhcp.mode to proxy, or stop that server and ${startOnce}`;
   }
 }

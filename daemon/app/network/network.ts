@@ -9,25 +9,23 @@ import { exchange } from '../../system/exchange.ts';
 import { keepSockets } from '../../system/kept-sockets.ts';
 import { hardwareAddressOf } from '../../system/neighbours.ts';
 import { createAddressCheck } from './address-check.ts';
-import { type Addresses, createAddresses } from './addresses.ts';
+import { createAddresses } from './addresses.ts';
+import type { NetworkFacts } from './advice.ts';
 import { createDhcpStanding, type DhcpStandings } from './dhcp-standing.ts';
-import { createGateway, type Gateway } from './gateway-service.ts';
+import { createGateway } from './gateway-service.ts';
 import { type HearAddress, heardAddresses } from './heard-addresses.ts';
-import { createLateArrivals, type LateArrivals } from './late-arrivals.ts';
-import { createNeighbourhood, type Neighbourhood } from './names-service.ts';
+import { createLateArrivals } from './late-arrivals.ts';
+import { createNeighbourhood } from './names-service.ts';
 import { type NetworkDeps, networkServices } from './network-services.ts';
 import type { Site } from './site.ts';
 import { createTrafficDesk, type TrafficDesk } from './traffic-desk.ts';
 import { createWhereabouts, type LaunchedSockets, type Whereabouts } from './whereabouts.ts';
 
 export type Network = {
-  readonly whereabouts: Pick<Whereabouts, 'site' | 'problem'>;
-  readonly standing: DhcpStandings;
-  readonly addresses: Addresses;
-  readonly gateway: Pick<Gateway, 'advice'>;
-  readonly neighbourhood: Neighbourhood;
-  readonly arrivals: LateArrivals;
-  readonly traffic: TrafficDesk;
+  readonly site: Whereabouts['site'];
+  readonly standing: Pick<DhcpStandings, 'isAlone'>;
+  readonly traffic: Pick<TrafficDesk, 'now'>;
+  readonly facts: () => NetworkFacts;
   readonly onHeard: HearAddress;
   /** What new boards get; undefined while nobody knows where they are. */
   readonly reservation: () => ArrivalRules | undefined;
@@ -100,6 +98,24 @@ export function createNetwork(deps: NetworkParts): Network {
     );
   };
 
+  const facts = (): NetworkFacts => ({
+    site: siteNow(),
+    siteProblem: whereabouts.problem(),
+    standing: standing.now(),
+    gatewayAdvice: gateway.advice(),
+    addressAdvice: addresses.advice(),
+    guests: addresses.guests(),
+    strangers: neighbourhood.strangers(),
+    nameConflicts: new Map(neighbourhood.conflicts),
+    bridges: neighbourhood.bridges(),
+    late: new Set(
+      runner()
+        .fleet.all()
+        .filter(arrivals.isLate)
+        .map(({ id }) => id),
+    ),
+  });
+
   const follow = async (served: Served): Promise<void> => {
     const serveAt = async (site: Site, life: AbortSignal): Promise<void> => {
       standing.moved();
@@ -114,7 +130,7 @@ export function createNetwork(deps: NetworkParts): Network {
   };
 
   return {
-    ...{ whereabouts, standing, addresses, gateway, neighbourhood, arrivals, traffic, onHeard, reservation, follow },
+    ...{ site: siteNow, standing, traffic, facts, onHeard, reservation, follow },
     lanIsOurs: () => config.topology === 'behind-master' && !standing.hearsAnother(),
     changed: (change) => {
       addresses.changed(change);

@@ -12,13 +12,7 @@ import type { Clock } from '../../ports.ts';
 import type { Store } from '../../store/store.ts';
 import type { ClusterFacts } from '../boards/control-plane.ts';
 import type { ImageDesk } from '../boards/images.ts';
-import type { Addresses } from '../network/addresses.ts';
-import type { DhcpStandings } from '../network/dhcp-standing.ts';
-import type { Gateway } from '../network/gateway-service.ts';
-import type { LateArrivals } from '../network/late-arrivals.ts';
-import type { Neighbourhood } from '../network/names-service.ts';
-import type { TrafficDesk } from '../network/traffic-desk.ts';
-import type { Whereabouts } from '../network/whereabouts.ts';
+import type { Network } from '../network/network.ts';
 import type { EventFeed } from './event-feed.ts';
 import type { Metrics } from './metrics.ts';
 import { statusView } from './status.ts';
@@ -34,13 +28,7 @@ export type OwnerDeskDeps = {
   readonly feed: EventFeed;
   readonly images: Pick<ImageDesk, 'count'>;
   readonly cluster: ClusterFacts;
-  readonly whereabouts: Pick<Whereabouts, 'site' | 'problem'>;
-  readonly standing: Pick<DhcpStandings, 'now'>;
-  readonly addresses: Pick<Addresses, 'advice' | 'guests'>;
-  readonly neighbourhood: Pick<Neighbourhood, 'strangers' | 'conflicts' | 'bridges'>;
-  readonly arrivals: Pick<LateArrivals, 'isLate'>;
-  readonly gateway: Pick<Gateway, 'advice'>;
-  readonly traffic: Pick<TrafficDesk, 'now'>;
+  readonly network: Pick<Network, 'facts' | 'site' | 'traffic'>;
   readonly metrics: Pick<Metrics, 'text'>;
   /** 0 to 1 while the board installs. */
   readonly progressOf: (device: Device) => number | undefined;
@@ -51,7 +39,7 @@ export type OwnerDeskDeps = {
 };
 
 export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
-  const { runner, progressOf, whereabouts } = deps;
+  const { runner, progressOf, network } = deps;
   const find = (name: string): Device | undefined => boardNamed(runner.fleet, name);
 
   const status: AdminDeps['status'] = async () =>
@@ -61,22 +49,13 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
       now: deps.clock.now(),
       version: deps.version,
       hostname: hostname(),
-      site: whereabouts.site(),
-      siteProblem: whereabouts.problem(),
-      standing: deps.standing.now(),
-      gatewayAdvice: deps.gateway.advice(),
-      addressAdvice: deps.addresses.advice(),
-      guests: deps.addresses.guests(),
+      network: network.facts(),
       services: deps.failing(),
       cluster: deps.cluster.now(),
       bases: await deps.images.count(),
       devices: runner.fleet.all(),
-      strangers: deps.neighbourhood.strangers(),
-      nameConflicts: deps.neighbourhood.conflicts,
-      bridges: deps.neighbourhood.bridges(),
-      isLate: deps.arrivals.isLate,
       progressOf,
-      traffic: await deps.traffic.now(),
+      traffic: await network.traffic.now(),
     });
 
   const describe: AdminDeps['describe'] = (name) => {
@@ -86,8 +65,8 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
   };
 
   const ready: AdminDeps['ready'] = () => {
-    const network = whereabouts.site() === undefined ? ['network'] : [];
-    const failing = [...deps.failing().keys(), ...network, ...deps.stuck()];
+    const place = network.site() === undefined ? ['network'] : [];
+    const failing = [...deps.failing().keys(), ...place, ...deps.stuck()];
     return { ok: failing.length === 0, failing };
   };
 

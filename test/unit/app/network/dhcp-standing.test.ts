@@ -1,8 +1,11 @@
 import test from 'ava';
+import type { Config } from '../../../../config/schema.ts';
 import {
   createDhcpStanding,
   type DhcpStanding,
+  dhcpModeView,
   firstStanding,
+  isStandstill,
   standingAdvice,
 } from '../../../../daemon/app/network/dhcp-standing.ts';
 import type { Write } from '../../../../daemon/store/store.ts';
@@ -32,15 +35,19 @@ type Options = {
   mode: 'auto' | 'full' | 'proxy' | 'off';
   broken: boolean;
 };
+const adviceOn = (
+  now: DhcpStanding,
+  { topology = 'beside-router', mode = 'auto', search = 120 }: Partial<Options & Pick<Config, 'topology'>> = {},
+): string | undefined => standingAdvice(now, { topology, dhcp: { mode, search, guests: 'off' } });
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test('quiet for long enough: alone', async (t) => {
   const { made } = standing();
   t.false(made.isAlone());
-  t.regex(standingAdvice(made.now()) ?? '', /looking for another DHCP server/);
+  t.regex(adviceOn(made.now()) ?? '', /looking for another DHCP server/);
   await made.quiet();
   t.true(made.isAlone());
-  t.is(standingAdvice(made.now()), undefined);
+  t.is(adviceOn(made.now()), undefined);
 });
 
 test('another server: narrowed for good, and on disk', async (t) => {
@@ -54,7 +61,7 @@ test('another server: narrowed for good, and on disk', async (t) => {
   await made.narrow('10.77.0.253');
   t.deepEqual(made.now(), { name: 'narrowed', server: '10.77.0.254' });
   t.deepEqual(written, [{ write: 'put-setting', key: 'dhcp.narrowed', value: '10.77.0.254' }]);
-  const advice = standingAdvice(made.now()) ?? '';
+  const advice = adviceOn(made.now()) ?? '';
   for (const part of ['10.77.0.254', 'dhcp.mode to proxy', 'dhcp.search: 0']) t.true(advice.includes(part), advice);
 });
 
@@ -86,7 +93,7 @@ test('deaf: not alone, unless the owner has said so; heard again, it searches on
   const { made } = standing();
   made.deaf('EADDRINUSE');
   t.false(made.isAlone());
-  t.regex(standingAdvice(made.now()) ?? '', /EADDRINUSE.*port 68/);
+  t.regex(adviceOn(made.now()) ?? '', /EADDRINUSE.*port 68/);
   await made.quiet();
   t.true(made.isAlone());
   const confirmed = standing({ search: 0 });
@@ -173,4 +180,67 @@ test('on another network it looks again before new boards are answered, unless t
   const confirmed = standing({ search: 0 });
   confirmed.made.moved();
   t.true(confirmed.made.isAlone());
+});
+
+test('narrowed: what to do is another thing behind the master than beside a router, and leads out of it', async (t) => {
+  const standing = { name: 'narrowed', server: '10.77.0.254' } as const;
+  const behind = adviceOn(standing, { topology: 'behind-master' }) ?? '';
+  t.regex(
+    behind,
+    /10\.77\.0\.254, is on the boards’ switch.*unplug it, start once with dhcp\.search: 0, then take that/,
+  );
+  t.notRegex(behind, /proxy/, 'which would give the boards no gateway');
+  t.regex(
+    adviceOn(standing) ?? '',
+    /set dhcp\.mode to proxy, or stop that server and start once with dhcp\.search: 0, then/,
+  );
+});
+
+test('proxy behind the master contradicts itself: by the owner’s word, or by what was found', async (t) => {
+  const proxy = { name: 'proxy' } as const;
+  t.is(adviceOn(proxy), undefined);
+  const found = adviceOn(proxy, { topology: 'behind-master' }) ?? '';
+  t.regex(
+    found,
+    /unplug it, start once with dhcp\.search: 0, then take that line out again; or set topology to beside-router/,
+  );
+  const written = adviceOn(proxy, { topology: 'behind-master', mode: 'proxy' }) ?? '';
+  t.regex(written, /dhcp\.mode is proxy.*take one of the two lines out/);
+});
+
+for (const mode of ['auto', 'full'] as const) {
+  const options = mode === 'auto' ? { chosen: 'proxy' } : { narrowed: '10.77.0.254' };
+  test(`${mode}: what the advice says does end it, also once the line is out again`, async (t) => {
+    const before = standing({ mode, ...options });
+    t.true(before.made.hearsAnother());
+    const once = standing({ mode, ...options, search: 0 });
+    await settled();
+    const put = once.written.find((write) => write.write === 'put-setting');
+    const after = standing({ mode, ...(put?.write === 'put-setting' && { chosen: put.value }) });
+    await after.made.quiet();
+    t.true(after.made.isAlone());
+    t.false(isStandstill(after.made.now()));
+  });
+}
+
+test('deaf: it says so, and names what helps', (t) => {
+  const [choosing, full] = [
+    { name: 'choosing', deaf: 'EADDRINUSE' },
+    { name: 'deaf', reason: 'EADDRINUSE' },
+  ] as const;
+  for (const standing of [choosing, full]) {
+    t.is(dhcpModeView(standing), 'deaf');
+    t.true(isStandstill(standing));
+    t.regex(adviceOn(standing) ?? '', /EADDRINUSE.*free port 68, or.*dhcp\.search to 0/);
+  }
+  t.regex(adviceOn(choosing) ?? '', /dhcp\.mode to proxy \(beside a router\), or dhcp\.search to 0/);
+  t.notRegex(adviceOn(choosing) ?? '', /full/, 'which is as deaf');
+});
+
+test('a search tells how long it takes', (t) => {
+  for (const name of ['choosing', 'searching'] as const) {
+    t.regex(adviceOn({ name }, { search: 45 }) ?? '', / 45 seconds/);
+    t.is(dhcpModeView({ name }), 'searching');
+    t.false(isStandstill({ name }));
+  }
 });

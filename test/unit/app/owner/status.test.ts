@@ -2,6 +2,7 @@ import test from 'ava';
 import { parseConfig } from '../../../../config/load.ts';
 import { must } from '../../../../config/result.ts';
 import { instant, parseAddressRange, parseIpv4, subnetOf } from '../../../../config/values.ts';
+import type { NetworkFacts } from '../../../../daemon/app/network/advice.ts';
 import type { DhcpStanding } from '../../../../daemon/app/network/dhcp-standing.ts';
 import type { Site } from '../../../../daemon/app/network/site.ts';
 import { type StatusFacts, statusView } from '../../../../daemon/app/owner/status.ts';
@@ -23,9 +24,10 @@ const site: Site = {
   shared: false,
 };
 
-const advice = (yaml: string, change: Partial<StatusFacts> = {}): readonly string[] => master(yaml, change).advice;
+type Change = Partial<Omit<StatusFacts, 'network'> & NetworkFacts>;
+const advice = (yaml: string, change: Change = {}): readonly string[] => master(yaml, change).advice;
 
-function master(yaml: string, change: Partial<StatusFacts>) {
+function master(yaml: string, change: Change) {
   const config = parseConfig(yaml);
   if (!config.ok) throw new Error('not a configuration');
   return statusView({
@@ -34,20 +36,23 @@ function master(yaml: string, change: Partial<StatusFacts>) {
     now: instant(0),
     version: '0',
     hostname: 'master',
-    site,
-    siteProblem: '',
-    standing: { name: 'alone' },
-    gatewayAdvice: undefined,
-    addressAdvice: [],
-    guests: [],
+    network: {
+      site,
+      siteProblem: '',
+      standing: { name: 'alone' },
+      gatewayAdvice: undefined,
+      addressAdvice: [],
+      guests: [],
+      strangers: [],
+      nameConflicts: new Map(),
+      bridges: [],
+      late: new Set(),
+      ...change,
+    },
     services: new Map(),
     cluster: { reachable: true, detail: '' },
     bases: 1,
     devices: [],
-    strangers: [],
-    nameConflicts: new Map(),
-    bridges: [],
-    isLate: () => false,
     progressOf: () => undefined,
     traffic: createTally().now(),
     ...change,
@@ -78,10 +83,11 @@ test('what DHCP does is told in one word, and in a line where somebody waits', (
     [{ name: 'off' }, 'off', /dhcp\.mode in bramble\.yaml is off/],
     [{ name: 'proxy' }, 'proxy', undefined],
     [{ name: 'choosing' }, 'searching', /no board is answered until/],
-    [{ name: 'choosing', deaf: 'EADDRINUSE' }, 'searching', /EADDRINUSE.*free port 68/],
+    [{ name: 'choosing', deaf: 'EADDRINUSE' }, 'deaf', /EADDRINUSE.*free port 68/],
     [{ name: 'searching' }, 'searching', /new boards are answered after/],
+    [{ name: 'deaf', reason: 'EADDRINUSE' }, 'deaf', /EADDRINUSE.*new boards get no address/],
     [{ name: 'alone' }, 'full', undefined],
-    [narrowed.standing, 'narrowed', /only|new boards get no address/],
+    [narrowed.standing, 'narrowed', /new boards get no address/],
   ];
   for (const [standing, word, line] of told) {
     const { dhcpMode, advice: lines } = master('', { standing });
@@ -114,4 +120,65 @@ test('what is wrong with addresses comes before what one board waits for', (t) =
   });
   t.is(lines[0], 'look at 10.77.0.7');
   t.regex(lines[1] ?? '', /bramble accept worker-kube1/);
+});
+
+test('full on a switch without a router, beside which it was to be: the line to write', (t) => {
+  const bare = { site: { ...site, gateway: undefined } };
+  const [line, ...more] = advice('', bare);
+  t.regex(line ?? '', /^no router is on eth0 .* topology: behind-master \(else set dhcp\.gateway\)$/);
+  t.deepEqual(more, []);
+  t.deepEqual(advice('topology: behind-master', bare), []);
+  t.deepEqual(advice('', { ...bare, standing: { name: 'proxy' } }), [], 'the other DHCP server names one');
+  t.deepEqual(advice(''), [], 'with a gateway');
+});
+
+test('degraded: boards are not served, and wait for the owner', (t) => {
+  const ready = [aDevice(states.ready)];
+  const moved = subnetOf(must(parseIpv4('192.168.1.0')), 24);
+  const sick: Change[] = [
+    { site: undefined, siteProblem: 'no cable' },
+    { services: new Map([['tftp', 'port 69 is in use']]) },
+    { standing: { name: 'choosing', deaf: 'EADDRINUSE' } },
+    { standing: { name: 'deaf', reason: 'EADDRINUSE' } },
+    narrowed,
+    { devices: ready, site: { ...site, subnet: moved } },
+  ];
+  for (const change of sick) {
+    t.true(master('', change).degraded, JSON.stringify(change));
+    t.is(advice('', change).length, 1, 'and it says why');
+  }
+  const well: Change[] = [
+    { devices: ready },
+    { services: new Map([['tftp', 'starting']]) },
+    { standing: { name: 'searching' } },
+    { standing: { name: 'choosing' } },
+    { standing: { name: 'proxy' } },
+    { standing: { name: 'off' } },
+  ];
+  for (const change of well) t.false(master('', change).degraded, JSON.stringify(change));
+});
+
+test('advice names no deed that cannot be done', (t) => {
+  const [line] = advice('data: /srv/bramble', { bases: 0 });
+  t.is(line, 'boards cannot be installed: there is no base image in /srv/bramble/bases');
+});
+
+test('the sickest board comes first', (t) => {
+  const devices = [aDevice(states.pending), aDevice(states.ready), aDevice(states.held), aDevice(states.failed)];
+  const deeds = advice('', { devices }).map((line) => line.split(' ', 2).join(' '));
+  t.deepEqual(deeds, ['bramble retry', 'bramble describe', 'bramble accept']);
+});
+
+test('what delays one board is told of it, and comes after what stops all', (t) => {
+  const board = aDevice(states.pending);
+  const lines = advice('', {
+    ...narrowed,
+    devices: [board],
+    late: new Set([board.id]),
+    nameConflicts: new Map([['worker-kube9', '10.77.0.9']]),
+  });
+  t.is(lines.length, 4);
+  for (const [index, want] of [/^another DHCP server/, /worker-kube9/, /first DISCOVERs of worker-kube1/].entries()) {
+    t.regex(lines[index] ?? '', want);
+  }
 });
