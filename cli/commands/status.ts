@@ -16,7 +16,7 @@ export function addStatus(parent: Command, deps: StatusDeps): void {
     .description('boards and master: what they are doing, why, and what to do next')
     .option('-w, --watch', 'show it again every two seconds')
     .addOption(formatOption(['table', 'wide', 'json', 'yaml', 'name']))
-    .addHelpText('after', '\nEnds with 2 when a board is failed, unreachable, held or pending, or the cluster is away.')
+    .addHelpText('after', help)
     .allowExcessArguments()
     .action(async (flags: StatusFlags, command: Command) => {
       // It is what runs without a command's name, so a word that is left over was meant as one.
@@ -25,6 +25,15 @@ export function addStatus(parent: Command, deps: StatusDeps): void {
       deps.done(await showStatus(deps, flags));
     });
 }
+
+const help = `
+Ends with 2 when a board is failed, unreachable, held or pending, when the
+cluster is away, or when boards are not served: no usable network, a service
+that cannot run, another DHCP server where bramble is to be the only one, none
+that could be looked for, a master that was moved to another network.
+
+-o wide cuts nothing, and adds hardware addresses (of guests, too), serials,
+ids, and what was dropped of the network's packets. It ends with 2 likewise.`;
 
 export type StatusDeps = {
   readonly client: () => Client;

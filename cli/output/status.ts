@@ -1,15 +1,15 @@
 /** The status for people. Pure. */
-import type { DeviceView, StatusView, TrafficCounts, TrafficView } from '../../daemon/http/wire.ts';
-import { type Column, cut, table } from './table.ts';
+import type { DeviceView, GuestView, StatusView, TrafficCounts, TrafficView } from '../../daemon/http/wire.ts';
+import { type Column, cut, table, wrapped } from './table.ts';
 import { age, type Colour, harmless, type Paint } from './terminal.ts';
 
 /** States in which the owner has something to do. They come first, and make `status` end with 2. */
-const sickStates: readonly string[] = ['failed', 'unreachable', 'held', 'pending', 'local-boot-failed'];
+const sickStates: readonly string[] = ['failed', 'unreachable', 'held', 'pending'];
 
 export const isSick = ({ state }: DeviceView): boolean => sickStates.includes(state);
 
 export const isDegraded = ({ devices, master }: StatusView): boolean =>
-  devices.some(isSick) || !master.cluster.reachable;
+  master.degraded || !master.cluster.reachable || devices.some(isSick);
 
 /** Sick ones first, then those under way, then the ready ones, rejected ones last; by name within each. */
 export const inOrder = (devices: readonly DeviceView[]): readonly DeviceView[] =>
@@ -26,17 +26,43 @@ const colours: readonly (Colour | undefined)[] = ['red', 'yellow', 'green', 'dim
 export type Look = { readonly width: number; readonly paint: Paint; readonly wide: boolean };
 
 export function statusText(status: StatusView, look: Look): string {
-  const { master, devices, strangers } = status;
+  const { master, devices } = status;
   const where = master.address === null ? 'no usable interface' : `${master.interface} ${master.address}`;
   const { driver, reachable, detail } = master.cluster;
   const cluster = reachable ? `${driver} reachable` : `${driver} not reachable${detail === '' ? '' : `: ${detail}`}`;
   const head = `${master.hostname}  ${where}  dhcp ${master.dhcpMode}  admission ${master.admission}  ${cluster}`;
   const boards = devices.length === 0 ? 'No board yet.\n' : `${counts(devices)}\n\n${boardTable(status, look)}`;
   const inWidth = (line: string): string => (look.wide ? line : cut(line, look.width));
-  const others = strangers.map(({ name, address }) => `${name} (${address})`).join(', ');
-  const beside = others === '' ? '' : `\n${inWidth(harmless(`Pis with a system of their own: ${others}`))}\n`;
+  const beside = others(status, look.wide).map((line) => `\n${inWidth(harmless(line))}\n`);
   const drops = look.wide ? `\n${dropsLine(master.traffic)}\n` : '';
-  return `${inWidth(harmless(head))}\n${boards}${beside}${drops}\n${inWidth(`NEXT: ${harmless(nextStep(status))}`)}\n`;
+  return `${inWidth(harmless(head))}\n${boards}${beside.join('')}${drops}\n${nextText(status, look)}`;
+}
+
+/** Who else is on the boards' network: a line each. */
+function others({ strangers, guests }: StatusView, wide: boolean): readonly string[] {
+  const pis = strangers.map(({ name, address }) => `${name} (${address})`);
+  const guest = ({ hostname, address, mac }: GuestView): string =>
+    [hostname, address, wide && mac !== null && `(${mac})`].filter((part) => part !== null && part !== false).join(' ');
+  return [
+    ...(pis.length === 0 ? [] : [`Pis with a system of their own: ${pis.join(', ')}`]),
+    ...(guests.length === 0 ? [] : [`Guests: ${guests.map(guest).join(', ')}`]),
+  ];
+}
+
+const stepsMax = 8;
+
+/** The most important step after `NEXT:`, those that follow below it; what is to be done often stands at a line's end. */
+function nextText(status: StatusView, { width, wide }: Look): string {
+  const steps = nextSteps(status).map(harmless);
+  const shown = wide ? steps : steps.slice(0, stepsMax);
+  const lines = shown.flatMap((step, index) => {
+    const [first, ...more] = wide ? [step] : wrapped(step, width - 6);
+    return [`${index === 0 ? 'NEXT: ' : '    - '}${first}`, ...more.map((line) => `      ${line}`)];
+  });
+  const left = steps.length - shown.length;
+  return [...lines, ...(left === 0 ? [] : [`      and ${left} more: bramble status -o wide`])]
+    .map((line) => `${line}\n`)
+    .join('');
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);
@@ -86,21 +112,9 @@ function counts(devices: readonly DeviceView[]): string {
   return `${devices.length} board${devices.length === 1 ? '' : 's'}: ${parts.join(', ')}`;
 }
 
-/** One line: the daemon's first advice, or what the sickest board needs. */
-export function nextStep({ master, devices }: StatusView): string {
-  const [advice] = master.advice;
-  if (advice !== undefined) return advice;
-  const named = (...states: readonly string[]): readonly string[] =>
-    inOrder(devices.filter(({ state }) => states.includes(state))).map(({ name }) => name);
-  const [failed] = named('failed', 'local-boot-failed');
-  if (failed !== undefined) return `bramble describe ${failed}, then bramble retry ${failed}`;
-  const [unreachable] = named('unreachable');
-  if (unreachable !== undefined) return `check power and cable of ${unreachable}`;
-  const [held] = named('held');
-  if (held !== undefined) return `bramble describe ${held}`;
-  const pending = named('pending');
-  if (pending.length > 0) return `bramble accept ${pending.join(' ')}`;
-  if (!master.cluster.reachable) return 'check the control plane: it does not answer';
-  if (devices.length === 0) return 'plug in a Pi: power and network cable are enough';
-  return devices.every(({ state }) => state === 'ready' || state === 'rejected') ? 'nothing to do' : 'wait';
+/** The daemon's advice, or what there is to do when it has none; never empty. */
+export function nextSteps({ master, devices }: StatusView): readonly string[] {
+  if (master.advice.length > 0) return master.advice;
+  if (devices.length === 0) return ['plug in a Pi: power and network cable are enough'];
+  return [devices.every(({ state }) => state === 'ready' || state === 'rejected') ? 'nothing to do' : 'wait'];
 }

@@ -34,6 +34,13 @@ function cell(row, text, kind) {
   return td;
 }
 
+/** Who else is on the boards' network. */
+function list(id, title, hosts) {
+  const names = hosts.map(({ name, hostname, address }) => [name ?? hostname, address].filter(Boolean).join(' '));
+  element(id).hidden = names.length === 0;
+  element(id).textContent = `${title}: ${names.join(', ')}`;
+}
+
 function show(status) {
   const { master, devices } = status;
   const where = master.address ? `${master.address} on ${master.interface}` : 'no usable interface';
@@ -65,6 +72,8 @@ function show(status) {
     cell(row, device.why);
   }
   element('boards').replaceWith(body);
+  list('strangers', 'Pis with a system of their own', status.strangers);
+  list('guests', 'Guests', status.guests);
   element('updated').textContent =
     `as of ${new Date(status.generatedAt).toLocaleTimeString()} · bramble ${status.version}`;
 }

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { descriptionText } from '../../../cli/output/description.ts';
-import { inOrder, isDegraded, nextStep, statusText } from '../../../cli/output/status.ts';
+import { inOrder, isDegraded, nextSteps, statusText } from '../../../cli/output/status.ts';
 import { age, harmless, painter } from '../../../cli/output/terminal.ts';
 import type { StatusView } from '../../../daemon/http/wire.ts';
 import { descriptionFake, deviceFake, noTraffic, statusFake } from '../http/views-fake.ts';
@@ -8,15 +8,18 @@ import { descriptionFake, deviceFake, noTraffic, statusFake } from '../http/view
 const plain = painter({ isTerminal: false, env: {} });
 
 test('status: what it looks like', (t) => {
-  const status = statusFake([
-    deviceFake('worker-kube1'),
-    deviceFake('worker-kube2', { state: 'installing', progress: 0.426, why: 'its system is being written' }),
-    deviceFake('worker-kube3', {
-      state: 'failed',
-      why: 'SSH_TIMEOUT: nobody answered on port 22 for ten minutes',
-      model: null,
-    }),
-  ]);
+  const status = statusFake(
+    [
+      deviceFake('worker-kube1'),
+      deviceFake('worker-kube2', { state: 'installing', progress: 0.426, why: 'its system is being written' }),
+      deviceFake('worker-kube3', {
+        state: 'failed',
+        why: 'SSH_TIMEOUT: nobody answered on port 22 for ten minutes',
+        model: null,
+      }),
+    ],
+    { advice: ['bramble retry worker-kube3    (SSH_TIMEOUT)'] },
+  );
   t.is(
     statusText(status, { width: 80, paint: plain, wide: false }),
     [
@@ -28,7 +31,7 @@ test('status: what it looks like', (t) => {
       'worker-kube2  pi4    192.168.1.202  installing 42%  4m30s  its system is being …',
       'worker-kube1  pi4    192.168.1.201  ready           4m30s  its Node is Ready',
       '',
-      'NEXT: bramble describe worker-kube3, then bramble retry worker-kube3',
+      'NEXT: bramble retry worker-kube3    (SSH_TIMEOUT)',
       '',
     ].join('\n'),
   );
@@ -98,15 +101,74 @@ test('an unreachable cluster degrades it too', (t) => {
   t.true(isDegraded(statusFake([], { cluster: { driver: 'k3s', reachable: false, detail: '' } })));
 });
 
-test('the next step is one line', (t) => {
-  const of = (...states: readonly string[]): string =>
-    nextStep(statusFake(states.map((state, index) => deviceFake(`worker-kube${index + 1}`, { state }))));
-  t.is(of('pending', 'ready', 'pending'), 'bramble accept worker-kube1 worker-kube3');
-  t.is(of('unreachable', 'pending'), 'check power and cable of worker-kube1');
-  t.is(of('ready', 'rejected'), 'nothing to do');
-  t.is(of('ready', 'joining'), 'wait');
-  t.is(of(), 'plug in a Pi: power and network cable are enough');
-  t.is(nextStep(statusFake([], { advice: ['write "interface: eth0"'] })), 'write "interface: eth0"');
+test('boards that are not served degrade it', (t) => {
+  t.false(isDegraded(statusFake([])));
+  t.true(isDegraded(statusFake([], { degraded: true })));
+});
+
+test('the next step, where the daemon advises nothing', (t) => {
+  const of = (...states: readonly string[]): readonly string[] =>
+    nextSteps(statusFake(states.map((state, index) => deviceFake(`worker-kube${index + 1}`, { state }))));
+  t.deepEqual(of('ready', 'rejected'), ['nothing to do']);
+  t.deepEqual(of('ready', 'joining'), ['wait']);
+  t.deepEqual(of(), ['plug in a Pi: power and network cable are enough']);
+});
+
+const next = (advice: readonly string[], wide = false): string => {
+  const text = statusText(statusFake([], { advice }), { width: 80, paint: plain, wide });
+  return text.slice(text.indexOf('NEXT: '));
+};
+
+test('every advice is shown to its last word: the first after NEXT, the others below it', (t) => {
+  t.is(
+    next([
+      'another DHCP server, 10.55.0.7, is on the boards’ switch: new boards get no address; unplug it, start once with dhcp.search: 0, then take that line out again',
+      'bramble accept worker-kube1    (this network is shared)',
+    ]),
+    [
+      'NEXT: another DHCP server, 10.55.0.7, is on the boards’ switch: new boards get',
+      '      no address; unplug it, start once with dhcp.search: 0, then take that line',
+      '      out again',
+      '    - bramble accept worker-kube1    (this network is shared)',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('advice of any length stays within its columns, and nothing of it is lost', (t) => {
+  const long = ['x'.repeat(200), `${'a '.repeat(100)}${'y'.repeat(75)}`, `${'b'.repeat(74)} ${'c'.repeat(74)} d`];
+  const text = next(long);
+  for (const line of text.split('\n')) t.true(line.length <= 80, line);
+  const letters = (some: string): string => some.replaceAll(/NEXT:|[\s-]/g, '');
+  t.is(letters(text), letters(long.join('')));
+});
+
+test('eight at most, and how many more there are; wide has them all, a line each', (t) => {
+  const advice = Array.from({ length: 11 }, (_, index) => `${'look '.repeat(20)}at ${index + 1}`);
+  t.regex(next(advice), /at 8\n {6}and 3 more: bramble status -o wide\n$/);
+  t.false(next(advice).includes('at 9'));
+  t.false(next(advice.slice(0, 8)).includes('more'));
+  const wide = next(advice, true).trimEnd().split('\n');
+  t.is(wide.length, 11);
+  t.true(wide[10]?.endsWith('at 11'));
+});
+
+test('guests and Pis that are not ours have a line each; hardware addresses in wide', (t) => {
+  const mac = '00:11:22:33:44:55';
+  const status: StatusView = {
+    ...statusFake([]),
+    strangers: [{ name: 'black-pearl', address: '192.168.1.60', mac: 'b8:27:eb:00:00:01' }],
+    guests: [
+      { address: '192.168.1.101', mac, hostname: 'laptop' },
+      { address: '192.168.1.102', mac: null, hostname: null },
+    ],
+  };
+  const text = statusText(status, { width: 80, paint: plain, wide: false });
+  t.true(text.includes('\nPis with a system of their own: black-pearl (192.168.1.60)\n'));
+  t.true(text.includes('\nGuests: laptop 192.168.1.101, 192.168.1.102\n'));
+  const wide = statusText(status, { width: 80, paint: plain, wide: true });
+  t.true(wide.includes(`\nGuests: laptop 192.168.1.101 (${mac}), 192.168.1.102\n`));
+  t.false(statusText(statusFake([]), { width: 80, paint: plain, wide: true }).includes('Guests'));
 });
 
 test('describe tells state, why, identity, timeline and events', (t) => {

@@ -32,6 +32,7 @@ export const statusFake = (devices: readonly DeviceView[], master: Partial<Statu
     dhcpMode: 'full',
     admission: 'auto',
     cluster: { driver: 'k3s', reachable: true, detail: '' },
+    degraded: false,
     advice: [],
     traffic: { dhcp: noTraffic, tftp: noTraffic, mdns: noTraffic, http: noTraffic },
     ...master,
