@@ -30,7 +30,8 @@ export type Endpoint = { readonly address: Ipv4; readonly port: number };
 /** A UDP socket. `close` settles once it is closed; a datagram that cannot be sent is logged, never thrown. */
 export type Udp = {
   readonly local: Endpoint;
-  readonly send: (payload: Uint8Array, to: Endpoint) => void;
+  /** `onSent` is called once, now or later: with nothing, or with why it did not leave this machine. */
+  readonly send: (payload: Uint8Array, to: Endpoint, onSent?: (failure?: unknown) => void) => void;
   readonly close: () => Promise<void>;
 };
 

@@ -1,8 +1,8 @@
 /** Which message a request gets, if any. When in doubt: silence; another server may know better. */
 import { assertNever } from '../../config/result.ts';
-import { type Ipv4, inSubnet } from '../../config/values.ts';
+import { type Ipv4, inSubnet, ipv4Number, maskNumber, type Subnet } from '../../config/values.ts';
 import { type DhcpPacket, unspecified } from './packet.ts';
-import { informReply, type Lease, leaseReply, nakReply, proxyReply, type ReplyTo } from './reply.ts';
+import { type DhcpSelf, informReply, type Lease, leaseReply, nakReply, proxyReply, type ReplyTo } from './reply.ts';
 import type { DhcpRequest } from './request.ts';
 
 /** `proxy`: beside a router that gives the addresses. `off`: not a word. */
@@ -38,6 +38,24 @@ export function silenceWithoutLease(request: DhcpRequest, mode: DhcpMode, self: 
       return assertNever(request.kind);
   }
 }
+
+/**
+ * The other server whose OFFER a client takes, by option 54 (RFC 2131 4.3.2). Undefined: it takes ours, or what stands there
+ * is no host of this network; some clients write 0.0.0.0.
+ */
+export function chosenServer(
+  { kind, serverIdentifier }: Pick<DhcpRequest, 'kind' | 'serverIdentifier'>,
+  { address, subnet }: Pick<DhcpSelf, 'address' | 'subnet'>,
+): Ipv4 | undefined {
+  if (kind !== 'request-selecting' || serverIdentifier === undefined || serverIdentifier === address) return undefined;
+  return isHost(subnet, serverIdentifier) ? serverIdentifier : undefined;
+}
+
+/** Neither the network's own address nor its broadcast address. */
+const isHost = (subnet: Subnet, address: Ipv4): boolean =>
+  inSubnet(subnet, address) &&
+  address !== subnet.network &&
+  ipv4Number(address) !== (ipv4Number(subnet.network) | ~maskNumber(subnet.prefix)) >>> 0;
 
 /**
  * What a client asks the server of this network for: option 50 in SELECTING and INIT-REBOOT, its own address in REBINDING

@@ -4,7 +4,15 @@ import { type Ipv4, type Mac, millis } from '../../config/values.ts';
 import type { Clock, Endpoint, Log, OpenUdp, Udp } from '../ports.ts';
 import type { Count } from '../traffic/counts.ts';
 import type { Gate } from '../traffic/gate.ts';
-import { addressAskedFor, answerRequest, type DhcpMode, type GivenUp, givenUp, silenceWithoutLease } from './answer.ts';
+import {
+  addressAskedFor,
+  answerRequest,
+  chosenServer,
+  type DhcpMode,
+  type GivenUp,
+  givenUp,
+  silenceWithoutLease,
+} from './answer.ts';
 import { coalesce, type Job } from './coalesce.ts';
 import { limitedBroadcast, replyDestination, serverPort } from './destination.ts';
 import { senderOf } from './limits.ts';
@@ -36,6 +44,8 @@ export type DhcpServerDeps = {
   readonly onSighting: (request: DhcpRequest) => Promise<Lease | undefined>;
   /** In mode `full`: a client found its address in use, or needs it no more. Must not throw. */
   readonly onGivenUp?: (given: GivenUp) => void;
+  /** In mode `full`: a client says that it chose this other server, of our own subnet. Anybody can claim it. Must not throw. */
+  readonly onChoseAnother?: (server: Ipv4) => void;
   /** Beside a router: a client wants this address from it, and will mostly get it. Anybody can claim it. */
   readonly onAsked?: (asked: { readonly mac: Mac; readonly address: Ipv4 }) => void;
   /** Whether this sender is listened to now, before anything is decoded. Default: all are. */
@@ -97,6 +107,8 @@ export async function dhcpServer(deps: DhcpServerDeps): Promise<void> {
       log.info(`dhcp address given up: ${given.kind}`, { ...fields, address: given.address });
       deps.onGivenUp?.(given);
     }
+    const another = deps.mode === 'full' ? chosenServer(request, self) : undefined;
+    if (another !== undefined) deps.onChoseAnother?.(another);
     const asked = deps.mode === 'proxy' ? addressAskedFor(request) : undefined;
     if (asked !== undefined) deps.onAsked?.({ mac: request.mac, address: asked });
     const why = silenceWithoutLease(request, deps.mode, self.address);

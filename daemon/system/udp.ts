@@ -77,15 +77,20 @@ function endpointOf({ address, port }: RemoteInfo): Endpoint | undefined {
 function sendOn(socket: Socket, local: Endpoint, log: Log): Udp['send'] {
   const failed = (cause: unknown): void => log.warn('udp datagram not sent', { from: local.address, cause });
   // One for all datagrams; the error names the destination.
-  const onSent = (error: Error | null): void => {
+  const logFailure = (error: Error | null): void => {
     if (error !== null) failed(error);
   };
-  return (payload, to) => {
+  return (payload, to, onSent) => {
+    const tell = (error: Error | null): void => {
+      logFailure(error);
+      onSent?.(error ?? undefined);
+    };
     try {
-      socket.send(payload, to.port, to.address, onSent);
+      socket.send(payload, to.port, to.address, onSent === undefined ? logFailure : tell);
     } catch (cause) {
       // Thrown at once for port 0 and after `close`.
       failed(cause);
+      onSent?.(cause);
     }
   };
 }

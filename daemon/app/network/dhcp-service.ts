@@ -4,16 +4,15 @@ import { type Mac, seconds } from '../../../config/values.ts';
 import type { Timelines } from '../../boot/timeline.ts';
 import { dhcpLimits } from '../../dhcp/limits.ts';
 import { type DhcpMode, type DhcpRequest, type DhcpSelf, dhcpServer, type Lease } from '../../dhcp/server.ts';
-import { dhcpSearch } from '../../dhcp/server-search.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Clock, Log, OpenUdp, Random } from '../../ports.ts';
-import { readInterfaces } from '../../system/interface.ts';
 import { attachFilter } from '../../system/socket-filter.ts';
 import { createGate, type Gate } from '../../traffic/gate.ts';
 import type { Service } from '../supervise.ts';
 import type { Addresses } from './addresses.ts';
 import { dhcpSieve } from './dhcp-sieve.ts';
 import type { DhcpStandings } from './dhcp-standing.ts';
+import { interfaceOf, type ServerWatch, watchForServers } from './dhcp-watch.ts';
 import type { HearAddress } from './heard-addresses.ts';
 import type { LateArrivals } from './late-arrivals.ts';
 import { leaseDesk } from './leases.ts';
@@ -57,17 +56,17 @@ export async function dhcpService(deps: DhcpServiceDeps): Promise<Service> {
   const own = (await interfaceOf(site))?.mac;
   const mode = standing.mode();
   if (mode !== undefined) return serve(deps, mode, own, log);
-  return { closed: chosen(deps, own, log).then((to) => to && serve(deps, to, own, log).then(({ closed }) => closed)) };
+  return { closed: chosen(deps, log).then((to) => to && serve(deps, to, own, log).then(({ closed }) => closed)) };
 }
 
 /** The mode of `auto`, once it is chosen. Undefined: the signal was aborted before. */
-async function chosen(deps: DhcpServiceDeps, own: Mac | undefined, log: Log): Promise<DhcpMode | undefined> {
+async function chosen(deps: DhcpServiceDeps, log: Log): Promise<DhcpMode | undefined> {
   const { standing, signal } = deps;
   while (!signal.aborted) {
     const mode = standing.mode();
     if (mode !== undefined) return mode;
     const over = new AbortController();
-    await search({ ...deps, signal: AbortSignal.any([signal, over.signal]) }, log, own, () => over.abort());
+    await watchForServers({ ...deps, log, signal: AbortSignal.any([signal, over.signal]) }, () => over.abort()).closed;
     // It could not be written down, or we could not look: then it begins anew.
     if (standing.mode() === undefined) await deps.clock.sleep(seconds(30), signal).catch(() => undefined);
   }
@@ -98,6 +97,7 @@ async function serve(deps: DhcpServiceDeps, mode: DhcpMode, own: Mac | undefined
   const over = new AbortController();
   const { admit, closed: sieved } = sieve({ ...deps, signal: over.signal }, gate, log, fd);
   const started = Promise.withResolvers<void>();
+  let watch: ServerWatch | undefined;
   const granted = leaseDesk({ ...deps, subnet: site.subnet, givesAddresses: mode === 'full', log });
   const served = dhcpServer({
     openUdp: deps.openUdp,
@@ -121,6 +121,7 @@ async function serve(deps: DhcpServiceDeps, mode: DhcpMode, own: Mac | undefined
       log,
     }),
     onGivenUp: deps.addresses.givenUp,
+    onChoseAnother: () => watch?.lookNow(),
     onAsked: ({ mac, address }) => {
       const board = runner.fleet.byMac(mac);
       if (board !== undefined) deps.onHeard(board, address);
@@ -132,12 +133,8 @@ async function serve(deps: DhcpServiceDeps, mode: DhcpMode, own: Mac | undefined
   // Whichever comes first: it listens, or it could not.
   await Promise.race([started.promise, served]);
   if (mode !== 'full') return { closed: Promise.all([served, sieved]) };
-  const searched = search(deps, log, own).catch((cause: unknown) => {
-    // Boards that are known are served on: they must not wait for what went wrong here.
-    log.error('the search for another DHCP server ended', { cause });
-    standing.deaf('it ended; see the log');
-  });
-  return { closed: Promise.all([served, searched, sieved]) };
+  watch = watchForServers({ ...deps, log });
+  return { closed: Promise.all([served, watch.closed, sieved]) };
 }
 
 /** Only where the launcher has left a descriptor: Node does not tell those of its own sockets. */
@@ -184,56 +181,4 @@ export function grantsFor(deps: {
     // The other server may have been heard while the disk was written.
     return mayBeAnswered() ? lease : undefined;
   };
-}
-
-const interfaceOf = async (site: Site) => (await readInterfaces()).find(({ name }) => name === site.interface);
-
-/** Settles once another server was heard, or `signal` is aborted. `onChosen`: what there was to find out is found out. */
-async function search(
-  deps: DhcpServiceDeps,
-  log: Log,
-  mac: Mac | undefined,
-  onChosen: () => void = () => {},
-): Promise<void> {
-  const { site, config, standing, inherited } = deps;
-  if (standing.now().name === 'narrowed') {
-    log.warn('only known boards are served: another DHCP server was heard before', { ...standing.now() });
-    return;
-  }
-  if (!standing.isAlone()) log.info('looking for another DHCP server', { seconds: config.dhcp.search });
-  const fd = inherited.get(68);
-  let deaf: string | undefined;
-  let written: Promise<void> | undefined;
-  const onDeaf = (reason: string): void => {
-    standing.deaf(reason);
-    if (reason !== deaf) log.warn('cannot look for another DHCP server', { reason });
-    deaf = reason;
-  };
-  if (mac === undefined) return onDeaf(`${site.interface} has no hardware address`);
-  // It would take another network's DHCP server for one of ours.
-  if (fd === undefined && site.shared) return onDeaf('another program has port 68 on this interface');
-  await dhcpSearch({
-    openUdp: deps.openUdp,
-    ...(fd !== undefined && { fd }),
-    clock: deps.clock,
-    random: deps.random,
-    log,
-    signal: deps.signal,
-    mac,
-    address: site.address,
-    // What was found out before the service was started again holds.
-    search: seconds(standing.isAlone() ? 0 : config.dhcp.search),
-    isConnected: async () => (await interfaceOf(site))?.carrier === true,
-    onQuiet: () => {
-      if (!standing.isAlone()) log.info('no other DHCP server answers');
-      written = standing.quiet().finally(onChosen);
-    },
-    onForeign: ({ server, asked }) => {
-      const is = standing.mode() === undefined ? 'it gives the addresses here' : 'new boards are not served any more';
-      log.warn(`another DHCP server: ${is}`, { server, asked });
-      written = standing.narrow(server);
-    },
-    onDeaf,
-  });
-  await written;
 }

@@ -15,7 +15,9 @@ export type DhcpStanding =
    * keep them waiting. `searching`: nobody knows yet. `alone`: we looked, or the owner has said so. `deaf`: we cannot look.
    * `narrowed`: another server was heard.
    */
-  | { readonly name: 'searching' | 'alone' }
+  | { readonly name: 'searching' }
+  /** `deaf`: why one that comes now would not be noticed. */
+  | { readonly name: 'alone'; readonly deaf?: string }
   | { readonly name: 'deaf'; readonly reason: string }
   | { readonly name: 'narrowed'; readonly server: string };
 
@@ -29,6 +31,8 @@ export type DhcpStandings = {
   /** Nobody answered for long enough. `auto` is `full` once that is on disk; if it cannot be written it stays as it was. */
   readonly quiet: () => Promise<void>;
   readonly deaf: (reason: string) => void;
+  /** We can look, for the first time or again. */
+  readonly hears: () => void;
   /** The cable was out, or the address is another one: it may be another network, whose owner said nothing yet. */
   readonly moved: () => void;
   /**
@@ -126,6 +130,12 @@ export function createDhcpStanding(deps: {
   function deaf(reason: string): void {
     if (standing.name === 'choosing') standing = { name: 'choosing', deaf: reason };
     if (standing.name === 'searching' || standing.name === 'deaf') standing = { name: 'deaf', reason };
+    if (standing.name === 'alone') standing = { name: 'alone', deaf: reason };
+  }
+
+  function hears(): void {
+    if (standing.name === 'choosing' || standing.name === 'alone') standing = { name: standing.name };
+    if (standing.name === 'deaf') standing = { name: 'searching' };
   }
 
   return {
@@ -135,6 +145,7 @@ export function createDhcpStanding(deps: {
     hearsAnother: () => standing.name === 'proxy' || standing.name === 'narrowed',
     quiet,
     deaf,
+    hears,
     moved: () => {
       if (standing.name === 'alone' && deps.config.dhcp.search > 0) standing = { name: 'searching' };
     },
@@ -172,7 +183,9 @@ export function standingAdvice(
 ): string | undefined {
   switch (standing.name) {
     case 'alone':
-      return undefined;
+      return standing.deaf === undefined
+        ? undefined
+        : `cannot look for another DHCP server (${standing.deaf}): one that comes to this network now is not noticed; see that port 68 is free`;
     case 'proxy':
       if (topology !== 'behind-master') return undefined;
       return mode === 'proxy'

@@ -4,6 +4,7 @@ import { type Ipv4, millis, minutes, parseHostname, parseIpv4, subnetOf } from '
 import {
   type Answer,
   answerRequest,
+  chosenServer,
   type DhcpMode,
   givenUp,
   silenceWithoutLease,
@@ -364,4 +365,14 @@ test('who gives an address up, and which', (t) => {
 const changedType = (packet: DhcpPacket, type: number): DhcpPacket => ({
   ...packet,
   options: new Map(packet.options).set(53, Uint8Array.of(type)),
+});
+
+test('the other server that a client chose: a host of our own subnet, named in SELECTING', (t) => {
+  const chose = (server: string | undefined, kind: 'request-selecting' | 'release' = 'request-selecting') =>
+    chosenServer({ kind, ...(server !== undefined && { serverIdentifier: ip(server) }) }, self);
+  t.is(chose('192.168.2.254'), ip('192.168.2.254'));
+  // Ourselves, none, what npm's `dhcp` writes, other networks, the network, everybody there and everywhere, a group.
+  const none = ['192.168.2.1', undefined, '0.0.0.0', '192.168.3.254', '192.168.2.0', '192.168.2.255'];
+  for (const server of [...none, '255.255.255.255', '224.0.0.1']) t.is(chose(server), undefined, server);
+  t.is(chose('192.168.2.254', 'release'), undefined);
 });

@@ -21,19 +21,24 @@ async function start(
   const opened: { bind: Endpoint; fd: number | undefined }[] = [];
   let receive: Parameters<OpenUdp>[0]['onMessage'] = () => {};
   let closed = 0;
+  /** What the machine does next. */
+  const world: { wasUnplugged: boolean; refuses?: string | undefined } = { wasUnplugged: false };
   const openUdpDouble: OpenUdp = async ({ bind, fd, onMessage }) => {
     opened.push({ bind, fd });
     receive = onMessage;
     return {
       local: bind,
-      send: (payload, to) => sent.push({ packet: must(decodePacket(payload)), to }),
+      send: (payload, to, onSent) => {
+        if (world.refuses === undefined) sent.push({ packet: must(decodePacket(payload)), to });
+        onSent?.(world.refuses === undefined ? undefined : new Error(world.refuses));
+      },
       close: async () => {
         closed++;
       },
     };
   };
   const stop = new AbortController();
-  const done = dhcpSearch({
+  const { closed: done, lookNow } = dhcpSearch({
     openUdp: openUdpDouble,
     ...(launcher && { fd: 5 }),
     clock,
@@ -42,8 +47,15 @@ async function start(
     signal: stop.signal,
     mac: must(parseMac('dc:a6:32:00:00:01')),
     address,
-    search: seconds(120),
+    search: () => seconds(120),
     isConnected: async () => true,
+    wasUnplugged: async () => {
+      const was = world.wasUnplugged;
+      world.wasUnplugged = false;
+      return was;
+    },
+    onMoved: () => told.push('moved'),
+    onHearing: () => {},
     onQuiet: () => told.push('quiet'),
     onForeign: ({ server, asked }) => told.push(`${server} ${asked ? 'asked' : 'overheard'}`),
     onDeaf: (reason) => told.push(`deaf: ${reason}`),
@@ -65,7 +77,7 @@ async function start(
     const offer = { ...asked, op: 2 as const, yiaddr: ip('10.77.0.50'), options, ...change };
     receive(encodePacket(offer), { address: router, port: 67 });
   };
-  return { clock, sent, told, opened, stop, done, hear, closed: () => closed };
+  return { clock, sent, told, opened, stop, done, hear, lookNow, world, closed: () => closed };
 }
 
 test('nobody answers for 120 s: then, and only then, it is quiet', async (t) => {
@@ -121,7 +133,7 @@ test('an answer counts once', async (t) => {
 });
 
 test('search 0: quiet at once, and still it looks', async (t) => {
-  const { told, sent, hear } = await start(t, { search: seconds(0) });
+  const { told, sent, hear } = await start(t, { search: () => seconds(0) });
   t.deepEqual(told, ['quiet']);
   t.is(sent.length, 1);
   hear();
@@ -145,9 +157,9 @@ test('a port that is taken is tried again until it can be had', async (t) => {
   const openUdp: OpenUdp = async ({ bind }) => {
     tries++;
     if (tries < 3) throw new Error('EADDRINUSE');
-    return { local: bind, send: () => {}, close: async () => {} };
+    return { local: bind, send: (_payload, _to, onSent) => onSent?.(), close: async () => {} };
   };
-  const { clock, told } = await start(t, { openUdp, search: seconds(10) });
+  const { clock, told } = await start(t, { openUdp, search: () => seconds(10) });
   await clock.advance(seconds(60));
   await clock.advance(seconds(10));
   t.deepEqual(told, ['deaf: EADDRINUSE', 'deaf: EADDRINUSE', 'quiet']);
@@ -162,4 +174,103 @@ test('without the launcher it sends from our own address; both sockets are close
   stop.abort();
   await done;
   t.is(closed(), 2);
+});
+
+test('the cable was out, also for a moment that nobody looked: it looks at once, and silence counts from the beginning', async (t) => {
+  const { clock, sent, told, world, hear } = await start(t);
+  await clock.advance(minutes(3));
+  const before = sent.length;
+  world.wasUnplugged = true;
+  await clock.advance(seconds(1));
+  t.deepEqual(told, ['quiet', 'moved']);
+  t.is(sent.length, before + 1);
+  await clock.advance(millis(119_999));
+  t.deepEqual(told, ['quiet', 'moved']);
+  await clock.advance(millis(1));
+  t.deepEqual(told, ['quiet', 'moved', 'quiet']);
+  world.wasUnplugged = true;
+  await clock.advance(seconds(1));
+  hear();
+  t.deepEqual(told.slice(3), ['moved', '10.77.0.254 asked']);
+});
+
+test('a search that has not ended begins anew, too', async (t) => {
+  const { clock, told, world } = await start(t);
+  await clock.advance(seconds(100));
+  world.wasUnplugged = true;
+  await clock.advance(seconds(100));
+  t.deepEqual(told, ['moved']);
+  await clock.advance(seconds(21));
+  t.deepEqual(told, ['moved', 'quiet']);
+});
+
+test('somebody may be there: a look at once, and one in three seconds at most, however often it is said', async (t) => {
+  const { clock, sent, told, lookNow, hear } = await start(t);
+  await clock.advance(minutes(3));
+  const before = sent.length;
+  lookNow();
+  await clock.advance(millis(0));
+  t.is(sent.length, before + 1);
+  for (let tenth = 0; tenth < 300; tenth += 1) {
+    lookNow();
+    await clock.advance(millis(100));
+  }
+  t.true(sent.length <= before + 11 && sent.length >= before + 9, `${sent.length - before} looks in 30 s`);
+  hear();
+  t.deepEqual(told, ['quiet', '10.77.0.254 asked']);
+});
+
+test('doubts that never end do not keep the search from its end', async (t) => {
+  const { clock, told, lookNow } = await start(t);
+  for (let second = 0; second < 240; second += 1) {
+    lookNow();
+    await clock.advance(seconds(1));
+  }
+  t.deepEqual(told, ['quiet']);
+});
+
+test('silence after a look of which nobody knows whether it went out is no proof either', async (t) => {
+  const openUdp: OpenUdp = async ({ bind }) => ({ local: bind, send: () => undefined, close: async () => undefined });
+  const { clock, told } = await start(t, { openUdp });
+  await clock.advance(minutes(10));
+  t.deepEqual(told, []);
+});
+
+test('silence after a look that did not go out is no proof', async (t) => {
+  const hearing: string[] = [];
+  const { clock, sent, told, world } = await start(t, { onHearing: () => hearing.push('hearing') });
+  await clock.advance(seconds(60));
+  world.refuses = 'EPERM';
+  await clock.advance(minutes(10));
+  t.deepEqual([...new Set(told)], ['deaf: EPERM']);
+  t.is(sent.length, 13);
+  t.deepEqual(hearing, ['hearing']);
+  world.refuses = undefined;
+  await clock.advance(seconds(50));
+  t.deepEqual(hearing, ['hearing', 'hearing']);
+  t.false(told.includes('quiet'), 'the minutes before do not count');
+  await clock.advance(seconds(10));
+  t.is(told.at(-1), 'quiet');
+});
+
+test('once it was quiet, too: a look that cannot be sent is told, and tried again sooner than usual', async (t) => {
+  const { clock, sent, told, world } = await start(t);
+  await clock.advance(minutes(3));
+  world.refuses = 'ENETUNREACH';
+  await clock.advance(minutes(2));
+  t.deepEqual([...new Set(told)], ['quiet', 'deaf: ENETUNREACH']);
+  world.refuses = undefined;
+  const before = sent.length;
+  await clock.advance(seconds(31));
+  t.is(sent.length, before + 1);
+});
+
+test('while the port cannot be had the cable is watched, too', async (t) => {
+  const openUdp: OpenUdp = async () => {
+    throw new Error('EADDRINUSE');
+  };
+  const { clock, told, world } = await start(t, { openUdp });
+  world.wasUnplugged = true;
+  await clock.advance(seconds(30));
+  t.deepEqual(told, ['deaf: EADDRINUSE', 'moved', 'deaf: EADDRINUSE']);
 });

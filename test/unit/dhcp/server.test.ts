@@ -417,3 +417,20 @@ test('more strangers in work than there is room for: counted, and a board that i
 
 const aborted = (signal: AbortSignal): Promise<undefined> =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined)));
+
+test('a client that chose another server of this network gives it away, in mode full', async (t) => {
+  const told: Ipv4[] = [];
+  const onChoseAnother = (server: Ipv4): void => void told.push(server);
+  const other = (server: string): Uint8Array => {
+    const { options } = must(decodePacket(pi400Request.datagram));
+    return changed(pi400Request.datagram, {
+      options: new Map([...options, [54, Uint8Array.from(server.split('.'), Number)]]),
+    });
+  };
+  const server = await start(t, { onChoseAnother });
+  for (const named of ['192.168.2.254', '192.168.2.1', '0.0.0.0', '10.0.0.1']) await server.receive(other(named));
+  t.deepEqual(told, [ip('192.168.2.254')]);
+  const beside = await start(t, { onChoseAnother, mode: 'proxy' });
+  await beside.receive(other('192.168.2.254'));
+  t.is(told.length, 1);
+});

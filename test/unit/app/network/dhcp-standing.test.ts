@@ -244,3 +244,18 @@ test('a search tells how long it takes', (t) => {
     t.false(isStandstill({ name }));
   }
 });
+
+test('deaf while alone: boards are served on, and the status says so until it hears again', async (t) => {
+  const { made } = standing();
+  made.hears();
+  t.is(made.now().name, 'searching');
+  await made.quiet();
+  made.deaf('EPERM');
+  t.true(made.isAlone());
+  t.regex(adviceOn(made.now()) ?? '', /EPERM/);
+  made.moved();
+  made.deaf('EPERM');
+  t.is(made.now().name, 'deaf', 'on another network nobody new is served');
+  made.hears();
+  t.deepEqual(made.now(), { name: 'searching' });
+});
