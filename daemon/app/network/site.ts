@@ -122,11 +122,14 @@ function clashOf(subnet: Subnet, { cluster }: Config, uplink: UsableInterface['a
   return outside && `${subnetText(outside)}, the network of the uplink`;
 }
 
-/** Whether the services may go on. Resolvers, clocks and ranges are looked up when they are needed. */
-export const isSamePlace = (a: Site, b: Site): boolean =>
+/**
+ * Whether the services may go on. Resolvers, clocks and ranges are looked up when they are needed. `isBound`: what we hear on
+ * is bound to the interface, and other interfaces may come and go.
+ */
+export const isSamePlace = (a: Site, b: Site, isBound: boolean): boolean =>
   a.interface === b.interface &&
   a.index === b.index &&
   a.address === b.address &&
   a.subnet.prefix === b.subnet.prefix &&
   a.gateway === b.gateway &&
-  a.shared === b.shared;
+  (isBound || a.shared === b.shared);

@@ -23,6 +23,8 @@ export type WhereaboutsDeps = {
   readonly clock: Pick<Clock, 'sleep'>;
   readonly log: Log;
   readonly sockets: LaunchedSockets;
+  /** Sockets that the launcher bound to the interface, by port. */
+  readonly inherited: ReadonlyMap<number, number>;
   /** For tests. */
   readonly look?: () => Promise<Surroundings>;
 };
@@ -43,7 +45,7 @@ const PAUSE = seconds(3);
 const LOOKS_WITHOUT = 2;
 
 export function createWhereabouts(deps: WhereaboutsDeps): Whereabouts {
-  const { config, clock, log, sockets, look = readSurroundings } = deps;
+  const { config, clock, log, sockets, inherited, look = readSurroundings } = deps;
   let site: Site | undefined;
   let reason = 'looking for the network of the boards';
   let looks = 0;
@@ -83,7 +85,7 @@ export function createWhereabouts(deps: WhereaboutsDeps): Whereabouts {
       const found = await once();
       missed = found === undefined ? missed + 1 : 0;
       if (found === undefined) continue;
-      if (!isSamePlace(at, found)) return;
+      if (!isSamePlace(at, found, inherited.has(67))) return;
       site = found;
     }
   }

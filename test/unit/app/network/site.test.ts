@@ -110,8 +110,8 @@ test('the boards’ subnet is another one than the uplink’s, the cluster’s a
 
 test('what ends the services, and what they look up when they need it', (t) => {
   const here = must(site('interface: eth0', behind));
-  t.true(isSamePlace(here, must(site('interface: eth0', { ...behind, resolvers: [] }))));
-  t.false(isSamePlace(here, { ...here, address: ip('10.77.0.2') }));
-  t.false(isSamePlace(here, { ...here, index: 7 }));
-  t.false(isSamePlace(here, { ...here, interface: 'eth1' }));
+  t.true(isSamePlace(here, must(site('interface: eth0', { ...behind, resolvers: [] })), false));
+  t.false(isSamePlace(here, { ...here, address: ip('10.77.0.2') }, true));
+  t.false(isSamePlace(here, { ...here, index: 7 }, true));
+  t.false(isSamePlace(here, { ...here, interface: 'eth1' }, true));
 });

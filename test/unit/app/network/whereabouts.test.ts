@@ -30,6 +30,7 @@ function machine(t: ExecutionContext, sockets: Partial<LaunchedSockets> = {}, in
     clock,
     log: createLogDouble(),
     sockets: { interface: undefined, restarted: false, ...sockets },
+    inherited: new Map(sockets.interface === undefined ? [] : [[67, 3]]),
     look: async () => ({ ...around, defaultRoutes: [] }),
   });
   const told: string[] = [];
@@ -123,4 +124,19 @@ test('a cable that comes after the start, on a machine with two networks: once m
     else t.deepEqual(told, ['eth0 10.77.0.1'], 'nobody would start it again');
     stop.abort();
   }
+});
+
+test('Wi-Fi comes and goes: nothing ends where the launcher bound the sockets to the boards’ interface', async (t) => {
+  const wlan0: NetworkInterface = { ...iface('wlan0', '192.168.1.9', 3), kind: 'wireless' };
+  const bound = machine(t, { interface: 'eth0' });
+  const unbound = machine(t);
+  for (const { around, turn } of [bound, unbound]) {
+    await turn();
+    around.interfaces = [eth0, wlan0];
+    await turn();
+    await turn();
+  }
+  t.deepEqual(bound.told, ['eth0 10.77.0.1']);
+  t.true(bound.whereabouts.site()?.shared, 'it is known all the same');
+  t.deepEqual(unbound.told, ['eth0 10.77.0.1', 'ended', 'eth0 10.77.0.1']);
 });
