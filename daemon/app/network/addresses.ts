@@ -84,11 +84,17 @@ export function createAddresses(deps: {
       elapsed: rests.elapsed,
       commit: async (batch) => {
         const revision = await deps.commit(batch);
-        for (const write of batch) if (write.write === 'put-guest') written.set(write.client, write.address);
+        for (const write of batch) if (write.write === 'put-guest') remember(write.client, write.address);
         return revision;
       },
       isAllowed: (address, asking) => isNobodys(address) && !survey.isUsed(address, asking),
     });
+
+  /** As the disk does it: whoever had the address before has none. So there are never more than addresses. */
+  function remember(client: string, address: Ipv4): void {
+    for (const [other, theirs] of written) if (other === client || theirs === address) written.delete(other);
+    written.set(client, address);
+  }
 
   /** Where no guest is served, some may still use what they were given before the daemon was started. */
   function hasGuest(address: Ipv4): boolean {

@@ -39,6 +39,7 @@ const fromBoard: DhcpRequest = { ...laptop, mac: MAC, isPi: true };
 type Options = { yaml: string; state: keyof typeof states; guests: ReadonlyMap<string, Ipv4> };
 
 function lab({ yaml = 'dhcp: {mode: full, guests: 10.77.0.20-21}', state = 'seen', guests }: Partial<Options> = {}) {
+  let here = site;
   const clock = createClockDouble();
   const log = createLogDouble();
   const config = parseConfig(yaml);
@@ -47,7 +48,7 @@ function lab({ yaml = 'dhcp: {mode: full, guests: 10.77.0.20-21}', state = 'seen
   const commit = async (batch: readonly Write[]) => writes.push(...batch);
   const addresses = createAddresses({
     config: config.value,
-    site: () => site,
+    site: () => here,
     standing: { mode: () => (config.value.dhcp.mode === 'auto' ? undefined : config.value.dhcp.mode) },
     written: guests ?? new Map(),
     commit,
@@ -84,7 +85,11 @@ function lab({ yaml = 'dhcp: {mode: full, guests: 10.77.0.20-21}', state = 'seen
   const decline = (request: DhcpRequest, address: Ipv4): void =>
     addresses.givenUp({ kind: 'decline', request, address } satisfies GivenUp);
   const board = () => runner.fleet.byMac(MAC);
-  return { ...addresses, runner, clock, log, writes, decline, board };
+  /** The same wire, another site: the pool of guests is built again, from what is remembered. */
+  const move = (changes: Partial<Site>): void => {
+    here = { ...here, ...changes };
+  };
+  return { ...addresses, runner, clock, log, writes, decline, board, move };
 }
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -156,6 +161,31 @@ test('a board that gives its address back keeps it', async (t) => {
   await settled();
   t.is(board()?.address, ip(100));
   t.deepEqual(writes, []);
+});
+
+test('who had an address before has none any more: not on disk, and not in memory when the site changes', async (t) => {
+  const { leaseGuest, givenUp, clock, follow, move, guests } = lab();
+  const life = new AbortController();
+  const followed = follow({ occupant: idle }, life.signal);
+  const [a, b, c] = ['0a', '0b', '0c'].map((clientIdentifier) => ({ ...laptop, clientIdentifier }));
+  if (a === undefined || b === undefined || c === undefined) return t.fail();
+  const bind = async (client: DhcpRequest, address: Ipv4): Promise<void> => {
+    const asked = { ...client, kind: 'request-selecting', requestedAddress: address } as const;
+    t.is((await leaseGuest(asked))?.address, address);
+  };
+  await bind(b, ip(20));
+  await bind(a, ip(21));
+  givenUp({ kind: 'release', request: b, address: ip(20) });
+  givenUp({ kind: 'release', request: a, address: ip(21) });
+  await clock.advance(minutes(2));
+  await bind(c, ip(20));
+  await bind(b, ip(21));
+  move({ subnet: subnetOf(ip(1), 25) });
+  t.is(guests().length, 2);
+  t.is((await leaseGuest({ ...b, kind: 'request-renewing', ciaddr: ip(21) }))?.address, ip(21), 'it is b’s');
+  t.not((await leaseGuest({ ...a, kind: 'request-init-reboot', requestedAddress: ip(21) }))?.address, ip(21));
+  life.abort();
+  await followed;
 });
 
 test('no guests beside a router, while nobody knows whose network this is, and where nobody wants them', async (t) => {
