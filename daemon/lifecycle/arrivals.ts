@@ -1,6 +1,6 @@
 /** Boards that were never seen before: name and address are theirs, and on disk, before anybody hears of them. */
 import { ok, type Problem, problem, type Result } from '../../config/result.ts';
-import { type DeviceId, type Ipv4, type Mac, type Millis, parseDeviceId } from '../../config/values.ts';
+import { type DeviceId, type Ipv4, inSubnet, type Mac, type Millis, parseDeviceId } from '../../config/values.ts';
 import type { Clock, Log, Random } from '../ports.ts';
 import type { Addressing, Device } from './device.ts';
 import { createFleet, type Fleet } from './fleet.ts';
@@ -122,7 +122,11 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
       if (before === undefined || !isMisaddressed(before, rules)) return ok(before ?? device);
       const addressing = addressFor(knownBoards(), { ...rules, lastAddress }, undefined);
       if (!addressing.ok) return addressing;
-      return ok(await move(before, addressing.value, 'this network gives addresses in another way'));
+      const isElsewhere = before.address !== undefined && !inSubnet(rules.subnet, before.address);
+      const why = isElsewhere
+        ? `${before.address} is of another network`
+        : 'this network gives addresses in another way';
+      return ok(await move(before, addressing.value, why));
     });
   }
 

@@ -9,6 +9,7 @@ import {
   type Hostname,
   type Instant,
   type Ipv4,
+  inSubnet,
   ipv4FromNumber,
   ipv4Number,
   type Mac,
@@ -16,6 +17,7 @@ import {
   type Model,
   minutes,
   type Serial,
+  type Subnet,
 } from '../../config/values.ts';
 import type { Addressing, Device } from './device.ts';
 
@@ -34,6 +36,8 @@ export type Reservation = {
 export type ReservationRules = {
   /** Undefined: the router gives the addresses. */
   readonly range: AddressRange | undefined;
+  /** The boards' network. */
+  readonly subnet: Subnet;
   /** We are the DHCP server: whoever has no address of ours gets none at all. Otherwise its own configuration says it. */
   readonly leases: boolean;
   /** Addresses inside the range that are not for boards: the master's own, the gateway's, one that another host was found to use. */
@@ -120,15 +124,15 @@ function firstFreeName(pattern: string, from: number, { byName }: KnownBoards) {
 }
 
 /**
- * The network gives addresses otherwise than when this board came. What is written into its own configuration stays: it
+ * The network gives addresses otherwise than when this board came, or is another one. What is written into its own configuration stays: it
  * takes another address by DHCP only, and only before there is an image of it may the address become one of the image.
  */
 export const isMisaddressed = (
   device: Device,
-  { range, leases }: Pick<ReservationRules, 'range' | 'leases'>,
+  { range, subnet, leases }: Pick<ReservationRules, 'range' | 'subnet' | 'leases'>,
 ): boolean =>
   device.addressing === 'reserved'
-    ? range === undefined && isUndecided(device)
+    ? isUndecided(device) && (range === undefined || !inSubnet(subnet, device.address))
     : range !== undefined && (leases || isUndecided(device));
 
 export function addressFor(
@@ -154,7 +158,7 @@ export function nextAddress(
   }
   return problem(
     'ADDRESSES_EXHAUSTED',
-    `no address is left in ${range.first}-${range.last}: widen \`addresses\` in bramble.yaml, or \`bramble forget\` boards that are gone`,
+    `no address is left in ${range.first}-${range.last}: widen \`addresses\` in bramble.yaml; boards that are gone keep theirs`,
   );
 }
 

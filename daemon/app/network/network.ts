@@ -90,6 +90,7 @@ export function createNetwork(deps: NetworkParts): Network {
     return (
       site && {
         range: config.addresses !== undefined || isFull ? site.range : undefined,
+        subnet: site.subnet,
         leases: isFull,
         isTaken: addresses.isTaken,
         pattern: config.names.pattern,

@@ -70,6 +70,7 @@ async function serveDhcp(dhcp: NonNullable<ServiceOptions['dhcp']>): Promise<{ r
       range: must(parseAddressRange(dhcp.range)),
       isTaken: (one) => one === address,
       pattern: 'worker-kube{n}',
+      subnet,
       leases: true,
       pendingMax: dhcp.pendingMax,
     }),

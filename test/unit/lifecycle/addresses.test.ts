@@ -12,6 +12,7 @@ import {
   parseAddressRange,
   parseIpv4,
   parseMac,
+  parseSubnet,
   seconds,
 } from '../../../config/values.ts';
 import type { Device } from '../../../daemon/lifecycle/device.ts';
@@ -21,6 +22,7 @@ import { aReport, START } from '../../support/boards.ts';
 import { createClockDouble, createLogDouble, createRandomDouble } from '../../support/doubles.ts';
 
 const range = must(parseAddressRange('10.0.0.10-14'));
+const subnet = must(parseSubnet('10.0.0.0/24'));
 const macOf = (number: number): Mac => must(parseMac(`dc:a6:32:00:00:0${number}`));
 const idle = async () => undefined;
 
@@ -64,7 +66,14 @@ class WorldDouble {
       devices: [...this.disk.values()],
       pendingEffects: new Map(),
       nextNumber: this.nextNumber,
-      reservation: () => ({ range, leases: true, isTaken: () => false, pattern: 'worker-kube{n}', pendingMax: 3 }),
+      reservation: () => ({
+        range,
+        subnet,
+        leases: true,
+        isTaken: () => false,
+        pattern: 'worker-kube{n}',
+        pendingMax: 3,
+      }),
       clock: { now: () => instant(this.clock.now() + this.wall), sleep: this.clock.sleep },
       random: this.random,
       log: createLogDouble(),

@@ -7,6 +7,7 @@ import {
   parseHostname,
   parseIpv4,
   parseMac,
+  parseSubnet,
 } from '../../../config/values.ts';
 import type { Device } from '../../../daemon/lifecycle/device.ts';
 import { createFleet } from '../../../daemon/lifecycle/fleet.ts';
@@ -17,6 +18,7 @@ const ID = must(parseDeviceId('d-00000000000a'));
 const sighting = { mac: must(parseMac('dc:a6:32:00:00:0a')) };
 const rules: ReservationRules = {
   range: must(parseAddressRange('10.0.0.10-12')),
+  subnet: must(parseSubnet('10.0.0.0/24')),
   leases: true,
   isTaken: (address) => address === must(parseIpv4('10.0.0.10')),
   pattern: 'worker-kube{n}',

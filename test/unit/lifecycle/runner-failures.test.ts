@@ -1,7 +1,15 @@
 /** The disk refuses, is slow, or somebody floods: what was not committed did not happen, and the runner goes on. */
 import test, { type ExecutionContext } from 'ava';
 import { must } from '../../../config/result.ts';
-import { type DeviceId, type Mac, minutes, parseAddressRange, parseMac, seconds } from '../../../config/values.ts';
+import {
+  type DeviceId,
+  type Mac,
+  minutes,
+  parseAddressRange,
+  parseMac,
+  parseSubnet,
+  seconds,
+} from '../../../config/values.ts';
 import type { Device } from '../../../daemon/lifecycle/device.ts';
 import type { Effect } from '../../../daemon/lifecycle/effect.ts';
 import { createRunner, type RunnerDeps, type Write } from '../../../daemon/lifecycle/runner.ts';
@@ -9,6 +17,7 @@ import { aDevice, aReport, MAC, START, states } from '../../support/boards.ts';
 import { createClockDouble, createLogDouble, createRandomDouble } from '../../support/doubles.ts';
 
 const range = must(parseAddressRange('10.0.0.10-200'));
+const subnet = must(parseSubnet('10.0.0.0/24'));
 const macOf = (number: number): Mac => must(parseMac(`dc:a6:32:00:00:${number.toString(16).padStart(2, '0')}`));
 const undecided = ['seen', 'booting', 'reported', 'pending'];
 const turns = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -74,7 +83,14 @@ function start(t: ExecutionContext, disk: DiskDouble, changes: Partial<RunnerDep
     devices: [...disk.kept.values()],
     pendingEffects: new Map(),
     nextNumber: 1,
-    reservation: () => ({ range, leases: true, isTaken: () => false, pattern: 'worker-kube{n}', pendingMax: 8 }),
+    reservation: () => ({
+      range,
+      subnet,
+      leases: true,
+      isTaken: () => false,
+      pattern: 'worker-kube{n}',
+      pendingMax: 8,
+    }),
     clock,
     random: createRandomDouble(),
     log,
@@ -116,7 +132,14 @@ test('a flood of new addresses on a slow disk: never more than pending.max, and 
 
 test('a board that is accepted while it is to give way stays, on disk and in memory', async (t) => {
   const disk = diskDouble();
-  const reservation = () => ({ range, leases: true, isTaken: () => false, pattern: 'worker-kube{n}', pendingMax: 1 });
+  const reservation = () => ({
+    range,
+    subnet,
+    leases: true,
+    isTaken: () => false,
+    pattern: 'worker-kube{n}',
+    pendingMax: 1,
+  });
   const { runner, clock } = start(t, disk, { reservation });
   const old = must(await runner.sight({ mac: macOf(1) }));
   void runner.run();

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { must } from '../../../config/result.ts';
-import { type DeviceId, instant, parseAddressRange, parseMac } from '../../../config/values.ts';
+import { type DeviceId, instant, parseAddressRange, parseMac, parseSubnet } from '../../../config/values.ts';
 import type { Device } from '../../../daemon/lifecycle/device.ts';
 import type { Effect } from '../../../daemon/lifecycle/effect.ts';
 import type { LifecycleEvent } from '../../../daemon/lifecycle/event.ts';
@@ -40,6 +40,7 @@ class DiskDouble {
 }
 
 const range = must(parseAddressRange('10.0.0.10-30'));
+const subnet = must(parseSubnet('10.0.0.0/24'));
 const MAC = must(parseMac('dc:a6:32:01:02:03'));
 
 /** A world in which every effect works; `effects` counts how often each was carried out. */
@@ -65,7 +66,14 @@ function start(disk: DiskDouble, effects: Effect[] = []) {
     devices: [...disk.devices.values()],
     pendingEffects: disk.effects,
     nextNumber: disk.nextNumber,
-    reservation: () => ({ range, leases: true, isTaken: () => false, pattern: 'worker-kube{n}', pendingMax: 8 }),
+    reservation: () => ({
+      range,
+      subnet,
+      leases: true,
+      isTaken: () => false,
+      pattern: 'worker-kube{n}',
+      pendingMax: 8,
+    }),
     clock: {
       now: () => instant(tick++),
       sleep: (_, signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),

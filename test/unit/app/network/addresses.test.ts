@@ -63,6 +63,7 @@ function lab({ yaml = 'dhcp: {mode: full, guests: 10.77.0.20-21}', state = 'seen
     nextNumber: 2,
     reservation: () => ({
       range: site.range,
+      subnet: here.subnet,
       leases: true,
       isTaken: addresses.isTaken,
       pattern: 'worker-kube{n}',

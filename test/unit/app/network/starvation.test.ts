@@ -44,6 +44,7 @@ async function start(t: ExecutionContext) {
     nextNumber: 2,
     reservation: () => ({
       range: must(parseAddressRange('10.77.0.100-10.77.0.199')),
+      subnet: subnetOf(address, 24),
       leases: true,
       isTaken: (one) => one === address,
       pattern: 'worker-kube{n}',
