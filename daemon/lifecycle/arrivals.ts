@@ -1,6 +1,14 @@
 /** Boards that were never seen before: name and address are theirs, and on disk, before anybody hears of them. */
 import { ok, type Problem, problem, type Result } from '../../config/result.ts';
-import { type DeviceId, type Ipv4, inSubnet, type Mac, type Millis, parseDeviceId } from '../../config/values.ts';
+import {
+  type DeviceId,
+  type Ipv4,
+  inSubnet,
+  type Mac,
+  type Millis,
+  millis,
+  parseDeviceId,
+} from '../../config/values.ts';
 import type { Clock, Log, Random } from '../ports.ts';
 import type { Addressing, Device } from './device.ts';
 import { createFleet, type Fleet } from './fleet.ts';
@@ -9,6 +17,7 @@ import {
   isMisaddressed,
   isUndecided,
   type KnownBoards,
+  longestProvisionalLease,
   nextAddress,
   provisionalLease,
   type Reservation,
@@ -62,7 +71,10 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
   const claimed = createFleet([]);
   /** About to be dropped, and not yet gone from the disk: it counts no more, but its address is not free yet. */
   const leaving = new Set<DeviceId>();
-  /** When each board was last heard of. Not on disk: after a restart all of them count as just heard. */
+  /**
+   * Until when each board may use its address, by the longest lease that it was told: its state may want a shorter one by
+   * now. Not on disk: after a restart all of them count as just told the longest one.
+   */
   const heard = new Map<DeviceId, Millis>();
   let nextNumber = deps.nextNumber;
   let lastAddress: Ipv4 | undefined;
@@ -163,7 +175,7 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
   function knownBoards(): KnownBoards {
     const undecided = fleet.undecided();
     // More than its lease: it may have been heard of just before the last rest was over.
-    const isSilent = (device: Device) => deps.elapsed() - (heard.get(device.id) ?? 0) > provisionalLease(device);
+    const isSilent = ({ id }: Device) => deps.elapsed() > (heard.get(id) ?? longestProvisionalLease);
     return {
       byName: (name) => fleet.byName(name) ?? claimed.byName(name),
       byAddress: (address) => fleet.byAddress(address) ?? claimed.byAddress(address),
@@ -206,7 +218,9 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
   }
 
   function heardOf(id: DeviceId): void {
-    if (fleet.byId(id) !== undefined) heard.set(id, deps.elapsed());
+    const device = fleet.byId(id);
+    if (device === undefined) return;
+    heard.set(id, millis(Math.max(heard.get(id) ?? 0, deps.elapsed() + provisionalLease(device))));
   }
 
   function newId(): DeviceId {

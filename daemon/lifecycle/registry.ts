@@ -56,7 +56,7 @@ export type KnownBoards = {
   readonly byAddress: (address: Ipv4) => Device | undefined;
   /** How many nobody decided about. */
   readonly undecided: number;
-  /** Those of them that were not heard of for their `provisionalLease`: nobody relies on their address any more. */
+  /** Those of them whose `provisionalLease` is over: nobody relies on their address any more. */
   readonly silent: () => Iterable<Device>;
 };
 
@@ -65,7 +65,9 @@ export type KnownBoards = {
  * nobody: its address would be in use twice, and every forged hardware address would cost a write of the disk. Shorter while
  * there was nothing but a packet, so that after a flood of forged ones there is room again soon.
  */
-export const provisionalLease = ({ state }: Device): Millis => minutes(state.name === 'seen' ? 2 : 5);
+export const provisionalLease = ({ state }: Device): Millis =>
+  state.name === 'seen' ? minutes(2) : longestProvisionalLease;
+export const longestProvisionalLease = minutes(5);
 
 /**
  * A name and an address for a board that was never seen before, for ever.

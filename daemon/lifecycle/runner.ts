@@ -132,7 +132,10 @@ export function createRunner(deps: RunnerDeps): Runner {
     const { mac, serial, model } = sighting;
     const event = { event: 'dhcp-seen', mac, ...(serial && { serial }), ...(model && { model }) } as const;
     const result = await dispatch(known.id, event);
-    return result.ok ? arrivals.addressed(result.value.device) : sight(sighting);
+    if (!result.ok) return sight(sighting);
+    // Once more: its lease is the one of the state that it is in by now.
+    arrivals.heardOf(known.id);
+    return arrivals.addressed(result.value.device);
   }
 
   /** Those who look on must not hold up what was committed. */

@@ -27,7 +27,7 @@ const macOf = (number: number): Mac => must(parseMac(`dc:a6:32:00:00:0${number}`
 const idle = async () => undefined;
 
 type Step =
-  | { readonly do: 'sight' | 'accept' | 'readdress'; readonly board: number }
+  | { readonly do: 'sight' | 'boot' | 'accept' | 'readdress'; readonly board: number }
   /** All at once. */
   | { readonly do: 'sight-many'; readonly boards: readonly number[] }
   | { readonly do: 'lapse' | 'jump'; readonly minutes: number }
@@ -37,7 +37,10 @@ const board = fc.integer({ min: 0, max: 7 });
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.oneof(
     { weight: 4, arbitrary: fc.record({ do: fc.constant('sight' as const), board }) },
-    { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('accept' as const, 'readdress' as const), board }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({ do: fc.constantFrom('boot' as const, 'accept' as const, 'readdress' as const), board }),
+    },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('sight-many' as const), boards: fc.array(board) }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('lapse' as const), minutes: fc.constantFrom(1, 3, 6) }) },
     {
@@ -145,7 +148,9 @@ test('no address is held by two boards, and a board that was decided about keeps
             throw new Error(`${address} is ${other}'s for ${lease.until - now} ms, and ${mac} was told it, too`);
           }
         }
-        held.set(mac, { address, until: now + provisionalLease(sighted.value) });
+        const before = held.get(mac);
+        const until = Math.max(before?.address === address ? before.until : 0, now + provisionalLease(sighted.value));
+        held.set(mac, { address, until });
         told += 1;
       };
       for (const step of script) {
@@ -157,6 +162,11 @@ test('no address is held by two boards, and a board that was decided about keeps
         if (step.do === 'restart') {
           world.life.abort();
           world.runner = world.begin();
+        }
+        if (step.do === 'boot') {
+          const known = world.runner.fleet.byMac(macOf(step.board));
+          const event = { event: 'boot-file-served', file: 'start4.elf' } as const;
+          if (known !== undefined) await unlessFull(world.runner.dispatch(known.id, event));
         }
         if (step.do === 'accept' || step.do === 'readdress') {
           const mac = macOf(step.board);
@@ -195,6 +205,29 @@ test('the wall clock jumps a year ahead: nobody’s address is given to another 
   t.false((await world.runner.sight({ mac: macOf(4) })).ok);
   await world.clock.advance(millis(minutes(2) + seconds(5)));
   t.true((await world.runner.sight({ mac: macOf(4) })).ok, 'they are silent for their lease now');
+  world.life.abort();
+});
+
+test('a board that was told five minutes has them, also if its state would be told two by now', async (t) => {
+  const world = new WorldDouble();
+  for (const number of [1, 2, 3]) must(await world.runner.sight({ mac: macOf(number) }));
+  const first = world.runner.fleet.byMac(macOf(1));
+  if (first === undefined) return t.fail();
+  await world.runner.dispatch(first.id, { event: 'boot-file-served', file: 'start4.elf' });
+  await world.clock.advance(millis(minutes(5) - seconds(10)));
+  // Five minutes, ten seconds before it is taken for one of which only a packet was seen.
+  for (const number of [1, 2, 3]) must(await world.runner.sight({ mac: macOf(number) }));
+  await world.clock.advance(minutes(1));
+  for (const number of [2, 3]) must(await world.runner.sight({ mac: macOf(number) }));
+  t.is(world.runner.fleet.byId(first.id)?.state.name, 'seen');
+  await world.clock.advance(millis(minutes(2) - seconds(5)));
+  t.false((await world.runner.sight({ mac: macOf(4) })).ok, 'its lease runs');
+  for (const number of [2, 3]) must(await world.runner.sight({ mac: macOf(number) }));
+  await world.clock.advance(minutes(2));
+  for (const number of [2, 3]) must(await world.runner.sight({ mac: macOf(number) }));
+  await world.clock.advance(minutes(1));
+  t.true((await world.runner.sight({ mac: macOf(4) })).ok, 'it is over');
+  t.is(world.runner.fleet.byId(first.id), undefined);
   world.life.abort();
 });
 
