@@ -1,6 +1,6 @@
 /** What others have said, for as long as it holds (RFC 6762 sections 10, 10.1, 10.2). Pure. */
 import { after, type Instant, type Ipv4, type Millis, millis, seconds, since } from '../../config/values.ts';
-import { identity, type MdnsRecord, sameSet } from './records.ts';
+import { identity, type MdnsRecord, setOf } from './records.ts';
 import type { Heard } from './truncated.ts';
 
 export type Cached = {
@@ -30,8 +30,8 @@ export function absorb(cache: Cache, heard: Heard, now: Instant, wanted: (record
   if (records.length === 0) return cache;
   const next = new Map(cache);
   const soon = after(now, lastSecond);
+  flushSets(next, records, now, soon);
   for (const record of records) {
-    if (record.unique && record.ttl > 0) flushSet(next, record, now, soon);
     const key = identity(record);
     const known = next.get(key);
     if (record.ttl > 0) {
@@ -49,11 +49,16 @@ export function absorb(cache: Cache, heard: Heard, now: Instant, wanted: (record
 
 const lifeOf = (record: MdnsRecord): Millis => millis(Math.min(record.ttl, ttlMax));
 
-/** 10.2: the rest of the set goes in a second, unless it came just now: an announcement may have several packets. */
-function flushSet(cache: Map<string, Cached>, record: MdnsRecord, now: Instant, soon: Instant): void {
+/**
+ * 10.2: the rest of the set goes in a second, unless it came just now: an announcement may have several packets. What is
+ * among `records` themselves is renewed afterwards.
+ */
+function flushSets(cache: Map<string, Cached>, records: readonly MdnsRecord[], now: Instant, soon: Instant): void {
+  const flushed = new Set(records.filter(({ unique, ttl }) => unique && ttl > 0).map(setOf));
+  if (flushed.size === 0) return;
   for (const [key, old] of cache) {
-    if (!sameSet(old.record, record) || key === identity(record)) continue;
-    if (since(old.received, now) > lastSecond && old.expires > soon) cache.set(key, { ...old, expires: soon });
+    if (since(old.received, now) <= lastSecond || old.expires <= soon) continue;
+    if (flushed.has(setOf(old.record))) cache.set(key, { ...old, expires: soon });
   }
 }
 

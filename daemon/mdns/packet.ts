@@ -30,14 +30,24 @@ const flags = { truncated: 0x0200, authoritative: 0x0400, opcode: 0x7800, rcode:
 /** Quirk: dns-packet 5.6 leaves the QU bit in the class and then has no name for it. */
 const internet = { multicast: ['IN', 'ANY'], unicast: ['UNKNOWN_32769', 'UNKNOWN_33023'] };
 
+/** RFC 6762 section 17: with its IP and UDP headers, a message is never longer than 9000 bytes. */
+const messageMax = 9000 - 28;
+/**
+ * Questions and records together. One Ethernet frame, which is what responders fill, has room for 104 of the smallest
+ * records (a pointer with both names compressed: 14 bytes of 1460): twice as many is nobody's honest message.
+ */
+export const entriesMax = 208;
+
 /**
  * Is this worth decoding? Messages of another opcode or with an error in them are to be ignored (RFC 6762 18.3, 18.11), and
  * so is a header that claims more than can be there: a question takes 5 bytes at least, a record 11.
  */
 export function isPlausible(payload: Buffer): boolean {
-  if (payload.length < 12 || (payload.readUInt16BE(2) & (flags.opcode | flags.rcode)) !== 0) return false;
-  const [questions, answers, authorities, additionals] = [4, 6, 8, 10].map((at) => payload.readUInt16BE(at));
-  return 12 + 5 * (questions ?? 0) + 11 * ((answers ?? 0) + (authorities ?? 0) + (additionals ?? 0)) <= payload.length;
+  if (payload.length < 12 || payload.length > messageMax) return false;
+  if ((payload.readUInt16BE(2) & (flags.opcode | flags.rcode)) !== 0) return false;
+  const [questions = 0, ...counts] = [4, 6, 8, 10].map((at) => payload.readUInt16BE(at));
+  const records = counts.reduce((sum, count) => sum + count, 0);
+  return questions + records <= entriesMax && 12 + 5 * questions + 11 * records <= payload.length;
 }
 
 /** Leaves out what is not of the Internet class and records of types that we never publish. */

@@ -128,15 +128,12 @@ export function nextName(name: string): string {
 export const sameName = (a: string, b: string): boolean =>
   a === b || (a.length === b.length && a.toLowerCase() === b.toLowerCase());
 
-/** Name and type: what the cache-flush bit is about. */
-export const sameSet = (a: MdnsRecord, b: MdnsRecord): boolean => a.type === b.type && sameName(a.name, b.name);
-
 /** Equal for records that say the same, whatever their time to live. */
 export function identity(record: MdnsRecord): string {
   return `${setOf(record)} ${dataOf(record)}`;
 }
 
-/** Equal for records of one set. */
+/** Equal for records of one set, by name and type: what the cache-flush bit is about. */
 export const setOf = (record: MdnsRecord): string => `${record.name.toLowerCase()} ${record.type}`;
 
 function dataOf(record: MdnsRecord): string {

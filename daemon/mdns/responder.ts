@@ -4,7 +4,7 @@ import type { Instant } from '../../config/values.ts';
 import { type Ipv4, millis, seconds, since } from '../../config/values.ts';
 import type { SentAt } from './outbox.ts';
 import type { MdnsMessage, MdnsQuestion } from './packet.ts';
-import { identity, isReverse, type MdnsRecord, ownerAddress, sameName, sameSet } from './records.ts';
+import { identity, isReverse, type MdnsRecord, ownerAddress, setOf } from './records.ts';
 import type { Heard } from './truncated.ts';
 
 export type MdnsReply = {
@@ -30,9 +30,13 @@ export function respond(heard: Heard, records: readonly MdnsRecord[], sent: Sent
   const { message: query, from } = heard;
   if (query.kind !== 'query') return [];
   const claimed = rightlyClaimed(heard, records);
-  const open = records.filter((record) => !claimed.has(record.name.toLowerCase()) && !knows(query.answers, record));
+  const isKnown = knownTo(query.answers);
+  const open = records.filter((record) => !claimed.has(record.name.toLowerCase()) && !isKnown(record));
+  const asked = Map.groupBy(query.questions, ({ name }) => name.toLowerCase());
   const answersTo = (wanted: (question: MdnsQuestion) => boolean): readonly MdnsRecord[] =>
-    open.filter((record) => query.questions.some((question) => wanted(question) && asks(question, record)));
+    open.filter((record) =>
+      asked.get(record.name.toLowerCase())?.some((question) => wanted(question) && asks(question, record)),
+    );
   if (from.port !== mdnsPort) return reply('legacy', answersTo(() => true).map(shortLived), open.map(shortLived));
   const probe = query.authorities.length > 0;
   const toAll = new Set(answersTo((question) => !question.unicast));
@@ -69,9 +73,8 @@ const shortLived = (record: MdnsRecord): MdnsRecord => ({
   ttl: millis(Math.min(record.ttl, legacyTtlMax)),
 });
 
-/** An NSEC record answers for every type that is not there, and for itself. */
-function asks({ name, type }: MdnsQuestion, record: MdnsRecord): boolean {
-  if (!sameName(name, record.name)) return false;
+/** Of a record of the name. An NSEC record answers for every type that is not there, and for itself. */
+function asks({ type }: MdnsQuestion, record: MdnsRecord): boolean {
   if (type === 'ANY' || type === record.type) return true;
   return record.type === 'NSEC' && !record.types.includes(type);
 }
@@ -98,10 +101,24 @@ function followUps(answers: readonly MdnsRecord[], open: readonly MdnsRecord[]):
 }
 
 /** RFC 6762 7.1: at half its life or more, it need not be told again. */
-const knows = (answers: readonly MdnsRecord[], record: MdnsRecord): boolean =>
-  answers.some(
-    (known) => known.ttl >= record.ttl / 2 && sameSet(known, record) && identity(known) === identity(record),
-  );
+function knownTo(answers: readonly MdnsRecord[]): (record: MdnsRecord) => boolean {
+  if (answers.length === 0) return () => false;
+  const left = extremeTtls(answers, Math.max);
+  return (record) => (left.get(identity(record)) ?? -1) >= record.ttl / 2;
+}
+
+/**
+ * By `identity`. What a stranger says is gone through once and then looked up: it may be as long as a packet can be, and
+ * say the same all over.
+ */
+function extremeTtls(said: readonly MdnsRecord[], choose: (a: number, b: number) => number) {
+  const ttls = new Map<string, number>();
+  for (const record of said) {
+    const key = identity(record);
+    ttls.set(key, choose(ttls.get(key) ?? record.ttl, record.ttl));
+  }
+  return ttls;
+}
 
 /**
  * A board that probes for its own name with the address that we gave it is right. Silence about the whole name: any
@@ -109,10 +126,11 @@ const knows = (answers: readonly MdnsRecord[], record: MdnsRecord): boolean =>
  */
 export function rightlyClaimed({ message, from }: Heard, records: readonly MdnsRecord[]): ReadonlySet<string> {
   const right = new Set<string>();
-  for (const claim of message.authorities) {
-    const name = claim.name.toLowerCase();
-    if (right.has(name)) continue;
-    const same = records.some((record) => sameName(record.name, name) && identity(record) === identity(claim));
+  const claimed = Map.groupBy(message.authorities, ({ name }) => name.toLowerCase());
+  if (claimed.size === 0) return right;
+  const ours = new Set(records.map(identity));
+  for (const [name, claims] of claimed) {
+    const same = claims.some((claim) => ours.has(identity(claim)));
     if (same || ownerAddress(name, records) === from.address) right.add(name);
   }
   return right;
@@ -122,14 +140,11 @@ export function rightlyClaimed({ message, from }: Heard, records: readonly MdnsR
  * Our records that a response just made others forget: a board that shuts down says goodbye to its name, which we go on
  * answering for (RFC 6762 6.6).
  */
-export const forgotten = (response: MdnsMessage, records: readonly MdnsRecord[]): readonly MdnsRecord[] =>
-  response.kind === 'response'
-    ? records.filter((record) =>
-        response.answers.some(
-          (heard) => heard.ttl < record.ttl / 2 && sameSet(heard, record) && identity(heard) === identity(record),
-        ),
-      )
-    : [];
+export function forgotten(response: MdnsMessage, records: readonly MdnsRecord[]): readonly MdnsRecord[] {
+  if (response.kind !== 'response' || response.answers.length === 0) return [];
+  const left = extremeTtls(response.answers, Math.min);
+  return records.filter((record) => (left.get(identity(record)) ?? record.ttl) < record.ttl / 2);
+}
 
 export type Contradiction = {
   readonly theirs: MdnsRecord;
@@ -143,15 +158,22 @@ export type Contradiction = {
  */
 export function contradictions({ message, from }: Heard, records: readonly MdnsRecord[]): readonly Contradiction[] {
   const said = message.kind === 'response' ? [...message.answers, ...message.additionals] : message.authorities;
-  const heard = said.filter(({ ttl }) => ttl > 0);
+  const sets = Map.groupBy(
+    said.filter(({ ttl }) => ttl > 0),
+    setOf,
+  );
+  if (sets.size === 0) return [];
+  const ours = Map.groupBy(
+    records.filter((record) => record.unique && sets.has(setOf(record))),
+    setOf,
+  );
   const found = new Map<string, Contradiction>();
-  for (const theirs of heard) {
-    const name = theirs.name.toLowerCase();
-    const ours = records.filter((record) => record.unique && sameSet(record, theirs));
-    if (found.has(name) || ours.length === 0) continue;
-    const set = heard.filter((record) => sameSet(record, theirs)).map(identity);
-    if (ours.some((record) => set.includes(identity(record)))) continue;
-    found.set(name, { theirs, byOwner: isOwner(from.address, theirs, records) });
+  for (const [set, [theirs, ...more]] of sets) {
+    const mine = ours.get(set);
+    if (mine === undefined || theirs === undefined || found.has(theirs.name.toLowerCase())) continue;
+    const identities = new Set([theirs, ...more].map(identity));
+    if (mine.some((record) => identities.has(identity(record)))) continue;
+    found.set(theirs.name.toLowerCase(), { theirs, byOwner: isOwner(from.address, theirs, records) });
   }
   return [...found.values()];
 }

@@ -17,6 +17,14 @@ const query = (id: number, name: string, type: number, unicast = 0): Buffer =>
 const response = (name: string, type: number, data: Buffer): Buffer =>
   Buffer.concat([words(0, 0x8400, 0, 1, 0, 0), nameBytes(name), words(type, 1, 0, 120, data.length), data]);
 
+/** The name is in the first record only: the others point to it (RFC 1035 4.1.4), and take 16 bytes each. */
+function manyOf(count: number): Buffer {
+  const fields = words(typeA, 1, 0, 120, 4, 10 * 256 + 77, 9);
+  const again = Buffer.concat([words(0xc00c), fields]);
+  const more = Array.from({ length: count - 1 }, () => again);
+  return Buffer.concat([words(0, 0x8400, 0, count, 0, 0), nameBytes('printer.local'), fields, ...more]);
+}
+
 const vectors: readonly Uint8Array[] = [
   query(0, 'master.local', typeA),
   query(0, 'master.local', typeAny, 0x8000),
@@ -26,7 +34,23 @@ const vectors: readonly Uint8Array[] = [
   response('printer.local', typeA, Buffer.of(10, 77, 0, 9)),
   response('_bramble._tcp.local', typePtr, nameBytes('printer._bramble._tcp.local')),
   response('printer.local', 47, Buffer.concat([nameBytes('printer.local'), Buffer.of(0, 4, 0x40, 0, 0, 8)])),
+  manyOf(80),
 ];
+
+/** Larger than a frame: as many as are read and as fit into a datagram, the longest that is read and that there is. */
+const fragmented: readonly Uint8Array[] = [
+  manyOf(200),
+  manyOf(4000),
+  Buffer.concat([manyOf(200), Buffer.alloc(8972 - manyOf(200).length)]),
+  Buffer.concat([manyOf(1), Buffer.alloc(65_507 - manyOf(1).length)]),
+];
+/** Of all: a lot has to fit the socket's buffer. */
+const fragmentedShare = 0.005;
+
+function nextPayload(dice: Dice): Uint8Array {
+  const large = dice() < fragmentedShare ? fragmented[Math.floor(dice() * fragmented.length)] : undefined;
+  return large ?? hostileDatagram(vectors, dice);
+}
 
 export async function fuzzMdns(own: string, count: number, dice: Dice, pace: Pace): Promise<number> {
   const [neighbour, resolver] = await Promise.all([openPeer('0.0.0.0', port), openPeer(own, 0)]);
@@ -43,7 +67,7 @@ export async function fuzzMdns(own: string, count: number, dice: Dice, pace: Pac
     return (await answer) !== undefined;
   };
   const half = Math.ceil(count / 2);
-  const lotOf = (from: Peer) => () => ({ from, to, payload: () => hostileDatagram(vectors, dice), isAnswered });
+  const lotOf = (from: Peer) => () => ({ from, to, payload: () => nextPayload(dice), isAnswered });
   const askedAgain = (await sendLots(half, pace, lotOf(neighbour))) + (await sendLots(half, pace, lotOf(resolver)));
   neighbour.socket.close();
   resolver.socket.close();

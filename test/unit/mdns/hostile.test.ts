@@ -5,13 +5,14 @@ import fc from 'fast-check';
 import type { Packet } from 'multicast-dns';
 import { must } from '../../../config/result.ts';
 import { instant, millis, parseIpv4, subnetOf } from '../../../config/values.ts';
-import { absorb, cacheMax, emptyCache } from '../../../daemon/mdns/cache.ts';
+import { absorb, cacheMax, emptyCache, senderMax } from '../../../daemon/mdns/cache.ts';
 import { hearProbe, hearResponse, noNames, tick, wantRecords } from '../../../daemon/mdns/names.ts';
-import { readPacket, writeQuery, writeResponse } from '../../../daemon/mdns/packet.ts';
-import { respond } from '../../../daemon/mdns/responder.ts';
+import { isPlausible, readPacket, writeQuery, writeResponse } from '../../../daemon/mdns/packet.ts';
+import type { MdnsRecord } from '../../../daemon/mdns/records.ts';
+import { contradictions, forgotten, respond } from '../../../daemon/mdns/responder.ts';
 import { seenHosts } from '../../../daemon/mdns/sightings.ts';
 import { type Heard, takeQuery } from '../../../daemon/mdns/truncated.ts';
-import { records } from './examples.ts';
+import { heard, nothingSent, query, records, response } from './examples.ts';
 
 type Codec = { readonly encode: (packet: Packet) => Buffer; readonly decode: (bytes: Buffer) => Packet };
 const { encode, decode }: Codec = createRequire(createRequire(import.meta.url).resolve('multicast-dns'))('dns-packet');
@@ -100,4 +101,51 @@ test('a packet whose fields are of any type is read as far as it makes sense', (
     ),
   );
   t.pass();
+});
+
+test('a message longer than any may be, or with more records than a frame has room for, is not decoded', (t) => {
+  const [record] = records;
+  if (record === undefined) return t.fail();
+  const copies = (count: number): Buffer => encode(writeResponse(Array.from({ length: count }, () => record)));
+  t.true(isPlausible(copies(200)));
+  t.false(isPlausible(copies(209)));
+  t.false(isPlausible(Buffer.concat([copies(1), Buffer.alloc(9000)])));
+});
+
+/** The records, and how often anything in them was looked at. */
+function watched(all: readonly MdnsRecord[]) {
+  const tally = { reads: 0 };
+  const get = (record: MdnsRecord, key: string | symbol): unknown => {
+    tally.reads += 1;
+    return Reflect.get(record, key);
+  };
+  return { tally, all: all.map((record) => new Proxy(record, { get })) };
+}
+
+test('each record of a stranger is looked at a few times, however often it says the same', (t) => {
+  const count = 3000;
+  const [first, last] = [records.find(({ type }) => type === 'A'), records.findLast(({ type }) => type === 'A')];
+  if (first?.type !== 'A' || last === undefined) return t.fail();
+  const stranger = { ...first, address: must(parseIpv4('10.77.0.66')) };
+  const lots: Readonly<Record<string, readonly MdnsRecord[]>> = {
+    ours: Array.from({ length: count }, () => last),
+    theirs: Array.from({ length: count }, () => stranger),
+    'of many': Array.from({ length: count }, (_, at) => ({ ...first, name: `host${at}.local` })),
+  };
+  for (const [name, lot] of Object.entries(lots)) {
+    const doings: Readonly<Record<string, (all: readonly MdnsRecord[]) => unknown>> = {
+      contradictions: (all) => contradictions(heard(response(all)), records),
+      forgotten: (all) => forgotten(response(all), records),
+      known: (all) => respond(heard(query(['A worker-kube1.local'], { answers: all })), records, nothingSent),
+      claimed: (all) => respond(heard(query([], { authorities: all })), records, nothingSent),
+      cached: (all) => absorb(emptyCache, heard(response(all)), now, () => true),
+    };
+    for (const [doing, run] of Object.entries(doings)) {
+      const { tally, all } = watched(lot);
+      run(all);
+      t.true(tally.reads <= 60 * count, `${doing} of ${name}: ${tally.reads} looks at ${count} records`);
+    }
+  }
+  const full = absorb(emptyCache, heard(response(lots['of many'] ?? [])), now, () => true);
+  t.is(full.size, senderMax);
 });
