@@ -10,33 +10,35 @@ export const chunkBytes = 128 * 1024;
  * `signal` is aborted (the client is gone). Closes nothing.
  */
 export async function pump(source: ByteSource, offset: number, sink: Writable, signal: AbortSignal): Promise<void> {
-  const { promise: gone, reject } = Promise.withResolvers<never>();
-  gone.catch(() => undefined);
-  const onAbort = (): void => reject(signal.reason);
   signal.throwIfAborted();
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    let buffers: readonly [Uint8Array, Uint8Array] = [new Uint8Array(chunkBytes), new Uint8Array(chunkBytes)];
-    let sent: Promise<void> = Promise.resolve();
-    for (let at = offset; at < source.size; ) {
-      const want = Math.min(chunkBytes, source.size - at);
-      const chunk = buffers[0].subarray(0, want);
-      const got = await source.read(chunk, at);
-      if (got !== want) throw new Error(`the source ended at ${at + got} of ${source.size} bytes`);
-      await Promise.race([sent, gone]);
-      sent = write(sink, chunk);
-      sent.catch(() => undefined);
-      buffers = [buffers[1], buffers[0]];
-      at += got;
-    }
-    await Promise.race([sent, gone]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
+  let buffers: readonly [Uint8Array, Uint8Array] = [new Uint8Array(chunkBytes), new Uint8Array(chunkBytes)];
+  let sent: Promise<void> = Promise.resolve();
+  for (let at = offset; at < source.size; ) {
+    const want = Math.min(chunkBytes, source.size - at);
+    const chunk = buffers[0].subarray(0, want);
+    const got = await source.read(chunk, at);
+    if (got !== want) throw new Error(`the source ended at ${at + got} of ${source.size} bytes`);
+    await sent;
+    signal.throwIfAborted();
+    sent = write(sink, chunk, signal);
+    sent.catch(() => undefined);
+    buffers = [buffers[1], buffers[0]];
+    at += got;
   }
+  await sent;
 }
 
-/** Settles once the bytes are with the kernel: then the buffer may be used again. */
-const write = (sink: Writable, chunk: Uint8Array): Promise<void> =>
+/**
+ * Settles once the bytes are with the kernel: then the buffer may be used again. Rejects when `signal` is aborted before:
+ * of a client that is gone nothing more may be heard.
+ */
+const write = (sink: Writable, chunk: Uint8Array, signal: AbortSignal): Promise<void> =>
   new Promise((resolve, reject) => {
-    sink.write(chunk, (error) => (error ? reject(error) : resolve()));
+    const onAbort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    sink.write(chunk, (error) => {
+      signal.removeEventListener('abort', onAbort);
+      if (error) reject(error);
+      else resolve();
+    });
   });

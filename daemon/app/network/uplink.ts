@@ -37,33 +37,45 @@ export type UplinkDeps = {
 };
 
 /**
- * Runs `serve` on the uplink, ends it when the uplink is no more or has another address, and begins again. Settles once `signal`
- * is aborted and `serve` has ended; rejects if `serve` does.
+ * Runs `serve` on the uplink, ends it when the uplink is no more or has another address, and begins again. A look that fails
+ * changes nothing: there is another one soon. Settles once `signal` is aborted and `serve` has ended; rejects if `serve` does.
  */
 export async function followUplink(
   deps: UplinkDeps,
   serve: (place: Place, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const { site, siteNow, clock, signal, look = readInterfaces } = deps;
-  let place: Place | undefined;
-  let ending = new AbortController();
-  let served = Promise.resolve();
-  const failed = Promise.withResolvers<never>();
-  // Whether anybody waits for it is decided below.
-  failed.promise.catch(() => undefined);
-  while (!signal.aborted) {
-    const now = uplinkPlace(siteNow()?.uplink, site, await look());
-    if (!samePlace(now, place)) {
+  let failure: { readonly cause: unknown } | undefined;
+
+  /** Its `life` is over with it, and is what the looks rest on meanwhile: nothing is left over from each turn. */
+  function begin(place: Place | undefined) {
+    const ending = new AbortController();
+    const life = AbortSignal.any([signal, ending.signal]);
+    const fail = (cause: unknown): void => {
+      failure ??= { cause };
       ending.abort();
-      await served;
-      ending = new AbortController();
-      place = now;
-      if (now !== undefined) {
-        served = serve(now, AbortSignal.any([signal, ending.signal]));
-        served.catch(failed.reject);
-      }
-    }
-    await Promise.race([clock.sleep(turn, signal).catch(() => undefined), failed.promise]);
+    };
+    const served = place === undefined ? Promise.resolve() : serve(place, life).catch(fail);
+    const end = (): Promise<void> => {
+      ending.abort();
+      return served;
+    };
+    return { place, life, end };
   }
-  await served;
+
+  let serving = begin(undefined);
+  while (!signal.aborted && failure === undefined) {
+    const { place } = serving;
+    const next = await look().then(
+      (interfaces) => uplinkPlace(siteNow()?.uplink, site, interfaces),
+      () => place,
+    );
+    if (!samePlace(next, place)) {
+      await serving.end();
+      if (failure === undefined && !signal.aborted) serving = begin(next);
+    }
+    await clock.sleep(turn, serving.life).catch(() => undefined);
+  }
+  await serving.end();
+  if (failure !== undefined) throw failure.cause;
 }

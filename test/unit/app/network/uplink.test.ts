@@ -4,6 +4,7 @@ import { parseIpv4, parseMac, seconds, subnetOf } from '../../../../config/value
 import { followUplink, uplinkPlace } from '../../../../daemon/app/network/uplink.ts';
 import type { NetworkInterface } from '../../../../daemon/system/interface-choice.ts';
 import { createClockDouble } from '../../../support/doubles.ts';
+import { heldBytes } from '../../../support/heap.ts';
 
 const ip = (text: string) => must(parseIpv4(text));
 const at = (name: string, ...addresses: readonly string[]): NetworkInterface => ({
@@ -34,12 +35,15 @@ function followed(serveDouble: (address: string) => Promise<void> = async () => 
   const clock = createClockDouble();
   const stop = new AbortController();
   const told: string[] = [];
-  let wlan0: readonly string[] = [];
+  let wlan0: readonly string[] | undefined = [];
   const closed = followUplink(
     {
       ...{ site, clock, signal: stop.signal },
       siteNow: () => ({ uplink: 'wlan0' }),
-      look: async () => [eth0, at('wlan0', ...wlan0)],
+      look: async () => {
+        if (wlan0 === undefined) throw new Error('EMFILE');
+        return [eth0, at('wlan0', ...wlan0)];
+      },
     },
     async ({ address }, signal) => {
       told.push(`begins at ${address}`);
@@ -48,7 +52,8 @@ function followed(serveDouble: (address: string) => Promise<void> = async () => 
       told.push(`ends at ${address}`);
     },
   );
-  const turn = async (...addresses: readonly string[]): Promise<readonly string[]> => {
+  const turn = (...addresses: readonly string[]) => turnWith(addresses);
+  const turnWith = async (addresses: readonly string[] | undefined): Promise<readonly string[]> => {
     wlan0 = addresses;
     await clock.whenSleeping(1);
     await clock.advance(seconds(5));
@@ -56,7 +61,7 @@ function followed(serveDouble: (address: string) => Promise<void> = async () => 
     await Promise.race([clock.whenSleeping(1), closed.catch(() => undefined)]);
     return told.splice(0);
   };
-  return { turn, stop, closed, told };
+  return { turn, blindTurn: () => turnWith(undefined), stop, closed, told };
 }
 
 test('served where the uplink is, anew where it goes, and not at all while it has no address', async (t) => {
@@ -77,4 +82,31 @@ test('what cannot be served there is the end of it: whoever keeps it up begins a
   const ended = t.throwsAsync(closed, { message: 'port 8067 is taken' });
   await turn('192.168.1.5');
   await ended;
+});
+
+test('a look that fails changes nothing: what is served goes on, once', async (t) => {
+  const { turn, blindTurn, stop, closed, told } = followed();
+  t.deepEqual(await turn('192.168.1.5'), ['begins at 192.168.1.5']);
+  t.deepEqual(await blindTurn(), []);
+  t.deepEqual(await turn('192.168.1.5'), []);
+  stop.abort();
+  await closed;
+  t.deepEqual(told, ['ends at 192.168.1.5']);
+});
+
+test('turn after turn nothing is left over', async (t) => {
+  const stop = new AbortController();
+  const held: number[] = [];
+  let turns = 0;
+  const sleep = async (): Promise<void> => {
+    turns += 1;
+    if (turns === 1000 || turns === 21_000) held.push(heldBytes());
+    if (turns === 21_000) stop.abort();
+  };
+  await followUplink(
+    { site, siteNow: () => undefined, look: async () => [], clock: { sleep }, signal: stop.signal },
+    () => Promise.reject(new Error('there is no uplink')),
+  );
+  const [early = 0, late = 0] = held;
+  t.true(late - early < 1_000_000, `${late - early} bytes more after 20,000 turns`);
 });
