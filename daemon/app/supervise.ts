@@ -9,6 +9,8 @@ export type Supervisor = {
   readonly keepUp: (name: string, start: () => Promise<Service>, life?: AbortSignal) => Promise<void>;
   /** Names of the services that are not up, with the reason. */
   readonly failing: () => ReadonlyMap<string, string>;
+  /** Something besides that is not as it should be, until it is told with `undefined`. */
+  readonly tell: (name: string, reason: string | undefined) => void;
   /** Called whenever that changes, until the returned function is called. */
   readonly subscribe: (listener: () => void) => () => void;
 };
@@ -54,5 +56,5 @@ export function createSupervisor(deps: { clock: Clock; log: Log; signal: AbortSi
     if (!signal.aborted) set(name, undefined);
   }
 
-  return { keepUp, failing: () => failing, subscribe };
+  return { keepUp, failing: () => failing, tell: set, subscribe };
 }

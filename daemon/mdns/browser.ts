@@ -33,7 +33,9 @@ export type MdnsBrowser = {
   readonly move: (place: MdnsPlace) => void;
   /** All that is seen now. */
   readonly hosts: () => readonly SeenHost[];
-  /** Settles once `signal` was aborted and the socket is closed. Never rejects. */
+  /** Settles once it listens, or `signal` was aborted before; rejects like `closed`. */
+  readonly ready: Promise<void>;
+  /** Settles once `signal` was aborted and the socket is closed. Rejects if the port cannot be had. */
   readonly closed: Promise<void>;
 };
 
@@ -52,12 +54,22 @@ export function mdnsBrowser(deps: MdnsBrowserDeps): MdnsBrowser {
   let heard: readonly { readonly question: MdnsQuestion; readonly at: Instant }[] = [];
   const alarm = createAlarm({ clock, log, signal, onDue });
   let questions: Questions | undefined;
+  const ready = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<void>();
+  // Whoever wants to know waits for `closed`.
+  ready.promise.catch(() => undefined);
   const link = (deps.openLink ?? openMdnsLink)({
     bind: '224.0.0.251',
     log,
     ...(deps.admit !== undefined && { admit: deps.admit }),
-    onReady: () => void keepJoined(),
-    onFailed: (cause) => log.warn('mDNS browsing is off', { cause }),
+    onReady: () => {
+      ready.resolve();
+      void keepJoined();
+    },
+    onFailed: (cause) => {
+      ready.reject(cause);
+      void link.close().then(() => closed.reject(cause));
+    },
     onPacket: receive,
   });
 
@@ -158,8 +170,12 @@ export function mdnsBrowser(deps: MdnsBrowserDeps): MdnsBrowser {
 
   const isOwn = (from: Ipv4): boolean => from === place.interfaceAddress || deps.isOwn?.(from) === true;
 
-  const closed = Promise.withResolvers<void>();
-  signal.addEventListener('abort', () => void link.close().then(closed.resolve), { once: true });
-  if (signal.aborted) void link.close().then(closed.resolve);
-  return { move, hosts: () => [...hosts.values()], closed: closed.promise };
+  async function close(): Promise<void> {
+    await link.close();
+    ready.resolve();
+    closed.resolve();
+  }
+  signal.addEventListener('abort', () => void close(), { once: true });
+  if (signal.aborted) void close();
+  return { move, hosts: () => [...hosts.values()], ready: ready.promise, closed: closed.promise };
 }

@@ -19,6 +19,8 @@ export type AvahiDeps = ConflictListeners & {
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** avahi takes nothing from us, and why; `undefined` once it does again. It is asked every five minutes. */
+  readonly onRefused?: (detail: string | undefined) => void;
 };
 
 export type AvahiPublisher = {
@@ -58,6 +60,9 @@ export async function avahiPublisher(deps: AvahiDeps): Promise<AvahiPublisher | 
   const told = new Set<string>();
   let { records, interfaceAddress } = deps;
   let interfaceIndex = -1;
+  /** Nothing is tried meanwhile. */
+  let refusal: string | undefined;
+  let noted: string | undefined;
   let working: Promise<void> = Promise.resolve();
 
   const bus = await connectAvahi(deps.busPath ?? systemBusPath, onSignal);
@@ -79,7 +84,10 @@ export async function avahiPublisher(deps: AvahiDeps): Promise<AvahiPublisher | 
     else log.warn('avahi does not know the interface, and publishes on all', { interface: deps.interface });
   }
   log.info('mDNS goes through avahi', { address: interfaceAddress });
-  void bus.closed.then(() => ended.abort());
+  void bus.closed.then(() => {
+    ended.abort();
+    refused(undefined);
+  });
   void retry();
   reconcile();
 
@@ -100,7 +108,8 @@ export async function avahiPublisher(deps: AvahiDeps): Promise<AvahiPublisher | 
         await call(groupCall(path, 'Free'));
       }
       for (const group of wanted.values()) {
-        if (!lifetime.aborted && !published.has(group.key)) await publish(group);
+        if (lifetime.aborted || refusal !== undefined) return;
+        if (!published.has(group.key)) await publish(group);
       }
     });
   }
@@ -109,9 +118,8 @@ export async function avahiPublisher(deps: AvahiDeps): Promise<AvahiPublisher | 
     const made = await call(serverCall('EntryGroupNew'));
     const path = made.ok ? made.value.body[0] : undefined;
     if (typeof path !== 'string') {
-      const detail = made.ok ? '' : made.error.detail;
-      // `disable-user-service-publishing` in avahi-daemon.conf, for one.
-      if (!lifetime.aborted) log.warn('avahi does not let us publish', { detail });
+      // `disable-user-service-publishing` in avahi-daemon.conf, for one: it will not take the others either.
+      if (!lifetime.aborted) refused(made.ok ? 'no reason given' : made.error.detail);
       return;
     }
     const mine: Published = { group, path, collided: false };
@@ -125,6 +133,15 @@ export async function avahiPublisher(deps: AvahiDeps): Promise<AvahiPublisher | 
       return;
     }
     await call(groupCall(path, 'Commit'));
+  }
+
+  function refused(detail: string | undefined): void {
+    refusal = detail;
+    // Once, not once a try.
+    if (noted === detail) return;
+    noted = detail;
+    if (detail !== undefined) log.warn('avahi does not let us publish', { detail });
+    deps.onRefused?.(detail);
   }
 
   function onSignal(message: DBusMessage): void {
@@ -155,6 +172,8 @@ export async function avahiPublisher(deps: AvahiDeps): Promise<AvahiPublisher | 
     const found = await call(serverCall('ResolveHostName', [any, inet, dbus.string(name), inet, none]));
     // interface, protocol, name, address protocol, address, flags
     const theirs = found.ok ? found.value.body[4] : undefined;
+    // Meanwhile it was withdrawn, or is ours after all, and whoever was told so would hear the opposite last.
+    if (!told.has(name) || lifetime.aborted) return;
     tellConflict({ name, ...(typeof theirs === 'string' && { theirs }) }, deps);
   }
 
@@ -172,7 +191,11 @@ export async function avahiPublisher(deps: AvahiDeps): Promise<AvahiPublisher | 
   async function retry(): Promise<void> {
     while (!lifetime.aborted) {
       await deps.clock.sleep(retryAfter, lifetime).catch(() => undefined);
-      if (!lifetime.aborted) renew(({ collided }) => collided);
+      if (lifetime.aborted) return;
+      refusal = undefined;
+      renew(({ collided }) => collided);
+      await working;
+      if (refusal === undefined) refused(undefined);
     }
   }
 

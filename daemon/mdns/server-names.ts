@@ -11,6 +11,8 @@ export type MdnsServiceDeps = MdnsServerDeps & {
   readonly interface?: string;
   /** Default: the system bus. */
   readonly busPath?: string;
+  /** What keeps avahi from publishing for us, for as long as it does; `undefined` once it does not. */
+  readonly onRefused?: (detail: string | undefined) => void;
 };
 
 /** avahi may be installed, started or stopped while we run. */
@@ -36,6 +38,9 @@ export function mdnsService(given: MdnsServiceDeps): MdnsServer {
   let fd = deps.fd;
   let publisher: AvahiPublisher | undefined;
   let server: MdnsServer | undefined;
+  const ready = Promise.withResolvers<void>();
+  // Whoever wants to know waits for `closed`.
+  ready.promise.catch(() => undefined);
 
   async function keepUp(): Promise<void> {
     while (!signal.aborted) {
@@ -45,6 +50,7 @@ export function mdnsService(given: MdnsServiceDeps): MdnsServer {
       publisher = await avahiPublisher({ ...deps, ...place, records });
       publisher?.update(records, place.interfaceAddress);
       if (publisher !== undefined) {
+        ready.resolve();
         // Two sockets on one port: what is for avahi would come to the one that nobody reads.
         if (fd !== undefined) closeSync(fd);
         fd = undefined;
@@ -60,22 +66,20 @@ export function mdnsService(given: MdnsServiceDeps): MdnsServer {
   /** Until the end, or until avahi is there. */
   async function ownResponder(): Promise<void> {
     const ending = new AbortController();
-    server = mdnsServer({
-      ...withoutFd(deps),
-      ...place,
-      ...(fd !== undefined && { fd }),
-      records,
-      signal: AbortSignal.any([signal, ending.signal]),
-    });
+    const life = AbortSignal.any([signal, ending.signal]);
+    server = mdnsServer({ ...withoutFd(deps), ...place, ...(fd !== undefined && { fd }), records, signal: life });
     fd = undefined;
-    while (!signal.aborted && !ending.signal.aborted) {
-      await clock.sleep(lookAgain, signal).catch(() => undefined);
-      if (!signal.aborted && (await avahiRuns(deps.busPath))) ending.abort();
+    server.ready.then(ready.resolve, () => ending.abort());
+    while (!life.aborted) {
+      await clock.sleep(lookAgain, life).catch(() => undefined);
+      if (!life.aborted && (await avahiRuns(deps.busPath))) ending.abort();
     }
     await server.closed;
     server = undefined;
   }
 
+  const closed = keepUp();
+  closed.then(ready.resolve, ready.reject);
   return {
     update: (next) => {
       records = next;
@@ -89,7 +93,8 @@ export function mdnsService(given: MdnsServiceDeps): MdnsServer {
       server?.move(next, nextRecords);
     },
     rejoin: () => server?.rejoin(),
-    closed: keepUp().catch((cause: unknown) => log.error('mDNS is off', { cause })),
+    ready: ready.promise,
+    closed,
   };
 }
 

@@ -64,15 +64,16 @@ export type MdnsServer = {
   readonly move: (place: MdnsPlace, records: readonly MdnsRecord[]) => void;
   /** The interface was away: joins the group again and starts over. (A device that came back is found within 5 s anyway.) */
   readonly rejoin: () => void;
-  /** Settles once `signal` was aborted, the goodbyes are out and the socket is closed. Never rejects. */
+  /** Settles once it listens, or `signal` was aborted before; rejects like `closed`. */
+  readonly ready: Promise<void>;
+  /** Settles once `signal` was aborted, the goodbyes are out and the socket is closed. Rejects if the port cannot be had. */
   readonly closed: Promise<void>;
 };
 
 const membershipCheck = seconds(5);
 
 /**
- * Port 5353 may be shared. If it cannot be bound, that is a warning: names then do not resolve, all else works. Names are
- * probed for before they are used (about 0.9 s), and left to whoever has them.
+ * Port 5353 may be shared. Names are probed for before they are used (about 0.9 s), and left to whoever has them.
  */
 export function mdnsServer(deps: MdnsServerDeps): MdnsServer {
   const { clock, log, signal } = deps;
@@ -86,14 +87,24 @@ export function mdnsServer(deps: MdnsServerDeps): MdnsServer {
   let delayed: Delayed | undefined;
   const sentAt = new Map<string, Instant>();
   const alarm = createAlarm({ clock, log, signal, onDue });
+  const ready = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<void>();
+  // Whoever wants to know waits for `closed`.
+  ready.promise.catch(() => undefined);
   const link = (deps.openLink ?? openMdnsLink)({
     ...(deps.fd !== undefined && { fd: deps.fd }),
     bind: deps.bind ?? '0.0.0.0',
     log,
     ...(deps.admit !== undefined && { admit: deps.admit }),
     ...(deps.count !== undefined && { count: deps.count }),
-    onReady: () => void keepJoined(),
-    onFailed: (cause) => log.warn('mDNS is off', { address: place.interfaceAddress, cause }),
+    onReady: () => {
+      ready.resolve();
+      void keepJoined();
+    },
+    onFailed: (cause) => {
+      ready.reject(cause);
+      void link.close().then(() => closed.reject(cause));
+    },
     onPacket: receive,
   });
 
@@ -262,15 +273,15 @@ export function mdnsServer(deps: MdnsServerDeps): MdnsServer {
   const chance = (): number => (deps.random.bytes(1)[0] ?? 0) / 255;
   const probeDelay = (): Millis => millis(chance() * probeDelayMax);
 
-  const closed = Promise.withResolvers<void>();
   async function close(): Promise<void> {
     if (joined) await sayAll(withdraw(names.announcer).say);
     await link.close();
+    ready.resolve();
     closed.resolve();
   }
   signal.addEventListener('abort', () => void close(), { once: true });
   if (signal.aborted) void close();
-  return { update, move, rejoin, closed: closed.promise };
+  return { update, move, rejoin, ready: ready.promise, closed: closed.promise };
 }
 
 const mdnsPort = 5353;

@@ -47,7 +47,9 @@ const deps = {
   isOwn: (from: string) => from === uplinkAddress || from === interfaceAddress,
   linkChanges: () => carrierChanges('eth0'),
 };
-const names = { ...deps, ...(fd !== undefined && { fd: Number(fd) }), records: recordsOf(hosts) };
+const onRefused = (detail: string | undefined): unknown =>
+  detail !== undefined && process.stderr.write(`refused ${detail}\n`);
+const names = { ...deps, onRefused, ...(fd !== undefined && { fd: Number(fd) }), records: recordsOf(hosts) };
 const serve = process.env['MDNS_AVAHI'] === undefined ? mdnsServer : mdnsService;
 const server = serve({ ...names, interface: 'eth0' });
 // As daemon/app/network/names-service.ts does it.

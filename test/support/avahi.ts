@@ -2,14 +2,14 @@
 import type { Host } from './netns.ts';
 import type { Running } from './program.ts';
 
-/** Its own bus, as every machine has one. `$1`: whether it calls itself a workstation; `$2`: the text of its SSH service; `$3`: its name; `$4`: its interfaces. */
+/** Its own bus, as every machine has one. `$1`: whether it calls itself a workstation; `$2`: the text of its SSH service; `$3`: its name; `$4`: its interfaces; `$5`: whether it publishes nothing for others. */
 const avahiScript = `
 mkdir -p /run/dbus /run/avahi-daemon; rm -rf /etc/avahi/services/*
 [ -z "$2" ] || echo "<?xml version='1.0' standalone='no'?><!DOCTYPE service-group SYSTEM 'avahi-service.dtd'>
 <service-group><name replace-wildcards='yes'>%h</name><service><type>_ssh._tcp</type><port>22</port>
 <txt-record>$2</txt-record></service></service-group>" > /etc/avahi/services/ssh.service
 printf '[server]\\n%s\\nuse-ipv4=yes\\nuse-ipv6=no\\nallow-interfaces=%s\\nenable-dbus=yes\\n[publish]\\npublish-hinfo=no\\npublish-aaaa-on-ipv4=no\\n' "\${3:+host-name=$3}" "$4" > /run/avahi.conf
-printf "publish-workstation=$1\\n" >> /run/avahi.conf
+printf "publish-workstation=$1\\ndisable-user-service-publishing=$5\\n" >> /run/avahi.conf
 dbus-daemon --system --nofork --nopidfile & bus=$!
 until [ -S /run/dbus/system_bus_socket ]; do sleep .05; done
 trap 'kill $avahi; wait $avahi; kill $bus; exit' TERM
@@ -30,9 +30,10 @@ export type Avahi = {
 /** In a mount namespace of its own, as `run` and `watch` are: there the bus is. Settles once it has a name. */
 export async function startAvahi(
   host: Host,
-  { workstation = 'no', ssh = '', hostName = '', interfaces = 'eth0' } = {},
+  { workstation = 'no', ssh = '', hostName = '', interfaces = 'eth0', selfish = 'no' } = {},
 ): Promise<Avahi> {
-  const daemon = host.inside.spawn(['bash', '-c', avahiScript, 'avahi', workstation, ssh, hostName, interfaces]);
+  const settings = [workstation, ssh, hostName, interfaces, selfish];
+  const daemon = host.inside.spawn(['bash', '-c', avahiScript, 'avahi', ...settings]);
   await daemon.waitFor(/Server startup complete/, 60_000);
   const enter = (command: readonly string[]): string[] => ['nsenter', '-t', `${daemon.pid}`, '-m', '-u', ...command];
   return {

@@ -15,6 +15,7 @@ import type { SeenHost } from '../../mdns/sightings.ts';
 import { carrierChanges } from '../../system/carrier.ts';
 import { readInterfaces } from '../../system/interface.ts';
 import { createGate } from '../../traffic/gate.ts';
+import { together } from '../lifetime.ts';
 import { createAddressCheck } from './address-check.ts';
 import { nameConflicts } from './name-conflicts.ts';
 import type { NetworkDeps } from './network-services.ts';
@@ -67,7 +68,9 @@ type NamesDeps = NetworkDeps & { readonly hardwareAddressOf: (address: Ipv4) => 
  * Conflicts about a board's name can only be heard where it is told.
  */
 export async function publishNames(deps: NamesDeps): Promise<{ readonly closed: Promise<unknown> }> {
-  const { site, runner, changes, neighbourhood, clock, signal } = deps;
+  const { site, runner, changes, neighbourhood, supervisor, clock, signal } = deps;
+  const broken = new AbortController();
+  const life = AbortSignal.any([signal, broken.signal]);
   const log = deps.log.child({ service: 'mdns' });
   const own = parseHostname(hostname().split('.', 1)[0]?.toLowerCase() ?? '');
   const name = own.ok ? own.value : must(parseHostname('bramble'));
@@ -84,7 +87,7 @@ export async function publishNames(deps: NamesDeps): Promise<{ readonly closed: 
       address: place.address,
       httpPort: deps.config.http.port,
       version: deps.version,
-      state: deps.supervisor.failing().size === 0 ? 'ready' : 'degraded',
+      state: supervisor.failing().size === 0 ? 'ready' : 'degraded',
       boards: place === boardsPlace ? addressedBoards(runner.fleet) : [],
     });
   const responderAt = (place: Place, more: Partial<Parameters<typeof mdnsService>[0]>) =>
@@ -97,7 +100,7 @@ export async function publishNames(deps: NamesDeps): Promise<{ readonly closed: 
       clock,
       random: deps.random,
       log,
-      signal,
+      signal: life,
       records: recordsAt(place),
       admit: gateAt(place.address, deps),
       count: deps.traffic.count('mdns'),
@@ -110,15 +113,17 @@ export async function publishNames(deps: NamesDeps): Promise<{ readonly closed: 
   const fd = deps.takeSocket(5353);
   const boards = responderAt(boardsPlace, {
     ...(fd !== undefined && { fd }),
-    ...nameConflicts({ conflicts: neighbourhood.conflicts, runner, clock, log, signal }),
+    onRefused: (detail) => supervisor.tell('avahi', detail && `avahi does not publish for us: ${detail}`),
+    ...nameConflicts({ conflicts: neighbourhood.conflicts, runner, clock, log, signal: life }),
   });
   let uplink: { readonly server: MdnsServer; readonly place: Place } | undefined;
-  const serveUplink = async (place: Place, life: AbortSignal): Promise<void> => {
+  const serveUplink = async (place: Place, here: AbortSignal): Promise<void> => {
     // What is sent to this machine alone is for the socket of the boards' network.
-    const server = responderAt(place, { bind: '224.0.0.251', signal: life });
+    const server = responderAt(place, { bind: '224.0.0.251', signal: here });
     uplink = { server, place };
-    await server.closed;
-    uplink = undefined;
+    await server.closed.finally(() => {
+      uplink = undefined;
+    });
   };
   const update = (): void => {
     // The same records again cost nothing.
@@ -127,12 +132,25 @@ export async function publishNames(deps: NamesDeps): Promise<{ readonly closed: 
   };
 
   const unsubscribeBoards = changes.subscribe(update);
-  const unsubscribeServices = deps.supervisor.subscribe(update);
-  const ended = Promise.all([boards.closed, followUplink({ ...deps, look }, serveUplink)]).finally(() => {
+  const unsubscribeServices = supervisor.subscribe(update);
+  // By itself: what is wrong there must not take the boards' names along.
+  const followed = supervisor.keepUp(
+    'mdns-uplink',
+    async () => ({ closed: followUplink({ ...deps, look, signal: life }, serveUplink) }),
+    life,
+  );
+  const closed = whole([boards.closed, followed], broken, signal).finally(() => {
     unsubscribeBoards();
     unsubscribeServices();
   });
-  return { closed: ended };
+  await boards.ready.catch(() => closed);
+  return { closed };
+}
+
+/** `together`, and rejects with what broke it. */
+async function whole(parts: readonly Promise<unknown>[], broken: AbortController, signal: AbortSignal): Promise<void> {
+  await together(parts, broken, signal);
+  broken.signal.throwIfAborted();
 }
 
 const gateAt = (own: Ipv4, { runner, traffic }: NamesDeps) =>
@@ -146,8 +164,10 @@ const addressedBoards = (fleet: Fleet) =>
       device.address === undefined ? [] : [{ name: device.name, address: device.address, ssh: isInstalled(device) }],
     );
 
-export function browseNames(deps: NamesDeps): { readonly closed: Promise<unknown> } {
+export async function browseNames(deps: NamesDeps): Promise<{ readonly closed: Promise<unknown> }> {
   const { site, neighbourhood, clock, signal } = deps;
+  const broken = new AbortController();
+  const life = AbortSignal.any([signal, broken.signal]);
   const log = deps.log.child({ service: 'mdns' });
   const browser = mdnsBrowser({
     interfaceAddress: site.address,
@@ -158,12 +178,14 @@ export function browseNames(deps: NamesDeps): { readonly closed: Promise<unknown
     // It hears the same as the responder, which counts it.
     admit: gateAt(site.address, deps),
     log,
-    signal,
+    signal: life,
     onSeen: ({ name, address, mac, ssh }) => log.debug('a host is there', { name, address, mac, ssh }),
     onGone: ({ name, address }) => log.debug('a host is gone', { name, address }),
   });
   const { hosts } = browser;
   const { occupant } = createAddressCheck(deps);
-  const identified = identifyHosts({ hosts, tell: neighbourhood.present, occupant, clock, log, signal });
-  return { closed: Promise.all([browser.closed, identified]) };
+  const identified = identifyHosts({ hosts, tell: neighbourhood.present, occupant, clock, log, signal: life });
+  const closed = whole([browser.closed, identified], broken, signal);
+  await browser.ready.catch(() => closed);
+  return { closed };
 }

@@ -20,6 +20,8 @@ export type LinkDouble = {
   /** What `join` answers from now on. */
   readonly membership: { now: ReturnType<MdnsLink['join']> };
   readonly joinedAt: readonly Ipv4[];
+  /** The port is taken: the next `open` fails. */
+  readonly fail: (cause: Error) => void;
 };
 
 export function createLinkDouble(clock: ClockDouble): LinkDouble {
@@ -27,11 +29,14 @@ export function createLinkDouble(clock: ClockDouble): LinkDouble {
   const said: Said[] = [];
   const joinedAt: Ipv4[] = [];
   const membership: LinkDouble['membership'] = { now: 'joined' };
+  let failure: Error | undefined;
   let deliver: Parameters<OpenMdnsLink>[0]['onPacket'] = () => undefined;
 
-  const open: OpenMdnsLink = ({ onReady, onPacket }) => {
+  const open: OpenMdnsLink = ({ onReady, onFailed, onPacket }) => {
     deliver = onPacket;
-    queueMicrotask(onReady);
+    const cause = failure;
+    failure = undefined;
+    queueMicrotask(cause === undefined ? onReady : () => onFailed(cause));
     return {
       send: async (packet, to) => {
         said.push({ at: (clock.now() - start) / 1000, to, message: readPacket(packet) });
@@ -67,5 +72,8 @@ export function createLinkDouble(clock: ClockDouble): LinkDouble {
     hear: (packet, from = '10.77.0.50', port = 5353) => deliver(packet, { address: must(parseIpv4(from)), port }),
     membership,
     joinedAt,
+    fail: (cause) => {
+      failure = cause;
+    },
   };
 }

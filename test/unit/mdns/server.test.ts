@@ -2,6 +2,8 @@
 import test, { type ExecutionContext } from 'ava';
 import { must } from '../../../config/result.ts';
 import { millis, parseIpv4, seconds, subnetOf } from '../../../config/values.ts';
+import { createSupervisor } from '../../../daemon/app/supervise.ts';
+import { mdnsBrowser } from '../../../daemon/mdns/browser.ts';
 import type { MdnsConflict } from '../../../daemon/mdns/conflicts.ts';
 import { writeQuery, writeResponse } from '../../../daemon/mdns/packet.ts';
 import { type MdnsRecord, masterRecords } from '../../../daemon/mdns/records.ts';
@@ -409,4 +411,35 @@ test('a new board is probed for alone; at the end there is a goodbye to everythi
   it.link.clear();
   await it.end();
   t.deepEqual(it.link.lines(), ['13 A 10.77.0.11 goodbye, A 10.77.0.12 goodbye']);
+});
+
+test('a port that cannot be had ends responder and browser with the cause: kept up, they have it the next time', async (t) => {
+  const clock = createClockDouble();
+  const ending = new AbortController();
+  const common = {
+    ...{ interfaceAddress: address, clock, signal: ending.signal, log: createLogDouble() },
+    random: { bytes: (length: number) => new Uint8Array(length) },
+  };
+  const makers = {
+    responder: (link: LinkDouble) => mdnsServer({ ...common, records: [], openLink: link.open }),
+    browser: (link: LinkDouble) => mdnsBrowser({ ...common, openLink: link.open, onSeen: () => undefined }),
+  };
+  const supervisor = createSupervisor({ clock, log: createLogDouble(), signal: ending.signal });
+  const kept: Promise<void>[] = [];
+  for (const [name, make] of Object.entries(makers)) {
+    const link = createLinkDouble(clock);
+    link.fail(new Error('bind EADDRINUSE 0.0.0.0:5353'));
+    const start = async () => {
+      const { ready, closed } = make(link);
+      await ready.catch(() => closed);
+      return { closed };
+    };
+    kept.push(supervisor.keepUp(name, start));
+    await clock.whenSleeping(kept.length);
+  }
+  t.deepEqual([...supervisor.failing().values()], Array(2).fill('bind EADDRINUSE 0.0.0.0:5353'));
+  await clock.advance(seconds(5));
+  t.is(supervisor.failing().size, 0);
+  ending.abort();
+  await Promise.all(kept);
 });
