@@ -11,7 +11,7 @@ import { run } from '../../cli/program.ts';
 import { must, ok, problem } from '../../config/result.ts';
 import { type AdminDeps, adminApi } from '../../daemon/http/endpoints/admin.ts';
 import { serveHttp } from '../../daemon/http/server.ts';
-import type { DeviceView, EventView } from '../../daemon/http/wire.ts';
+import type { DeviceView, EventView, StatusView } from '../../daemon/http/wire.ts';
 import { descriptionFake, deviceFake, eventFake, statusFake } from '../unit/http/views-fake.ts';
 import { silentLog } from './installer-boot-fake.ts';
 
@@ -22,14 +22,18 @@ type DaemonFake = {
   readonly followed: Promise<void>;
 };
 
-async function daemonFake(t: ExecutionContext, boards: readonly DeviceView[]): Promise<DaemonFake> {
+async function daemonFake(
+  t: ExecutionContext,
+  boards: readonly DeviceView[],
+  master: Partial<StatusView['master']> = {},
+): Promise<DaemonFake> {
   const socket = join(await folderOf(t), 'brambled.sock');
   const acted: string[] = [];
   const listeners = new Set<(event: EventView) => void>();
   const { promise: followed, resolve } = Promise.withResolvers<void>();
   const find = (name: string): DeviceView | undefined => boards.find((board) => board.name === name);
   const deps: AdminDeps = {
-    status: () => statusFake(boards),
+    status: () => statusFake(boards, master),
     describe: (name) => {
       const board = find(name);
       return board && descriptionFake(board);
@@ -98,9 +102,11 @@ async function bramble(socket: string, args: readonly string[], more: Partial<Te
 const ready = deviceFake('worker-kube1');
 const pending = deviceFake('worker-kube2', { state: 'pending', why: 'beside the router, without proof' });
 
-test('status: 0 when all is well, 2 when a board needs the owner; "bramble" alone is status', async (t) => {
+test('status: 0 when all is well, 2 when a board needs the owner or none is served; "bramble" alone is status', async (t) => {
   const well = await daemonFake(t, [ready]);
-  const sick = await daemonFake(t, [ready, pending]);
+  const sick = await daemonFake(t, [ready, pending], { advice: ['bramble accept worker-kube2'] });
+  const unserved = await daemonFake(t, [ready], { degraded: true });
+  t.is((await bramble(unserved.socket, ['status', '-o', 'wide'])).code, 2);
   t.like(await bramble(well.socket, ['status']), { code: 0, err: '' });
   const alone = await bramble(sick.socket, []);
   t.is(alone.code, 2);

@@ -29,7 +29,7 @@ test.serial('the router is there first: found by the first look, and its LAN sta
   t.regex(await lease(first), fromRouter);
   t.regex(await lease(laptop), fromRouter);
   t.is(answersTo(daemon, 'dc:a6:32'), 0, 'not one word to anybody, ourselves included');
-  t.regex(await status(), /another DHCP server, 10\.77\.0\.254, is on this network/);
+  t.regex(await status(), /another DHCP server, 10\.77\.0\.254, is on the boards’ switch/);
   await daemon.kill();
   await router.kill();
 
