@@ -14,7 +14,7 @@ import { openStore } from '../store/open.ts';
 import { hardwareAddressOf } from '../system/neighbours.ts';
 import { bootDesk } from './boards/boot-desk.ts';
 import { createClusterFacts, driverFor } from './boards/control-plane.ts';
-import { effectDesk, recentAcceptances } from './boards/effects.ts';
+import { type AdmissionDeps, effectDesk, recentAcceptances, verdictNow } from './boards/effects.ts';
 import { hostKeys } from './boards/host-keys.ts';
 import { imageDesk } from './boards/images.ts';
 import { followNodes, NODES_TURN } from './boards/node-events.ts';
@@ -102,6 +102,13 @@ export async function runApp(deps: AppDeps): Promise<void> {
     signal,
     parallel: config.join.parallel,
   });
+  const admission: AdmissionDeps = {
+    config,
+    clock,
+    boards: () => runner.fleet.all(),
+    acceptances: recentAcceptances(store, clock.now()),
+    lanIsOurs: network.lanIsOurs,
+  };
   const runner: Runner = createRunner({
     commit: written.commit,
     devices: snapshot.devices,
@@ -113,17 +120,13 @@ export async function runApp(deps: AppDeps): Promise<void> {
     log,
     signal,
     execute: effectDesk({
-      config,
-      clock,
+      ...admission,
       cluster,
       joiner,
       images,
-      boards: () => runner.fleet.all(),
       boardNow: (device) => runner.fleet.byId(device.id) ?? device,
       onChange: changes.subscribe,
-      acceptances: recentAcceptances(store, clock.now()),
       hostKeyOf: keys.publicOf,
-      lanIsOurs: network.lanIsOurs,
     }),
     onTurn: pulse.loop('lifecycle', minutes(1)),
     onChange: (change) => {
@@ -168,6 +171,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     clusterKey: identity.clusterKey,
     addressesAreOurs: network.standing.isAlone,
     onHeard: network.onHeard,
+    isAcceptable: (device, report) => verdictNow(admission, device, report).verdict === 'accept',
     nextChange: changes.next,
     images,
     hardwareAddressOf,

@@ -11,8 +11,8 @@ export type AdmissionRules = {
   /** Boards accepted by themselves within the last hour, and how many may be. */
   readonly acceptedLastHour: number;
   readonly limit: number;
-  /** The Pis are on a switch of their own behind the master. */
-  readonly lanIsOurs: boolean;
+  /** The Pis are on a switch of their own behind the master. Undefined: nobody knows yet. */
+  readonly lanIsOurs: boolean | undefined;
   readonly allow: readonly { readonly serial: Serial; readonly mac: Mac }[];
 };
 
@@ -35,6 +35,8 @@ export function admit(device: Device, report: BoardReport, others: readonly Devi
 function automatic(report: BoardReport, rules: AdmissionRules): Verdict {
   if (report.disk.content === 'foreign')
     return wait('its disk holds data that is not ours; accepting it overwrites the disk');
+  if (rules.lanIsOurs === undefined && !report.proof)
+    return wait('it is not known yet whether another DHCP server is on this network; it is decided again then');
   if (!rules.lanIsOurs && !report.proof)
     return wait('this network is shared, and it did not start from a join card of this cluster');
   if (rules.acceptedLastHour >= rules.limit)

@@ -11,7 +11,8 @@ export type LifecycleEvent =
   | { readonly event: 'address-heard'; readonly address: Ipv4 }
   /** Another board was heard to have it. */
   | { readonly event: 'address-lost'; readonly address: Ipv4 }
-  | { readonly event: 'installer-reported'; readonly report: BoardReport }
+  /** `again`: a board that waits would be decided about differently now, though it says the same. */
+  | { readonly event: 'installer-reported'; readonly report: BoardReport; readonly again?: boolean }
   | { readonly event: 'admission-decided'; readonly verdict: Verdict }
   | { readonly event: 'accept-requested'; readonly by: string }
   | { readonly event: 'reject-requested'; readonly by: string }

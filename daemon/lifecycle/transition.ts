@@ -128,10 +128,12 @@ const sameClaims = (a: BoardReport, b: BoardReport): boolean =>
   a.proof === b.proof;
 const askAgainIfNew = (
   state: { readonly report: BoardReport },
-  { report }: { readonly report: BoardReport },
+  { report, again = false }: EventOf<'installer-reported'>,
   context: Context,
 ): Next =>
-  sameClaims(state.report, report) || since(context.since, context.now) < REDECIDE_PAUSE ? stay() : reported(report);
+  (sameClaims(state.report, report) && !again) || since(context.since, context.now) < REDECIDE_PAUSE
+    ? stay()
+    : reported(report);
 
 /**
  * What was decided does not cover this disk: it holds something that is not ours and that nobody was asked about. Whoever

@@ -36,6 +36,8 @@ export type BootDeskDeps = {
     readonly sectorsOf: (device: Device) => Promise<SectorsPayload | undefined>;
   };
   readonly onProgress: (device: Device, bytes: number) => Promise<void>;
+  /** Whether it would be accepted by itself if it were decided about now. */
+  readonly isAcceptable: (device: Device, report: BoardReport) => boolean;
 };
 
 export type BootDesk = BootDeps & {
@@ -72,11 +74,14 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
       source: claim.source,
       proof: proven.get(device.id) === identityOf(claim),
     };
-    return decided(device.id, board);
+    return decided(device, board);
   }
 
-  async function decided(id: DeviceId, board: BoardReport): Promise<BootInstruction> {
-    const event = { event: 'installer-reported', report: board } as const;
+  async function decided(known: Device, board: BoardReport): Promise<BootInstruction> {
+    const { id } = known;
+    // What it waited for has come: nobody knew yet whose network this is, or too many came within an hour.
+    const again = known.state.name === 'pending' && deps.isAcceptable(known, board);
+    const event = { event: 'installer-reported', report: board, ...(again && { again }) } as const;
     await runner.dispatch(id, event);
     const device = await settled(id);
     // Decided while this very report was on its way, about another one: it is asked for again, not carried out.

@@ -4,9 +4,9 @@ import { type DeviceId, type Instant, minutes, seconds, since } from '../../../c
 import type { Cluster } from '../../cluster/index.ts';
 import type { JoinBoard, Joiner, LeavingBoard } from '../../join/index.ts';
 import { admit } from '../../lifecycle/admission.ts';
-import type { Device } from '../../lifecycle/device.ts';
+import type { BoardReport, Device } from '../../lifecycle/device.ts';
 import type { Effect } from '../../lifecycle/effect.ts';
-import type { LifecycleEvent } from '../../lifecycle/event.ts';
+import type { LifecycleEvent, Verdict } from '../../lifecycle/event.ts';
 import type { Change } from '../../lifecycle/runner.ts';
 import type { Clock } from '../../ports.ts';
 import type { Store } from '../../store/store.ts';
@@ -26,27 +26,35 @@ export type EffectDeps = {
   /** When boards were accepted by themselves; the last hour of it counts. Each once, also if it could not be written at first. */
   readonly acceptances: Map<DeviceId, Instant>;
   readonly hostKeyOf: (device: Device) => string | undefined;
-  /** The boards are on a switch of their own, and nobody else gives addresses there. */
-  readonly lanIsOurs: () => boolean;
+  /** The boards are on a switch of their own, and nobody else gives addresses there. Undefined: nobody knows yet. */
+  readonly lanIsOurs: () => boolean | undefined;
 };
 
 type Execute = Readonly<Record<Effect, (device: Device, signal: AbortSignal) => Promise<LifecycleEvent | undefined>>>;
 
+export type AdmissionDeps = Pick<EffectDeps, 'config' | 'clock' | 'boards' | 'acceptances' | 'lanIsOurs'>;
+
+/** What is decided about the board if it is decided now. */
+export function verdictNow(deps: AdmissionDeps, device: Device, report: BoardReport): Verdict {
+  const { config, acceptances } = deps;
+  const now = deps.clock.now();
+  for (const [id, at] of acceptances) if (since(at, now) >= minutes(60)) acceptances.delete(id);
+  return admit(device, report, deps.boards(), {
+    mode: config.admission.mode,
+    acceptedLastHour: acceptances.size - (acceptances.has(device.id) ? 1 : 0),
+    limit: config.admission.limit,
+    lanIsOurs: deps.lanIsOurs(),
+    allow: config.admission.allow,
+  });
+}
+
 export function effectDesk(deps: EffectDeps): Execute {
-  const { config, clock, cluster, joiner } = deps;
+  const { clock, cluster, joiner } = deps;
 
   const decideAdmission = async (device: Device): Promise<LifecycleEvent | undefined> => {
     if (device.state.name !== 'reported') return undefined;
-    const now = clock.now();
-    for (const [id, at] of deps.acceptances) if (since(at, now) >= minutes(60)) deps.acceptances.delete(id);
-    const verdict = admit(device, device.state.report, deps.boards(), {
-      mode: config.admission.mode,
-      acceptedLastHour: deps.acceptances.size - (deps.acceptances.has(device.id) ? 1 : 0),
-      limit: config.admission.limit,
-      lanIsOurs: deps.lanIsOurs(),
-      allow: config.admission.allow,
-    });
-    if (verdict.verdict === 'accept') deps.acceptances.set(device.id, now);
+    const verdict = verdictNow(deps, device, device.state.report);
+    if (verdict.verdict === 'accept') deps.acceptances.set(device.id, clock.now());
     return { event: 'admission-decided', verdict };
   };
 

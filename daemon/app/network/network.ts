@@ -29,8 +29,8 @@ export type Network = {
   readonly onHeard: HearAddress;
   /** What new boards get; undefined while nobody knows where they are. */
   readonly reservation: () => ArrivalRules | undefined;
-  /** Nobody else gives addresses here, and the boards are behind this machine. */
-  readonly lanIsOurs: () => boolean;
+  /** Nobody else gives addresses here, and the boards are behind this machine. Undefined: nobody knows yet. */
+  readonly lanIsOurs: () => boolean | undefined;
   readonly changed: (change: Change) => void;
   /** Serves where the daemon stands, anew wherever that is. Settles when the signal is aborted and all is closed. */
   readonly follow: (served: Served) => Promise<void>;
@@ -117,6 +117,11 @@ export function createNetwork(deps: NetworkParts): Network {
     ),
   });
 
+  const lanIsOurs = (): boolean | undefined => {
+    if (config.topology !== 'behind-master' || standing.mode() === 'off' || standing.hearsAnother()) return false;
+    return standing.isAlone() ? true : undefined;
+  };
+
   const follow = async (served: Served): Promise<void> => {
     const serveAt = async (site: Site, life: AbortSignal): Promise<void> => {
       standing.moved();
@@ -132,7 +137,7 @@ export function createNetwork(deps: NetworkParts): Network {
 
   return {
     ...{ site: siteNow, standing, traffic, facts, onHeard, reservation, follow },
-    lanIsOurs: () => config.topology === 'behind-master' && !standing.hearsAnother(),
+    lanIsOurs,
     changed: (change) => {
       addresses.changed(change);
       arrivals.changed(change);

@@ -22,6 +22,8 @@ const cases: [string, Partial<BoardReport>, Partial<AdmissionRules>, 'accept' | 
   ['data on its disk, though it knows the key', { disk: foreign, proof: true }, {}, 'wait'],
   ['no disk at all', { disk: { bytes: 0, content: 'none' } }, {}, 'wait'],
   ['netboot beside the router', {}, { lanIsOurs: false }, 'wait'],
+  ['nobody knows yet whose network it is', {}, { lanIsOurs: undefined }, 'wait'],
+  ['join card, before anybody knows whose network it is', { proof: true }, { lanIsOurs: undefined }, 'accept'],
   ['join card beside the router', { proof: true }, { lanIsOurs: false }, 'accept'],
   ['the hour is full', {}, { acceptedLastHour: 32 }, 'wait'],
   ['the last one of the hour', {}, { acceptedLastHour: 31 }, 'accept'],

@@ -1,7 +1,7 @@
 /** A rogue on the LAN: it knows every address, serial and arming, and it is not the board. */
 import test, { type ExecutionContext } from 'ava';
 import { must } from '../../../../config/result.ts';
-import { type Ipv4, type Mac, parseIpv4, parseMac, parseSerial } from '../../../../config/values.ts';
+import { type Ipv4, type Mac, parseIpv4, parseMac, parseSerial, seconds } from '../../../../config/values.ts';
 import { bootDesk } from '../../../../daemon/app/boards/boot-desk.ts';
 import { createChanges } from '../../../../daemon/app/changes.ts';
 import { createTimelines } from '../../../../daemon/boot/timeline.ts';
@@ -31,7 +31,11 @@ const claim = (changes: Partial<BootClaim> = {}): BootClaim => ({
 });
 const at = (address: Ipv4) => ({ address, port: 40_000 });
 
-type Setting = { readonly addressesAreOurs?: boolean; readonly neighbours?: ReadonlyMap<Ipv4, Mac> };
+type Setting = {
+  readonly isAcceptable?: () => boolean;
+  readonly addressesAreOurs?: boolean;
+  readonly neighbours?: ReadonlyMap<Ipv4, Mac>;
+};
 
 /** A desk with one board in `state`, on a LAN where `neighbours` answer. What is decided is accepted at once. */
 function desk(t: ExecutionContext, state: DeviceState, setting: Setting = {}) {
@@ -84,8 +88,9 @@ function desk(t: ExecutionContext, state: DeviceState, setting: Setting = {}) {
       sectorsOf: async () => ({ runs: [], blob: new Uint8Array(512) }),
     },
     onProgress: async () => undefined,
+    isAcceptable: setting.isAcceptable ?? (() => false),
   });
-  return { boot, runner, heard, stateNow: () => runner.fleet.byMac(MAC)?.state };
+  return { boot, runner, clock, heard, stateNow: () => runner.fleet.byMac(MAC)?.state };
 }
 
 /** What it may try: its own address; the board's address; and beside a router, where every address may be the board's. */
@@ -176,4 +181,18 @@ test('a proof that is used again, or made with another key, is none', async (t) 
   const state = stateNow();
   t.false(state?.name === 'pending' && state.report.proof);
   t.is(runner.fleet.all().length, 1);
+});
+
+test('a board that waited until it was known whose network this is: accepted by itself when it asks again', async (t) => {
+  let isAcceptable = false;
+  const { boot, clock, stateNow } = desk(
+    t,
+    { ...states.pending, report: aReport() },
+    { isAcceptable: () => isAcceptable },
+  );
+  await clock.advance(seconds(11));
+  await boot.report(claim(), at(OWN));
+  t.is(stateNow()?.name, 'pending');
+  isAcceptable = true;
+  t.is((await boot.report(claim(), at(OWN))).action, 'install');
 });

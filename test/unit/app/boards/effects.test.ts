@@ -2,11 +2,11 @@ import test, { type ExecutionContext } from 'ava';
 import { parseConfig } from '../../../../config/load.ts';
 import { must, ok } from '../../../../config/result.ts';
 import { parseIpv4 } from '../../../../config/values.ts';
-import { effectDesk } from '../../../../daemon/app/boards/effects.ts';
+import { effectDesk, verdictNow } from '../../../../daemon/app/boards/effects.ts';
 import type { JoinBoard, Joiner, LeavingBoard } from '../../../../daemon/join/index.ts';
 import type { Device } from '../../../../daemon/lifecycle/device.ts';
 import type { Change } from '../../../../daemon/lifecycle/runner.ts';
-import { aDevice, aHeardDevice, states } from '../../../support/boards.ts';
+import { aDevice, aHeardDevice, aReport, states } from '../../../support/boards.ts';
 import { createClockDouble } from '../../../support/doubles.ts';
 
 const ip = (last: number) => must(parseIpv4(`10.77.0.${last}`));
@@ -107,4 +107,21 @@ test('a rejected board whose address is not known leaves all the same', async (t
   t.deepEqual(asked, ['leave undefined']);
   answers[0]?.();
   t.deepEqual(await left, { event: 'left' });
+});
+
+test('whose network it is, is asked at each decision: nobody knows, a shared one, ours', (t) => {
+  const config = parseConfig('');
+  if (!config.ok) throw new Error('no configuration');
+  const verdictOn = (lanIsOurs: boolean | undefined) =>
+    verdictNow(
+      {
+        ...{ config: config.value, clock: createClockDouble(), acceptances: new Map() },
+        ...{ boards: () => [], lanIsOurs: () => lanIsOurs },
+      },
+      aDevice(states.pending),
+      aReport(),
+    );
+  t.regex(JSON.stringify(verdictOn(undefined)), /"wait".*not known yet/);
+  t.regex(JSON.stringify(verdictOn(false)), /"wait".*shared/);
+  t.is(verdictOn(true).verdict, 'accept');
 });
