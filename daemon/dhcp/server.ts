@@ -104,7 +104,8 @@ export async function dhcpServer(deps: DhcpServerDeps): Promise<void> {
     const fields = fieldsOf(request);
     const given = deps.mode === 'full' ? givenUp(request, self.address) : undefined;
     if (given !== undefined) {
-      log.info(`dhcp address given up: ${given.kind}`, { ...fields, address: given.address });
+      // Not yet known whether it is the sender's at all.
+      log.debug('dhcp address given up', { ...fields, address: given.address });
       deps.onGivenUp?.(given);
     }
     const another = deps.mode === 'full' ? chosenServer(request, self) : undefined;

@@ -115,7 +115,8 @@ export const isUndecided = ({ state }: Device): boolean =>
 /** One that never reported may be nothing but a forged packet; among equals the oldest. */
 const givesWayFirst = (a: Device, b: Device): number =>
   Number(hasReported(a)) - Number(hasReported(b)) || a.firstSeen - b.firstSeen;
-const hasReported = ({ state }: Device): boolean => state.name === 'reported' || state.name === 'pending';
+/** Nobody decided about it, and its installer runs. */
+export const hasReported = ({ state }: Device): boolean => state.name === 'reported' || state.name === 'pending';
 
 function firstFreeName(pattern: string, from: number, { byName }: KnownBoards) {
   for (let number = from; ; number++) {

@@ -28,7 +28,12 @@ export type EffectDeps = {
   readonly hostKeyOf: (device: Device) => string | undefined;
   /** The boards are on a switch of their own, and nobody else gives addresses there. Undefined: nobody knows yet. */
   readonly lanIsOurs: () => boolean | undefined;
+  /** Another device answers for its address; the owner is told by whoever knows. */
+  readonly hasRival: (board: Device) => boolean;
 };
+
+/** Whether the rival is gone is asked about once a minute. */
+const RIVAL_TURN = seconds(10);
 
 type Execute = Readonly<Record<Effect, (device: Device, signal: AbortSignal) => Promise<LifecycleEvent | undefined>>>;
 
@@ -56,6 +61,12 @@ export function effectDesk(deps: EffectDeps): Execute {
     const verdict = verdictNow(deps, device, device.state.report);
     if (verdict.verdict === 'accept') deps.acceptances.set(device.id, clock.now());
     return { event: 'admission-decided', verdict };
+  };
+
+  /** The address will stand in it for good: not while it is somebody else's, too. */
+  const makeImage = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
+    while (deps.hasRival(deps.boardNow(device))) await clock.sleep(RIVAL_TURN, signal);
+    return deps.images.make(device, signal);
   };
 
   const awaitSsh = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
@@ -149,7 +160,7 @@ export function effectDesk(deps: EffectDeps): Execute {
 
   return {
     'decide-admission': decideAdmission,
-    'make-image': (device, signal) => deps.images.make(device, signal),
+    'make-image': makeImage,
     'await-ssh': awaitSsh,
     join,
     'release-quarantine': release,

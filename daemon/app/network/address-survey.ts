@@ -10,7 +10,9 @@ import type { Rests } from '../rests.ts';
 import type { AddressCheck } from './address-check.ts';
 
 /** A board that has an address of ours. */
-type Housed = Pick<Device, 'id' | 'name' | 'macs'> & { readonly address: Ipv4 };
+export type Housed = Pick<Device, 'id' | 'name' | 'macs'> & { readonly address: Ipv4 };
+/** `isDeclined`: because it was just declined. */
+type ToCheck = Housed & { readonly isDeclined: boolean };
 
 /** `mac`: who answers for it. Undefined: a client found it in use and declined it, and since then nobody answered us. */
 export type Foreign = { readonly address: Ipv4; readonly mac: Mac | undefined };
@@ -20,13 +22,16 @@ export type AddressSurvey = {
   readonly isUsed: (address: Ipv4, asking?: Mac) => boolean;
   /**
    * A client says that its address is in use (RFC 2131 4.3.3): kept out for an hour. False if that many are kept out
-   * already that it may be a lie; anybody can say it.
+   * already that it may be a lie; anybody can say it. `rival`: whoever we heard answer for it; then it is kept out as long
+   * as somebody does.
    */
-  readonly quarantine: (address: Ipv4) => boolean;
+  readonly quarantine: (address: Ipv4, rival?: Mac) => boolean;
   /** The board was given its address: looks whether another one has it. Once a minute for each board at most. */
   readonly recheck: (board: Housed) => void;
-  /** The board itself says so: its address stays, it is in the cluster's certificates and in its own configuration. */
+  /** The board itself says so, or somebody in its name: looks at once who answers. */
   readonly declined: (board: Housed) => void;
+  /** Addresses were given out: what comes next now is looked at without waiting for the next turn. */
+  readonly wake: () => void;
   /** What others use of what would be given out. */
   readonly foreign: () => readonly Foreign[];
   /** Set if another device uses this board's address. */
@@ -47,13 +52,18 @@ const quarantineLasts = minutes(60);
 const quarantined = 16;
 /** A client waits ten seconds and asks again (RFC 2131 3.1); one that gave up is started again at some time. */
 const declineLasts = minutes(15);
-/** Asked about in one turn, of each kind; the others wait for the next one. */
+/** Asked about in one turn, of each kind; the others come after it. */
 const atOnce = 16;
 
 /** `upcoming`: the addresses that will be given out next, some dozens; read at each turn. */
 export function createAddressSurvey(deps: {
   readonly upcoming: () => readonly Ipv4[];
   readonly fleet: () => Pick<Fleet, 'byId'>;
+  /**
+   * Another device, `rival`, answers for the address of this board. `rival` undefined: the board has just declined it, and
+   * nobody answers for it, nor the board itself.
+   */
+  readonly onContested: (board: Housed, rival: Mac | undefined) => void;
   readonly rests: Pick<Rests, 'elapsed'>;
   readonly log: Log;
 }): AddressSurvey {
@@ -64,8 +74,9 @@ export function createAddressSurvey(deps: {
   const free = new Map<Ipv4, Millis>();
   /** Boards whose address another device uses. */
   const rivals = new Map<DeviceId, Finding>();
-  const toCheck = new Map<DeviceId, Housed>();
+  const toCheck = new Map<DeviceId, ToCheck>();
   const checked = new Map<DeviceId, Millis>();
+  let wake = (): void => undefined;
 
   const after = (moment: Millis, duration: Millis): Millis => millis(moment + duration);
   const isDue = (moment: Millis): boolean => moment <= rests.elapsed();
@@ -74,7 +85,11 @@ export function createAddressSurvey(deps: {
     return { address, mac, at, next: mac === undefined ? at : after(at, againAfter) };
   };
 
-  const quarantine = (address: Ipv4): boolean => {
+  const quarantine = (address: Ipv4, rival?: Mac): boolean => {
+    if (rival !== undefined) {
+      used.set(address, finding(address, rival));
+      return true;
+    }
     const declined = new Set(used.values().filter(({ mac }) => mac === undefined));
     const known = used.get(address);
     if (known !== undefined && declined.has(known)) return true;
@@ -96,14 +111,18 @@ export function createAddressSurvey(deps: {
     free.set(address, rests.elapsed());
   }
 
-  function foundOf({ id, name, address, macs }: Housed, mac: Mac | undefined): void {
+  function foundOf(board: ToCheck, mac: Mac | undefined): void {
+    const { id, name, address, macs } = board;
     const before = rivals.get(id);
+    // One that declined has not put the address to use: if it answers for it, somebody else spoke in its name.
+    const isContested = mac === undefined ? board.isDeclined : !macs.includes(mac);
     if (mac !== undefined && !macs.includes(mac)) {
       if (before?.mac !== mac) log.warn('another device uses the address of a board', { name, address, mac });
       rivals.set(id, finding(address, mac));
     } else if (before?.mac === undefined && before !== undefined && !isDue(after(before.at, declineLasts))) {
       rivals.set(id, { ...before, next: after(rests.elapsed(), againAfter) });
     } else rivals.delete(id);
+    if (isContested) deps.onContested(board, mac);
   }
 
   /** The next ones that were not asked about of late, and those that were used a while ago. */
@@ -123,14 +142,16 @@ export function createAddressSurvey(deps: {
   }
 
   const recheck = (board: Housed): void => {
-    if (toCheck.size < 1024 && !checked.has(board.id)) toCheck.set(board.id, board);
+    if (toCheck.size >= 1024 || checked.has(board.id) || toCheck.has(board.id)) return;
+    toCheck.set(board.id, { ...board, isDeclined: false });
+    wake();
   };
 
-  function dueBoards(): readonly Housed[] {
+  function dueBoards(): readonly ToCheck[] {
     for (const [id, { address, next }] of rivals) {
       const board = deps.fleet().byId(id);
       if (board?.addressing !== 'reserved' || board.address !== address) rivals.delete(id);
-      else if (isDue(next)) toCheck.set(id, board);
+      else if (isDue(next) && !toCheck.has(id)) toCheck.set(id, { ...board, isDeclined: false });
     }
     for (const [id, at] of checked) if (isDue(after(at, againAfter))) checked.delete(id);
     const due = [...toCheck.values().take(atOnce)];
@@ -160,9 +181,13 @@ export function createAddressSurvey(deps: {
     quarantine,
     recheck,
     declined: (board) => {
-      if (rivals.get(board.id)?.mac === undefined) rivals.set(board.id, finding(board.address, undefined));
-      toCheck.set(board.id, board);
+      const known = rivals.get(board.id);
+      if (known === undefined) log.info('a board declines its address', { name: board.name, address: board.address });
+      if (known?.mac === undefined) rivals.set(board.id, finding(board.address, undefined));
+      toCheck.set(board.id, { ...board, isDeclined: true });
+      wake();
     },
+    wake: () => wake(),
     foreign: () => [...used.values()],
     rivalOf: ({ id, address }) => {
       const rival = rivals.get(id);
@@ -170,8 +195,11 @@ export function createAddressSurvey(deps: {
     },
     follow: async (check, clock, signal) => {
       while (!signal.aborted) {
+        const woken = new AbortController();
+        wake = () => woken.abort();
         await turn(check, signal);
-        await clock.sleep(TURN, signal).catch(() => undefined);
+        if (toCheck.size > 0) wake();
+        await clock.sleep(TURN, AbortSignal.any([signal, woken.signal])).catch(() => undefined);
       }
     },
   };

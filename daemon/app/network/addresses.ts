@@ -1,16 +1,16 @@
 /** Who may have which address: boards, guests, and others that use one of ours all the same. */
 import type { Config } from '../../../config/schema.ts';
-import { type AddressRange, addressesFrom, type Ipv4, inRange, type Subnet } from '../../../config/values.ts';
+import { type AddressRange, addressesFrom, type Ipv4, inRange, type Mac, type Subnet } from '../../../config/values.ts';
 import { guestLease } from '../../dhcp/guests.ts';
 import type { DhcpRequest, GivenUp, Lease } from '../../dhcp/server.ts';
 import type { Device } from '../../lifecycle/device.ts';
-import { isUndecided } from '../../lifecycle/registry.ts';
+import { hasReported, isUndecided } from '../../lifecycle/registry.ts';
 import type { Change, Runner } from '../../lifecycle/runner.ts';
 import type { Clock, Log } from '../../ports.ts';
 import type { Store } from '../../store/store.ts';
 import { createRests, REST } from '../rests.ts';
 import type { AddressCheck } from './address-check.ts';
-import { createAddressSurvey, foreignAdvice, rivalAdvice } from './address-survey.ts';
+import { createAddressSurvey, foreignAdvice, type Housed, rivalAdvice } from './address-survey.ts';
 import type { DhcpStandings } from './dhcp-standing.ts';
 import { type Guest, type GuestDesk, guestDesk, guestRange } from './guests.ts';
 import type { Site } from './site.ts';
@@ -27,6 +27,8 @@ export type Addresses = {
   readonly strayRelay: (agent: Ipv4) => void;
   readonly changed: (change: Change) => void;
   readonly guests: () => readonly Guest[];
+  /** Another device answers for this board's address: it must not get into anything that lasts. */
+  readonly hasRival: (board: Device) => boolean;
   /** For the owner, most important first. */
   readonly advice: () => readonly string[];
   /** Until the signal is aborted; then it settles. `check` asks on the network of `site`. */
@@ -60,7 +62,7 @@ export function createAddresses(deps: {
   const written = new Map(deps.written);
 
   const fleet = () => deps.runner().fleet;
-  const survey = createAddressSurvey({ upcoming, fleet, rests, log });
+  const survey = createAddressSurvey({ upcoming, fleet, onContested, rests, log });
 
   /** Guests begin anew where the daemon stands on another network: every lease that is written down counts as running. */
   function guestsNow(): Desk | undefined {
@@ -122,20 +124,34 @@ export function createAddresses(deps: {
   function declined(request: DhcpRequest, address: Ipv4): void {
     const board = fleet().byMac(request.mac);
     if (board === undefined) {
-      if (guestsNow()?.guests?.declined(request, address) === true) survey.quarantine(address);
-    } else if (board.addressing !== 'reserved' || board.address !== address) {
-      return;
-    } else if (isUndecided(board) && survey.quarantine(address)) {
-      deps
-        .runner()
-        .readdress(board.id)
-        .then(
-          (moved) => moved.ok || log.warn('a board keeps an address that another device uses', { ...moved.error }),
-          (cause: unknown) => log.error('the new address of a board is not written', { name: board.name, cause }),
-        );
-    } else {
-      survey.declined(board);
-    }
+      if (guestsNow()?.guests?.declined(request, address) !== true) return;
+      log.info('a guest declines its address', { mac: request.mac, address });
+      survey.quarantine(address);
+    } else if (board.addressing === 'reserved' && board.address === address) survey.declined(board);
+  }
+
+  /**
+   * Only a board that nobody decided about moves. Without a rival that answers us it is its word, which anybody can forge: not
+   * for a board whose installer runs, since it would lose its way in the middle of an installation.
+   */
+  function onContested({ id, name, address }: Housed, rival: Mac | undefined): void {
+    const board = fleet().byId(id);
+    if (board?.address !== address || !isUndecided(board)) return;
+    if (rival === undefined && hasReported(board)) return;
+    if (!survey.quarantine(address, rival)) return;
+    deps
+      .runner()
+      .readdress(id)
+      .then(
+        (moved) => moved.ok || log.warn('a board keeps an address that another device uses', { ...moved.error }),
+        (cause: unknown) => log.error('the new address of a board is not written', { name, cause }),
+      );
+  }
+
+  function released(request: DhcpRequest, address: Ipv4): void {
+    if (fleet().byMac(request.mac) !== undefined) return;
+    const isItsOwn = guestsNow()?.guests?.released(request, address) === true;
+    if (isItsOwn) log.info('a guest gives its address back', { mac: request.mac, address });
   }
 
   return {
@@ -143,7 +159,7 @@ export function createAddresses(deps: {
     leaseGuest: async (request) => guestsNow()?.guests?.lease(request),
     givenUp: ({ kind, request, address }) => {
       if (kind === 'decline') declined(request, address);
-      else if (fleet().byMac(request.mac) === undefined) guestsNow()?.guests?.released(request, address);
+      else released(request, address);
     },
     told: survey.recheck,
     strayRelay: (agent) => {
@@ -152,9 +168,13 @@ export function createAddresses(deps: {
       log.warn('a relay agent of another subnet asks for its clients: they are not served', { agent });
     },
     changed: ({ before, after }) => {
-      if (after !== undefined && after.address !== before?.address) lastGiven = after.address;
+      if (after === undefined || after.address === before?.address) return;
+      lastGiven = after.address;
+      survey.wake();
     },
     guests: () => guestsNow()?.guests?.guests() ?? [],
+    // Not by a DECLINE alone: one that is forged would keep a board from being installed.
+    hasRival: (board) => survey.rivalOf(board)?.mac !== undefined,
     advice: () => {
       const site = deps.site();
       if (site === undefined) return [];

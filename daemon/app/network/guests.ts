@@ -23,7 +23,8 @@ export type Guest = { readonly address: Ipv4; readonly mac: Mac | undefined; rea
 export type GuestDesk = {
   /** What this machine is granted; on disk before it settles. Rejects if it could not be written. */
   readonly lease: (request: DhcpRequest) => Promise<Lease | undefined>;
-  readonly released: (request: DhcpRequest, address: Ipv4) => void;
+  /** True if it was this guest's, and its lease ran. */
+  readonly released: (request: DhcpRequest, address: Ipv4) => boolean;
   /** True if it was this guest's; it gets another one. */
   readonly declined: (request: DhcpRequest, address: Ipv4) => boolean;
   readonly isLeased: (address: Ipv4) => boolean;
@@ -108,7 +109,11 @@ export function guestDesk(deps: GuestDeskDeps): GuestDesk {
 
   return {
     lease,
-    released: (request, address) => pool.release(guestKey(request), address),
+    released: (request, address) => {
+      const isItsOwn = pool.addressOf(guestKey(request)) === address && pool.isLeased(address);
+      pool.release(guestKey(request), address);
+      return isItsOwn;
+    },
     declined: (request, address) => pool.decline(guestKey(request), address),
     isLeased: pool.isLeased,
     upcoming: pool.upcoming,

@@ -1,7 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { parseConfig } from '../../../../config/load.ts';
 import { must, ok } from '../../../../config/result.ts';
-import { parseIpv4 } from '../../../../config/values.ts';
+import { parseIpv4, seconds } from '../../../../config/values.ts';
 import { effectDesk, verdictNow } from '../../../../daemon/app/boards/effects.ts';
 import type { JoinBoard, Joiner, LeavingBoard } from '../../../../daemon/join/index.ts';
 import type { Device } from '../../../../daemon/lifecycle/device.ts';
@@ -17,7 +17,9 @@ const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resol
 function desk(t: ExecutionContext, first: Device) {
   const config = parseConfig('');
   if (!config.ok) throw new Error('no configuration');
+  const clock = createClockDouble();
   let now = first;
+  let hasRival = false;
   const listeners = new Set<(change: Change) => void>();
   const asked: string[] = [];
   const answers: (() => void)[] = [];
@@ -41,8 +43,8 @@ function desk(t: ExecutionContext, first: Device) {
   };
   const cluster = { node: () => undefined, onNodes: () => () => undefined } as never;
   const execute = effectDesk({
-    ...{ config: config.value, clock: createClockDouble(), cluster, joiner },
-    images: { make: notAsked } as never,
+    ...{ config: config.value, clock, cluster, joiner },
+    images: { make: async () => ({ event: 'image-made', arming: 'a1' }) } as never,
     boards: () => [now],
     boardNow: () => now,
     onChange: (listener) => {
@@ -52,6 +54,7 @@ function desk(t: ExecutionContext, first: Device) {
     acceptances: new Map(),
     hostKeyOf: () => 'ssh-ed25519 AAAA',
     lanIsOurs: () => false,
+    hasRival: () => hasRival,
   });
   const stop = new AbortController();
   t.teardown(() => stop.abort());
@@ -61,7 +64,10 @@ function desk(t: ExecutionContext, first: Device) {
     for (const listener of [...listeners]) listener({ before, after: now });
     await settled();
   };
-  return { execute, asked, answers, hear, stop, listeners };
+  const rival = (is: boolean): void => {
+    hasRival = is;
+  };
+  return { execute, asked, answers, hear, stop, listeners, clock, rival };
 }
 
 test('beside a router SSH waits until the board was heard, and goes where it went', async (t) => {
@@ -124,4 +130,24 @@ test('whose network it is, is asked at each decision: nobody knows, a shared one
   t.regex(JSON.stringify(verdictOn(undefined)), /"wait".*not known yet/);
   t.regex(JSON.stringify(verdictOn(false)), /"wait".*shared/);
   t.is(verdictOn(true).verdict, 'accept');
+});
+
+test('no image is made while another device answers for the board’s address, and then it is', async (t) => {
+  const board = aDevice(states.accepted);
+  const { execute, stop, clock, rival } = desk(t, board);
+  rival(true);
+  let made: unknown;
+  const making = execute['make-image'](board, stop.signal).then((event) => {
+    made = event;
+  });
+  await clock.advance(seconds(60));
+  t.is(made, undefined);
+  rival(false);
+  await clock.advance(seconds(10));
+  await making;
+  t.deepEqual(made, { event: 'image-made', arming: 'a1' });
+  rival(true);
+  const again = execute['make-image'](board, stop.signal);
+  stop.abort(new Error('rejected'));
+  await t.throwsAsync(again, { message: 'rejected' });
 });

@@ -26,6 +26,7 @@ function lab(t: ExecutionContext, upcoming: readonly number[] = []) {
   const log = createLogDouble();
   const answers = new Map<Ipv4, Mac>();
   const asked: Ipv4[] = [];
+  const contested: string[] = [];
   let broken = false;
   let elapsed = millis(0);
   let next = upcoming.map(ip);
@@ -33,6 +34,7 @@ function lab(t: ExecutionContext, upcoming: readonly number[] = []) {
   const survey = createAddressSurvey({
     upcoming: () => next,
     fleet: () => fleet,
+    onContested: ({ name }, rival) => contested.push(`${name} ${rival}`),
     rests: { elapsed: () => elapsed },
     log,
   });
@@ -64,7 +66,12 @@ function lab(t: ExecutionContext, upcoming: readonly number[] = []) {
     log,
     lapse,
     asked,
-    first: () => clock.whenSleeping(1),
+    contested,
+    /** A turn is over. */
+    first: async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      await clock.whenSleeping(1);
+    },
     breakSockets: () => {
       broken = true;
     },
@@ -198,4 +205,42 @@ test('the owner is told the address, who has it, and what to do; not more than a
     'another device, 00:11:22:33:44:55, uses 10.77.0.100, the address of worker-kube1: find it and take it off this network',
   );
   t.regex(rivalAdvice({ name }, { address: ip(100), mac: undefined }), /^another device uses 10/);
+});
+
+test('contested: another one answers, or nobody does after a DECLINE; not if the board itself answers', async (t) => {
+  const { first, recheck, declined, answers, contested, lapse } = lab(t);
+  await first();
+  declined(board);
+  await first();
+  t.deepEqual(contested.splice(0), ['worker-kube1 undefined']);
+  await lapse(minutes(2));
+  t.deepEqual(contested, [], 'it is asked about again, but nobody declined it again');
+  answers.set(board.address, MAC);
+  declined(board);
+  await lapse(minutes(2));
+  t.deepEqual(contested, [], 'somebody else spoke in its name');
+  answers.set(board.address, laptop);
+  declined(board);
+  await lapse(seconds(5));
+  t.is(contested[0], `worker-kube1 ${laptop}`);
+  contested.length = 0;
+  answers.delete(board.address);
+  await lapse(minutes(2));
+  t.deepEqual(contested, []);
+  answers.set(board.address, laptop);
+  recheck(board);
+  await lapse(seconds(5));
+  t.deepEqual(contested, [`worker-kube1 ${laptop}`], 'found by ourselves');
+});
+
+test('a board that was told its address is looked up at once, and so is what comes next', async (t) => {
+  const { first, asked, recheck, goOn, wake } = lab(t);
+  await first();
+  recheck(board);
+  await first();
+  t.deepEqual(asked, [board.address]);
+  goOn(101);
+  wake();
+  await first();
+  t.deepEqual(asked, [board.address, ip(101)]);
 });

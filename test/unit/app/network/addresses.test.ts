@@ -1,8 +1,9 @@
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { parseConfig } from '../../../../config/load.ts';
 import { must } from '../../../../config/result.ts';
 import {
   type Ipv4,
+  type Mac,
   minutes,
   parseAddressRange,
   parseIpv4,
@@ -86,16 +87,28 @@ function lab({ yaml = 'dhcp: {mode: full, guests: 10.77.0.20-21}', state = 'seen
   const decline = (request: DhcpRequest, address: Ipv4): void =>
     addresses.givenUp({ kind: 'decline', request, address } satisfies GivenUp);
   const board = () => runner.fleet.byMac(MAC);
+  /** On a network where `answers` says who answers for what. */
+  const answers = new Map<Ipv4, Mac>();
+  const live = (t: ExecutionContext): void => {
+    const life = new AbortController();
+    const followed = addresses.follow({ occupant: async (address) => answers.get(address) }, life.signal);
+    t.teardown(async () => {
+      life.abort();
+      await followed;
+    });
+  };
   /** The same wire, another site: the pool of guests is built again, from what is remembered. */
   const move = (changes: Partial<Site>): void => {
     here = { ...here, ...changes };
   };
-  return { ...addresses, runner, clock, log, writes, decline, board, move };
+  return { ...addresses, runner, clock, log, writes, decline, board, move, answers, live };
 }
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test('a board that nobody decided about and that declines its address gets another one, and the old one is for nobody', async (t) => {
-  const { decline, board, isTaken, writes, runner, log, advice } = lab();
+  const { decline, board, isTaken, writes, runner, log, advice, live } = lab();
+  live(t);
+  await settled();
   decline(fromBoard, ip(100));
   await settled();
   t.like(board(), { address: ip(101), name: aDevice().name });
@@ -115,17 +128,25 @@ test('a board that nobody decided about and that declines its address gets anoth
 
 for (const state of ['accepted', 'installing', 'ready', 'held', 'rejected'] as const) {
   test(`${state}: it keeps the address that it declines, and the owner is told`, async (t) => {
-    const { decline, board, advice, writes } = lab({ state });
+    const { decline, board, advice, writes, answers, live } = lab({ state });
+    live(t);
+    await settled();
+    answers.set(ip(100), mac);
     decline(fromBoard, ip(100));
     await settled();
     t.is(board()?.address, ip(100));
     t.deepEqual(writes, []);
-    t.regex(advice()[0] ?? '', /another device uses 10\.77\.0\.100, the address of worker-kube1: find it/);
+    t.regex(
+      advice()[0] ?? '',
+      /another device, 00:11:22:33:44:55, uses 10\.77\.0\.100, the address of worker-kube1: find it/,
+    );
   });
 }
 
 test('a flood of DECLINE ends with the addresses that are left, and then the board keeps the last one', async (t) => {
-  const { decline, board, log } = lab();
+  const { decline, board, log, live } = lab();
+  live(t);
+  await settled();
   for (let round = 0; round < 20; round++) {
     const address = board()?.address;
     if (address !== undefined) decline(fromBoard, address);
@@ -133,6 +154,78 @@ test('a flood of DECLINE ends with the addresses that are left, and then the boa
   }
   t.is(board()?.address, ip(103));
   t.truthy(log.find('a board keeps an address that another device uses'));
+});
+
+for (const state of ['booting', 'pending'] as const) {
+  test(`${state}: a DECLINE in its name moves nothing while the board answers for its address`, async (t) => {
+    const { decline, board, answers, writes, live } = lab({ state });
+    live(t);
+    await settled();
+    answers.set(ip(100), MAC);
+    decline(fromBoard, ip(100));
+    await settled();
+    t.is(board()?.address, ip(100));
+    t.deepEqual(writes, []);
+    answers.set(ip(100), mac);
+    decline(fromBoard, ip(100));
+    await settled();
+    t.is(board()?.address, ip(101), 'now somebody else does');
+  });
+}
+
+test('a board whose installer runs does not move by a DECLINE that nothing bears out', async (t) => {
+  const { decline, board, writes, live, hasRival } = lab({ state: 'pending' });
+  live(t);
+  await settled();
+  decline(fromBoard, ip(100));
+  await settled();
+  t.is(board()?.address, ip(100));
+  t.deepEqual(writes, []);
+  const now = board();
+  t.false(now !== undefined && hasRival(now), 'nor does its image wait');
+});
+
+test('an address that nobody had looked at: its user is found after the OFFER, and the board gets another one', async (t) => {
+  const { told, board, answers, isTaken, live } = lab();
+  live(t);
+  await settled();
+  answers.set(ip(100), mac);
+  const before = board();
+  if (before?.addressing !== 'reserved') return t.fail();
+  told(before);
+  await settled();
+  await settled();
+  t.is(board()?.address, ip(101));
+  t.true(isTaken(ip(100)));
+});
+
+test('an accepted board keeps an address that another one answers for, and that is known', async (t) => {
+  const { told, board, answers, live, hasRival, advice } = lab({ state: 'accepted' });
+  live(t);
+  await settled();
+  answers.set(ip(100), mac);
+  const before = board();
+  if (before?.addressing !== 'reserved') return t.fail();
+  t.false(hasRival(before));
+  told(before);
+  await settled();
+  t.is(board()?.address, ip(100));
+  t.true(hasRival(before));
+  t.regex(advice()[0] ?? '', /uses 10\.77\.0\.100, the address of worker-kube1/);
+});
+
+test('a DECLINE or RELEASE of what is not the sender’s is no news', async (t) => {
+  const { decline, givenUp, log, live } = lab();
+  live(t);
+  await settled();
+  decline(fromBoard, ip(103));
+  decline(laptop, ip(20));
+  givenUp({ kind: 'release', request: laptop, address: ip(20) });
+  await settled();
+  t.deepEqual(
+    log.records.filter(({ level }) => level !== 'debug'),
+    [],
+  );
 });
 
 test('a guest that declines gets another address; what it gives back is free a minute later', async (t) => {
