@@ -131,11 +131,15 @@ export function createRunner(deps: RunnerDeps): Runner {
     arrivals.heardOf(known.id);
     const { mac, serial, model } = sighting;
     const event = { event: 'dhcp-seen', mac, ...(serial && { serial }), ...(model && { model }) } as const;
-    const result = await dispatch(known.id, event);
-    if (!result.ok) return sight(sighting);
+    // A packet moves no board. What it tells of the board can be told again; name and address are on disk.
+    await dispatch(known.id, event).catch((cause: unknown) =>
+      log.warn('what a packet tells of a board is not written', { name: known.name, cause }),
+    );
+    const device = fleet.byId(known.id);
+    if (device === undefined) return sight(sighting);
     // Once more: its lease is the one of the state that it is in by now.
     arrivals.heardOf(known.id);
-    return arrivals.addressed(result.value.device);
+    return arrivals.addressed(device);
   }
 
   /** Those who look on must not hold up what was committed. */

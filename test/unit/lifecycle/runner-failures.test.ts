@@ -7,6 +7,7 @@ import {
   minutes,
   parseAddressRange,
   parseMac,
+  parseSerial,
   parseSubnet,
   seconds,
 } from '../../../config/values.ts';
@@ -176,6 +177,18 @@ test('a full disk: nothing is promised, nothing changes, and all goes on when th
   disk.full = false;
   t.true((await runner.dispatch(device.id, report)).ok);
   t.deepEqual(done, ['decide-admission']);
+});
+
+test('a full disk: a known board gets its address all the same, and what it tells of itself is learned later', async (t) => {
+  const disk = diskDouble([{ ...aDevice(states.ready), serials: [] }]);
+  const { runner, log } = start(t, disk);
+  const serial = must(parseSerial('0123abcd'));
+  disk.full = true;
+  t.like(await runner.sight({ mac: MAC, serial }), { ok: true, value: { address: aDevice().address, serials: [] } });
+  t.truthy(log.find('what a packet tells of a board is not written'));
+  disk.full = false;
+  t.like(await runner.sight({ mac: MAC, serial }), { ok: true, value: { serials: [serial] } });
+  t.deepEqual(disk.kept.get(aDevice().id)?.serials, [serial]);
 });
 
 test('a deadline that cannot be written ends nothing and is tried again', async (t) => {
