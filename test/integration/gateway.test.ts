@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { gatewayProgram } from '../support/gateway.ts';
+import { gatewayProgram, sayWhoAsks } from '../support/gateway.ts';
 import { makeSite, nft } from './gateway-fixture.ts';
 
 const launcher = fileURLToPath(new URL('../../daemon/launcher', import.meta.url));
@@ -15,6 +15,8 @@ const chronyd = ['chronyd', '-x', '-d', '-u', 'root', '-f', '/etc/chrony/chrony.
 const askTime = (server: string) => ['chronyd', '-Q', '-t', '30', `server ${server} iburst maxsamples 1`];
 const offset = /System clock wrong by -?\d+\.\d+ seconds \(ignored\)/;
 const outside = 'http://203.0.113.1:8080/';
+const boardsSide = 'http://10.77.0.1:8080/';
+const uplinkSide = 'http://203.0.113.2:8080/';
 const boardItself = 'http://10.77.0.100:8080/';
 /** What an owner may have there: it has nothing to do with forwarding. */
 const ownersTable = 'table inet owner { chain input { type filter hook input priority 0; tcp dport 9 drop; }; }';
@@ -74,6 +76,25 @@ test('boards get out by the master’s address, nobody gets in, and it all goes 
   t.is(await seenFrom(board, outside, 3), '');
   t.is(await ask('down'), 'done\n', 'twice is once');
   t.is(await ruleset(), before);
+});
+
+test('from the uplink nobody gets to what the master serves on the boards’ side, only to what is published', async (t) => {
+  const { ask, output, spawnOnMaster, seenFrom, board, internet } = await siteWithBoard(t);
+  await spawnOnMaster([process.execPath, '-e', sayWhoAsks]).waitFor(/listens/);
+  // Linux answers for each of its addresses by each of its interfaces.
+  t.is(await seenFrom(internet, boardsSide), '203.0.113.1');
+  t.is(await ask(up), 'done\n');
+  t.is(await seenFrom(internet, boardsSide, 3), '');
+  t.is(await seenFrom(internet, uplinkSide), '203.0.113.1', 'the status page and SSH are there');
+  t.is(await seenFrom(board, boardsSide), '10.77.0.100');
+  await output(nft, publish.replace('10.77.0.100:8080', '10.77.0.1:8080'));
+  t.is(
+    await seenFrom(internet, 'http://203.0.113.2:30080/'),
+    '203.0.113.1',
+    'a Service that ends on the master itself',
+  );
+  t.is(await ask('down'), 'done\n');
+  t.is(await seenFrom(internet, boardsSide), '203.0.113.1');
 });
 
 test('brambled asks for it: the board that it serves gets out, and the time', async (t) => {
