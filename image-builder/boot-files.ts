@@ -6,7 +6,7 @@ import { attempt, type ImageProblem, orThrow } from './errors.ts';
 import { type FileInfo, fileSource, listFiles, lookUp, readFile, runsOfFile } from './fat/volume.ts';
 import type { ExistingBootFiles } from './wish.ts';
 
-/** Names come from the network: no more places than this are remembered. */
+/** Names come from the network: no more places than this are remembered. More than a boot partition has files. */
 const MOST_PLACES = 1000;
 
 /**
@@ -17,9 +17,20 @@ export async function openBootFile(base: Base, path: string): Promise<Result<Byt
   return await attempt(async () => {
     const key = path.toLowerCase();
     const place = base.places.has(key) ? base.places.get(key) : await findPlace(base, path);
-    if (base.places.size < MOST_PLACES) base.places.set(key, place);
+    remember(base.places, key, place);
     return place === undefined ? undefined : fileSource(base.boot.device, place.size, place.runs);
   });
+}
+
+/** Names of files that are not there can be made up without end: the one that was asked for longest ago makes room. */
+function remember(places: Map<string, FilePlace | undefined>, key: string, place: FilePlace | undefined): void {
+  if (place === undefined) places.delete(key);
+  if (!places.has(key) && places.size >= MOST_PLACES) {
+    const oldest = [...places].find(([, known]) => known === undefined);
+    if (oldest === undefined) return;
+    places.delete(oldest[0]);
+  }
+  places.set(key, place);
 }
 
 async function findPlace(base: Base, path: string): Promise<FilePlace | undefined> {

@@ -24,6 +24,9 @@ export type HttpOptions = {
   readonly idle?: Millis;
   /** Open connections of one address; 48 if not given. One host must not keep the others' installers out. */
   readonly perClient?: number;
+  /** Who has room beside `strangersMax` connections of all others (256 if not given). Default: all. */
+  readonly isKnown?: (address: Ipv4) => boolean;
+  readonly strangersMax?: number;
   /** Whether requests of this address are answered now; the others get 429. Default: all are. */
   readonly admit?: Gate<Ipv4>;
   readonly count?: Count;
@@ -65,8 +68,8 @@ export async function serveHttp(options: HttpOptions): Promise<Result<HttpServer
       running.add(exchange);
     },
   );
-  server.maxConnections = 512;
-  limitPerClient(server, options);
+  server.maxConnections = connectionsMax;
+  limitClients(server, options);
   server.on('drop', () => options.count?.('capacity'));
   server.setTimeout(options.idle ?? seconds(60), (socket) => socket.destroy());
   server.on('clientError', (error, socket) => {
@@ -93,21 +96,29 @@ export async function serveHttp(options: HttpOptions): Promise<Result<HttpServer
   return ok({ port: typeof bound === 'object' && bound !== null ? bound.port : 0, closed });
 }
 
+const connectionsMax = 512;
+
 /** A unix socket has no addresses, and only the owner's programs on it. */
-function limitPerClient(server: Server, { perClient: limit = 48, count: counted }: HttpOptions): void {
+function limitClients(server: Server, options: HttpOptions): void {
+  const { perClient = 48, strangersMax = connectionsMax / 2, isKnown = () => true } = options;
   const open = new Map<string, number>();
+  let strangers = 0;
   server.on('connection', (socket) => {
     const { remoteAddress: address } = socket;
     if (address === undefined) return;
+    const parsed = parseIpv4(address);
+    const stranger = parsed.ok && isKnown(parsed.value) ? 0 : 1;
     const count = (open.get(address) ?? 0) + 1;
     open.set(address, count);
+    strangers += stranger;
     socket.once('close', () => {
       const left = (open.get(address) ?? 1) - 1;
       if (left === 0) open.delete(address);
       else open.set(address, left);
+      strangers -= stranger;
     });
-    if (count <= limit) return;
-    counted?.('capacity');
+    if (count <= perClient && strangers * stranger <= strangersMax) return;
+    options.count?.('capacity');
     socket.destroy();
   });
 }

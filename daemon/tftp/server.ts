@@ -2,7 +2,7 @@
 import type { Ipv4 } from '../../config/values.ts';
 import type { Clock, Endpoint, Log, OpenUdp } from '../ports.ts';
 import type { Count } from '../traffic/counts.ts';
-import type { Gate } from '../traffic/gate.ts';
+import type { Gate, Passage } from '../traffic/gate.ts';
 import { decodePacket, encodePacket, errorCode, type TftpRequest } from './packet.ts';
 import { type OpenFile, type Served, serveRequest } from './session.ts';
 
@@ -18,10 +18,13 @@ export type TftpServerDeps = {
   readonly log: Log;
   /** Ends the server and all transfers. */
   readonly signal: AbortSignal;
-  /** Transfers at one time. Firmware runs one or two; probes that were never finished count until they time out. */
+  /**
+   * Transfers at one time; those whom `admit` does not know have half of `total` at most. Firmware runs one or two; probes
+   * that were never finished count until they time out.
+   */
   readonly limits: { readonly perClient: number; readonly total: number };
   readonly open: OpenFile;
-  /** Whether requests of this address are listened to now. Default: of all. */
+  /** Whether requests of this address are listened to now. Default: of all, as of those we know. */
   readonly admit?: Gate<Ipv4>;
   readonly count?: Count;
   /** After every transfer that found its file. */
@@ -37,6 +40,7 @@ export type TftpServer = {
 type Session = {
   readonly client: Endpoint;
   readonly file: string;
+  readonly passage: Passage;
   readonly ending: AbortController;
   readonly done: Promise<void>;
   /** The client answered: the request was not a ghost's. */
@@ -51,7 +55,8 @@ export async function tftpServer(deps: TftpServerDeps): Promise<TftpServer> {
 
   function receive(payload: Uint8Array, from: Endpoint): void {
     if (signal.aborted) return;
-    if (deps.admit?.(from.address) === 'flood') {
+    const passage = deps.admit?.(from.address) ?? 'known';
+    if (passage === 'flood') {
       count('flood');
       return;
     }
@@ -65,11 +70,11 @@ export async function tftpServer(deps: TftpServerDeps): Promise<TftpServer> {
       return;
     }
     const request = packet.value;
-    if (request.opcode === 'RRQ' || request.opcode === 'WRQ') accept(request, from);
+    if (request.opcode === 'RRQ' || request.opcode === 'WRQ') accept(request, from, passage);
     else count('ignored');
   }
 
-  function accept(request: TftpRequest, client: Endpoint): void {
+  function accept(request: TftpRequest, client: Endpoint, passage: Passage): void {
     const before = find(({ client: { address, port } }) => address === client.address && port === client.port);
     // A repeated request: the session sends again by itself. Quirk: a second OACK breaks bootcode.bin (facts 2.6).
     if (before !== undefined && !before.alive && before.file === request.file) {
@@ -78,14 +83,14 @@ export async function tftpServer(deps: TftpServerDeps): Promise<TftpServer> {
     }
     // A board that was power-cycled begins at the same port again.
     before?.ending.abort();
-    if (!makeRoom(client)) {
+    if (!makeRoom(client, passage)) {
       count('capacity');
       log.debug('too many transfers', { client: client.address, file: request.file });
       return;
     }
     const ending = new AbortController();
     const done = Promise.withResolvers<void>();
-    const session: Session = { client, file: request.file, ending, done: done.promise, alive: false };
+    const session: Session = { client, file: request.file, passage, ending, done: done.promise, alive: false };
     sessions.add(session);
     // It never rejects.
     void serve(request, session).then(done.resolve);
@@ -109,13 +114,21 @@ export async function tftpServer(deps: TftpServerDeps): Promise<TftpServer> {
     }
   }
 
-  /** Requests that nobody stands behind go first, the client's own oldest next; others' transfers never. */
-  function makeRoom(client: Endpoint): boolean {
-    const own = [...sessions].filter((session) => session.client.address === client.address);
-    const full = sessions.size >= deps.limits.total;
-    const ownFull = own.length >= deps.limits.perClient;
+  /**
+   * Requests that nobody stands behind go first, the client's own oldest next; others' transfers never. Whoever forges
+   * senders can make up strangers only: for them nothing of those we know goes, and they go before these.
+   */
+  function makeRoom({ address }: Endpoint, passage: Passage): boolean {
+    const { perClient, total } = deps.limits;
+    const all = [...sessions];
+    const strangers = all.filter((session) => session.passage === 'stranger');
+    const own = all.filter((session) => session.client.address === address);
+    const full = all.length >= total || (passage === 'stranger' && strangers.length >= Math.ceil(total / 2));
+    const ownFull = own.length >= perClient;
     if (!full && !ownFull) return true;
-    const victim = own.find((session) => !session.alive) ?? (ownFull ? own[0] : find((session) => !session.alive));
+    const others = passage === 'stranger' ? strangers : [...strangers, ...all];
+    const victim =
+      own.find((session) => !session.alive) ?? (ownFull ? own[0] : others.find((session) => !session.alive));
     if (victim === undefined) return false;
     sessions.delete(victim);
     victim.ending.abort();

@@ -29,6 +29,8 @@ export type OpenFile = (request: FileRequest) => Promise<Result<ByteSource, Prob
 export type Served = {
   readonly file: string;
   readonly client: Endpoint;
+  /** As it was opened; it is closed by now. */
+  readonly source: ByteSource;
   /** Acknowledged by the client. */
   readonly bytes: number;
   /** An `aborted` transfer without bytes is how firmware asks whether a file exists. */
@@ -61,7 +63,7 @@ export async function serveRequest(
   try {
     if (signal.aborted) return undefined;
     const { ended, bytes } = await transfer(deps, request, source.value, client, signal, onAlive);
-    return { file: file.value, client, bytes, ended };
+    return { file: file.value, client, source: source.value, bytes, ended };
   } finally {
     await source.value.close();
   }

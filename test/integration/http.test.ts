@@ -313,14 +313,31 @@ test('a source that ends early cuts the connection, so that nobody takes it for 
   await t.throwsAsync(fetch(`${url}/short`).then((response) => response.arrayBuffer()));
 });
 
+function openFrom(t: ExecutionContext, port: number, localAddress: string) {
+  const socket = connect({ port, host: '127.0.0.1', localAddress });
+  t.teardown(() => socket.destroy());
+  socket.on('error', () => undefined);
+  return socket;
+}
+
+test('strangers hold so many connections together, and those we know have the others', async (t) => {
+  const { port } = await serve(t, [get('/x', () => ({ kind: 'nothing' }))], {
+    strangersMax: 3,
+    isKnown: (address) => address === '127.0.0.9',
+  });
+  const held = [2, 3, 4].map((at) => openFrom(t, port, `127.0.0.${at}`));
+  await Promise.all(held.map((socket) => once(socket, 'connect')));
+  await once(openFrom(t, port, '127.0.0.5'), 'close');
+  const board = openFrom(t, port, '127.0.0.9');
+  board.write('GET /x HTTP/1.1\r\nhost: x\r\n\r\n');
+  const [answer] = await once(board, 'data');
+  t.regex(String(answer), /^HTTP\/1\.1 204/);
+  t.false(held.some((socket) => socket.destroyed));
+});
+
 test('one host holds so many connections and no more; the next one is cut, and there is room when one ends', async (t) => {
   const { port } = await serve(t, [get('/x', () => ({ kind: 'nothing' }))], { perClient: 3 });
-  const open = () => {
-    const socket = connect(port, '127.0.0.1');
-    t.teardown(() => socket.destroy());
-    socket.on('error', () => undefined);
-    return socket;
-  };
+  const open = () => openFrom(t, port, '127.0.0.1');
   const held = [open(), open(), open()];
   await Promise.all(held.map((socket) => once(socket, 'connect')));
   const refused = open();

@@ -164,6 +164,15 @@ test('boot files come straight out of the base, in any case, in any pieces, side
   t.false((await openBootFile(base, '../../etc/passwd')).ok);
   t.is(must(await readBootFile(base, 'config.txt'))?.length, files.get('config.txt')?.length);
   t.false((await openBootFile(base, 'overlays')).ok);
+  const [known = ''] = files.keys();
+  for (let name = 0; name < 1100; name += 1) await openBootFile(base, `made-up-${name}`);
+  t.true(base.places.size <= 1000, `${base.places.size} places`);
+  t.true(base.places.has('made-up-1099'), 'the last ones');
+  t.true(base.places.has(known.toLowerCase()), 'and whatever is there');
+  base.places.delete(known.toLowerCase());
+  base.places.set('made-up-more', undefined);
+  await openBootFile(base, known);
+  t.true(base.places.has(known.toLowerCase()), 'a file that is there is remembered, however full of others it is');
 });
 
 test('importing twice is one base; it opens again; a list shows it and names what is damaged', async (t) => {

@@ -4,12 +4,13 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import type { ExecutionContext } from 'ava';
 import { err, must, ok } from '../../config/result.ts';
-import { parseIpv4 } from '../../config/values.ts';
+import { type Ipv4, parseIpv4 } from '../../config/values.ts';
 import type { Log, OpenUdp } from '../../daemon/ports.ts';
 import { systemClock } from '../../daemon/system/clock.ts';
 import { nodeUdp } from '../../daemon/system/udp.ts';
 import { decodePacket, encodePacket, type TftpPacket } from '../../daemon/tftp/packet.ts';
 import { type OpenFile, type Served, type TftpServer, tftpServer } from '../../daemon/tftp/server.ts';
+import type { Gate } from '../../daemon/traffic/gate.ts';
 import { memorySource } from '../../image-builder/index.ts';
 
 export const loopback = must(parseIpv4('127.0.0.1'));
@@ -40,6 +41,7 @@ export type FixtureOptions = {
   readonly open?: OpenFile;
   readonly openUdp?: OpenUdp;
   readonly limits?: { readonly perClient: number; readonly total: number };
+  readonly admit?: Gate<Ipv4>;
 };
 
 /** Stopped by the test's teardown at the latest. */
@@ -61,6 +63,7 @@ export async function startServer(t: ExecutionContext, options: FixtureOptions =
     signal: ending.signal,
     limits: options.limits ?? { perClient: 64, total: 128 },
     open: options.open ?? openFile,
+    ...(options.admit !== undefined && { admit: options.admit }),
     onServed: (one) => {
       served.push(one);
       waiting.shift()?.(one);

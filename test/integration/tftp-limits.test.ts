@@ -138,3 +138,23 @@ test('a house full of boards: one more waits, those inside go on', async (t) => 
   }
   t.like(got, { opcode: 'DATA', block: 1 });
 });
+
+test("forged strangers cannot put out a board's request that it has not answered yet", async (t) => {
+  const { tally, open } = counted(patternBytes(1500));
+  const { server } = await startServer(t, {
+    open,
+    limits: { perClient: 4, total: 8 },
+    admit: (address) => (address === '127.0.0.9' ? 'known' : 'stranger'),
+  });
+  const board = await bareClient(t, '127.0.0.9');
+  board.send(rrq('file'), server.local.port);
+  const first = await board.receive();
+  for (let at = 2; at < 8; at += 1) await ghosts(t, server.local.port, `127.0.0.${at}`, 4);
+  t.is(tally.open, 5, 'strangers have half of the house, and the board its place');
+  board.send(ack(1), first?.port ?? 0);
+  t.like((await board.receive())?.packet, { opcode: 'DATA', block: 2 });
+  await ghosts(t, server.local.port, '127.0.0.9', 3);
+  t.is(tally.open, 8);
+  await ghosts(t, server.local.port, '127.0.0.9', 1);
+  t.is(tally.open, 8, 'one of its own makes room for one of its own');
+});

@@ -1,6 +1,6 @@
 /** What a TFTP request is answered with: the meeting of the TFTP server, the boot files and the life of boards. */
 import { ok, type Problem, problem, type Result } from '../../../config/result.ts';
-import { type Ipv4, type Mac, type Serial, sameSerial } from '../../../config/values.ts';
+import { type DeviceId, type Ipv4, type Mac, type Serial, sameSerial } from '../../../config/values.ts';
 import { memorySource } from '../../../image-builder/index.ts';
 import type { BootFile } from '../../boot/files.ts';
 import { parseBootRequest } from '../../boot/files.ts';
@@ -33,9 +33,11 @@ type Answer = Result<ByteSource, Problem<'NOT_FOUND' | 'DENIED'>>;
 
 export function bootFileDesk(deps: BootFilesDeps): {
   readonly open: OpenFile;
-  readonly onServed: (served: Served) => Promise<void>;
+  readonly onServed: (served: Pick<Served, 'file' | 'source' | 'ended'>) => void;
 } {
   const { runner, timelines, clock } = deps;
+  /** Whom they were opened for. */
+  const openedFor = new WeakMap<ByteSource, DeviceId>();
 
   async function open(request: FileRequest): Promise<Answer> {
     const { serial, file } = parseBootRequest(request.file);
@@ -55,7 +57,10 @@ export function bootFileDesk(deps: BootFilesDeps): {
       file: request.file,
       ...(serial !== undefined && { serial }),
     });
-    return ok(source);
+    // One for each request, whatever the kit hands out.
+    const opened = { ...source };
+    openedFor.set(opened, device.id);
+    return ok(opened);
   }
 
   async function sourceOf(device: Device, file: BootFile): Promise<ByteSource | undefined> {
@@ -83,9 +88,9 @@ export function bootFileDesk(deps: BootFilesDeps): {
     return device ?? runner.fleet.byAddress(address);
   }
 
-  async function onServed({ file, client, ended }: Served): Promise<void> {
-    const device = await boardAt(client.address);
-    if (device !== undefined && ended === 'complete') timelines.mark(device.id, clock.now(), `has fetched ${file}`);
+  function onServed({ file, source, ended }: Pick<Served, 'file' | 'source' | 'ended'>): void {
+    const id = openedFor.get(source);
+    if (id !== undefined && ended === 'complete') timelines.mark(id, clock.now(), `has fetched ${file}`);
   }
 
   return { open, onServed };

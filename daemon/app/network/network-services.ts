@@ -14,7 +14,7 @@ import type { Route } from '../../http/router.ts';
 import { serveHttp } from '../../http/server.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Clock, Log, OpenUdp, Random } from '../../ports.ts';
-import { hardwareAddressOf } from '../../system/neighbours.ts';
+import { createNeighbours, hardwareAddressOf } from '../../system/neighbours.ts';
 import { systemShell } from '../../system/shell.ts';
 import { tftpLimits } from '../../tftp/limits.ts';
 import { tftpServer } from '../../tftp/server.ts';
@@ -92,7 +92,7 @@ function tftp(deps: NetworkDeps) {
   const fd = inherited.get(69);
   const desk = bootFileDesk({
     ...deps,
-    hardwareAddressOf,
+    hardwareAddressOf: createNeighbours(deps),
     server: { address: site.address, port: config.http.port },
     openKitFile: deps.images.openKitFile,
     installerInitramfs,
@@ -109,9 +109,7 @@ function tftp(deps: NetworkDeps) {
     admit: createGate(tftpLimits, knownAddresses(site.address, deps.runner.fleet, deps.traffic)),
     count: deps.traffic.count('tftp'),
     open: desk.open,
-    onServed: (served) => {
-      desk.onServed(served).catch((error: unknown) => deps.log.debug('a transfer was not noted', { error }));
-    },
+    onServed: desk.onServed,
   });
 }
 
@@ -132,12 +130,14 @@ const pages = () => (import.meta.url.endsWith('.ts') ? pageRoutes() : pageRoutes
 
 async function serveAt(address: Ipv4, routes: readonly Route[], signal: AbortSignal, deps: NetworkDeps) {
   const { port } = deps.config.http;
+  const known = knownAddresses(address, deps.runner.fleet, deps.traffic);
   const server = await serveHttp({
     listen: { address, port },
     routes,
     log: deps.log.child({ service: 'http' }),
     signal,
-    admit: createGate(httpLimits, knownAddresses(address, deps.runner.fleet, deps.traffic)),
+    admit: createGate(httpLimits, known),
+    isKnown: known.isKnown,
     count: deps.traffic.count('http'),
   });
   if (!server.ok) throw new Error(`port ${port} of ${address}: ${server.error.detail}`);

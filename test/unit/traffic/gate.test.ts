@@ -61,7 +61,7 @@ test('a board that shouts is held, too, and holds up nobody else', (t) => {
 /** Twice of what the facts say a boot needs: nobody is to come near to a limit by booting. */
 const boots = [
   { name: 'dhcp', limits: dhcpLimits, ofEach: 24, strangers: 100, ofEachStranger: 1 },
-  { name: 'tftp', limits: tftpLimits, ofEach: 200, strangers: 50, ofEachStranger: 200 },
+  { name: 'tftp', limits: tftpLimits, ofEach: 200, strangers: 100, ofEachStranger: 20 },
   { name: 'mdns', limits: mdnsLimits, ofEach: 20, strangers: 100, ofEachStranger: 20 },
   { name: 'http', limits: httpLimits, ofEach: 40, strangers: 100, ofEachStranger: 10 },
 ] as const;

@@ -28,18 +28,23 @@ function desk(state: DeviceState) {
   };
   const heard: string[] = [];
   const empty = { size: 0, read: async () => 0, close: async () => undefined };
-  const { open } = bootFileDesk({
+  const timelines = createTimelines();
+  const asked: string[] = [];
+  const { open, onServed } = bootFileDesk({
     runner,
-    timelines: createTimelines(),
+    timelines,
     clock: createClockDouble(START),
-    hardwareAddressOf: async (address) => (address === FROM_THE_ROUTER ? MAC : undefined),
+    hardwareAddressOf: async (address) => {
+      asked.push(address);
+      return address === FROM_THE_ROUTER ? MAC : undefined;
+    },
     onHeard: (device, address) => void heard.push(`${device.name} ${address}`),
     server: { address: OWN, port: 8067 },
     openKitFile: async () => empty,
     installerInitramfs: async () => new Uint8Array(),
   });
   const ask = async (file: string, address: Ipv4 = OWN) => (await open({ file, client: { address, port: 1 } })).ok;
-  return Object.assign(ask, { heard });
+  return Object.assign(ask, { heard, open, onServed, timelines, asked });
 }
 
 test('a board is known by the address that we gave it, and beside a router by who answers for its address', async (t) => {
@@ -55,4 +60,16 @@ test('a serial that a forged packet brought first does not keep the real board f
   t.true(await desk(states.booting)('deadbeef/start4.elf'));
   t.false(await desk(states.installing)('deadbeef/start4.elf'), 'once it has reported, its own is known');
   t.true(await desk(states.installing)('abcdef01/start4.elf'));
+});
+
+test('a file that was fetched is noted for the board that it was opened for, without another question', async (t) => {
+  const { open, onServed, timelines, asked } = desk(states.booting);
+  const opened = [1, 2].map((port) => open({ file: 'start4.elf', client: { address: OWN, port } }));
+  const [whole, broken] = (await Promise.all(opened)).map(must);
+  if (whole === undefined || broken === undefined) return t.fail();
+  onServed({ file: 'start4.elf', source: whole, ended: 'complete' });
+  onServed({ file: 'start4.elf', source: broken, ended: 'aborted' });
+  const notes = timelines.of(aDevice(states.booting).id).map(({ what }) => what);
+  t.deepEqual(notes, ['has fetched start4.elf']);
+  t.is(asked.length, 2);
 });
