@@ -38,7 +38,7 @@ export type MasterFacts = Host & {
 const serviceTypesName = '_services._dns-sd._udp.local';
 const ownType = '_bramble._tcp.local';
 export const sshType = '_ssh._tcp.local';
-const sshPort = 22;
+export const sshPort = 22;
 
 /** RFC 6762 section 10: two minutes where a host name is in it, 75 minutes elsewhere. */
 const hostTtl = seconds(120);

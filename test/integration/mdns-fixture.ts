@@ -8,12 +8,13 @@
 import { must } from '../../config/result.ts';
 import { parseHostname, parseIpv4, subnetOf } from '../../config/values.ts';
 import { mdnsBrowser } from '../../daemon/mdns/browser.ts';
-import { type Host, masterRecords } from '../../daemon/mdns/records.ts';
+import { type Host, masterRecords, sshPort } from '../../daemon/mdns/records.ts';
 import { mdnsServer } from '../../daemon/mdns/server.ts';
 import { mdnsService } from '../../daemon/mdns/server-names.ts';
 import type { SeenHost } from '../../daemon/mdns/sightings.ts';
 import { carrierChanges } from '../../daemon/system/carrier.ts';
 import { systemClock } from '../../daemon/system/clock.ts';
+import { isPortServed } from '../../daemon/system/listening.ts';
 import { createLog } from '../../daemon/system/log.ts';
 import { systemRandom } from '../../daemon/system/random.ts';
 
@@ -25,10 +26,12 @@ const hosts = boards.map((board): Host => {
 });
 const interfaceAddress = must(parseIpv4(address));
 const ending = new AbortController();
+const hasSshd = await isPortServed(sshPort);
 const recordsOf = (left: readonly Host[], own = interfaceAddress) =>
   masterRecords({
     name: must(parseHostname('master')),
     address: own,
+    ssh: hasSshd,
     httpPort: 8067,
     version: '0.1.0',
     state: 'ready',

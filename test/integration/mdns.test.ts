@@ -366,6 +366,27 @@ test('a plain DNS client, the mdns-js browser, and noise', async (t) => {
   t.notRegex(responder.stderr(), /not handled|uncaught/i);
 });
 
+test("the master's own SSH is found where a server listens for others, and not where it does not", async (t) => {
+  const lan = await startLan(t);
+  const desk = await startAvahi(await lan.addHost({ name: 'desk', address: '10.77.0.50/24' }));
+  const listener = (address: string): string =>
+    `require('node:net').createServer().listen(22, '${address}', () => console.log('listens'))`;
+  const remoteOf = async (name: string, at: string, listensAt: string): Promise<string> => {
+    const host = await lan.addHost({ name, address: `${at}/24` });
+    await host.spawn([process.execPath, '-e', listener(listensAt)]).waitFor(/listens/);
+    const responder = host.spawn([process.execPath, fixture, at, '24', ...boards]);
+    await responder.waitFor(/mDNS is on/, 60_000);
+    const seen = (): Promise<string> => desk.run('avahi-browse', '-rtp', '_ssh._tcp');
+    t.true(await eventually(async () => (await seen()).includes(';worker-kube1.local;')));
+    const found = await seen();
+    process.kill(responder.pid, 'SIGTERM');
+    await responder.exited;
+    return found;
+  };
+  t.notRegex(await remoteOf('closed', '10.77.0.2', '127.0.0.1'), /;master\.local;/);
+  t.regex(await remoteOf('master', '10.77.0.1', '0.0.0.0'), /^=;eth0;IPv4;master;.*;master\.local;10\.77\.0\.1;22;/m);
+});
+
 test('avahi on the master that publishes for nobody is told once, however much changes', async (t) => {
   const lan = await startLan(t);
   const avahi = await startAvahi(await lan.addHost({ name: 'master', address: '10.77.0.1/24' }), { selfish: 'yes' });

@@ -14,6 +14,7 @@ import {
   wishLine,
 } from '../../gateway/wish.ts';
 import type { Clock, Log } from '../../ports.ts';
+import type { Store } from '../../store/store.ts';
 
 export type GatewayDeps = {
   readonly config: Pick<Config, 'topology'>;
@@ -21,6 +22,9 @@ export type GatewayDeps = {
   readonly site: () => GatewaySite | undefined;
   /** Takes `bramble-gateway` a line and brings its answer; undefined where nobody listens, as without our units. */
   readonly ask: ((line: string, signal: AbortSignal) => Promise<Result<string, Problem>>) | undefined;
+  /** As on disk. */
+  readonly settings: ReadonlyMap<string, string>;
+  readonly commit: Store['commit'];
   readonly isForwarding?: () => Promise<boolean | undefined>;
   readonly clock: Pick<Clock, 'sleep'>;
   readonly log: Log;
@@ -32,6 +36,9 @@ export type Gateway = {
   /** For the status, if it is not as it should be. */
   readonly advice: () => string | undefined;
 };
+
+/** The interface that led out last. */
+export const uplinkSetting = 'gateway.uplink';
 
 const TURN: Millis = seconds(3);
 /** `nft flush ruleset`, which a restart of nftables.service does, takes our table along, and only root can see that. */
@@ -45,16 +52,30 @@ export function createGateway(deps: GatewayDeps): Gateway {
   let asked: string | undefined;
   let rested: Millis = millis(0);
   let forwards: boolean | undefined;
-  /** While it is away its rules stay: on the day it is back nobody gets in before them. */
-  let lastUplink: string | undefined;
+  /** While it is away its rules stay, also over a restart: on the day it is back nobody gets in before them. */
+  let lastUplink = deps.settings.get(uplinkSetting);
+  let written = lastUplink;
 
   /** Undefined while nobody knows where the boards are. */
   const wish = () => {
     if (config.topology !== 'behind-master') return { name: 'nothing' } as const;
     const site = deps.site();
     lastUplink = site?.uplink ?? lastUplink;
-    return site && gatewayWish({ ...site, uplink: lastUplink });
+    // The boards may be where it led out before.
+    return site && gatewayWish({ ...site, uplink: lastUplink === site.interface ? undefined : lastUplink });
   };
+
+  /** What cannot be written is tried again the next turn; the rules do not wait for it. */
+  async function remember(): Promise<void> {
+    const uplink = lastUplink;
+    if (uplink === undefined || uplink === written) return;
+    try {
+      await deps.commit([{ write: 'put-setting', key: uplinkSetting, value: uplink }]);
+      written = uplink;
+    } catch (cause) {
+      log.debug('the uplink is not written down', { cause });
+    }
+  }
 
   async function carryOut(line: string, signal: AbortSignal): Promise<void> {
     if (ask === undefined) return;
@@ -78,6 +99,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const isDue = line !== asked || rested >= (isSound ? AGAIN : RETRY);
     // Once it is taken away it stays away; nobody but us has it in his rules.
     if (isDue && !(wished.name === 'nothing' && line === asked && isSound)) await carryOut(line, signal);
+    await remember();
   }
 
   async function follow(signal: AbortSignal): Promise<void> {

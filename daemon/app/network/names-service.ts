@@ -8,19 +8,20 @@ import type { StrangerView } from '../../http/wire.ts';
 import type { Fleet } from '../../lifecycle/fleet.ts';
 import { mdnsBrowser } from '../../mdns/browser.ts';
 import { mdnsLimits } from '../../mdns/limits.ts';
-import { masterRecords } from '../../mdns/records.ts';
+import { masterRecords, sshPort } from '../../mdns/records.ts';
 import type { MdnsServer } from '../../mdns/server.ts';
 import { mdnsService } from '../../mdns/server-names.ts';
 import type { SeenHost } from '../../mdns/sightings.ts';
 import { carrierChanges } from '../../system/carrier.ts';
 import { readInterfaces } from '../../system/interface.ts';
+import { isPortServed } from '../../system/listening.ts';
 import { createGate } from '../../traffic/gate.ts';
 import { together } from '../lifetime.ts';
 import { createAddressCheck } from './address-check.ts';
+import { identifyHosts } from './identify-hosts.ts';
 import { nameConflicts } from './name-conflicts.ts';
 import type { NetworkDeps } from './network-services.ts';
 import type { Bridge } from './spanning-tree.ts';
-import { identifyHosts } from './strangers.ts';
 import { knownAddresses } from './traffic-desk.ts';
 import { followUplink, type Place } from './uplink.ts';
 
@@ -76,15 +77,18 @@ export async function publishNames(deps: NamesDeps): Promise<{ readonly closed: 
   const name = own.ok ? own.value : must(parseHostname('bramble'));
   const boardsPlace: Place = site;
   let addresses: ReadonlySet<Ipv4> = new Set();
+  let sshd = false;
   const look = async () => {
     const interfaces = await readInterfaces();
     addresses = new Set(interfaces.flatMap((one) => one.addresses.map(({ address }) => address)));
+    sshd = await isPortServed(sshPort);
     return interfaces;
   };
   const recordsAt = (place: Place) =>
     masterRecords({
       name,
       address: place.address,
+      ssh: sshd,
       httpPort: deps.config.http.port,
       version: deps.version,
       state: supervisor.failing().size === 0 ? 'ready' : 'degraded',
@@ -131,12 +135,19 @@ export async function publishNames(deps: NamesDeps): Promise<{ readonly closed: 
     uplink?.server.update(recordsAt(uplink.place));
   };
 
+  const lookAndTell = async () => {
+    const before = sshd;
+    const interfaces = await look();
+    if (sshd !== before) update();
+    return interfaces;
+  };
+
   const unsubscribeBoards = changes.subscribe(update);
   const unsubscribeServices = supervisor.subscribe(update);
   // By itself: what is wrong there must not take the boards' names along.
   const followed = supervisor.keepUp(
     'mdns-uplink',
-    async () => ({ closed: followUplink({ ...deps, look, signal: life }, serveUplink) }),
+    async () => ({ closed: followUplink({ ...deps, look: lookAndTell, signal: life }, serveUplink) }),
     life,
   );
   const closed = whole([boards.closed, followed], broken, signal).finally(() => {

@@ -81,7 +81,7 @@ export function createNetwork(deps: NetworkParts): Network {
     gatewaySocket === undefined
       ? undefined
       : (line: string, life: AbortSignal) => exchange(gatewaySocket, line, { signal: life, timeout: minutes(2) });
-  const gateway = createGateway({ config, site: siteNow, ask, clock, log });
+  const gateway = createGateway({ ...deps, site: siteNow, ask });
   const kept = keepSockets(deps);
 
   const reservation = (): ArrivalRules | undefined => {

@@ -1,7 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { must, ok, type Problem, problem, type Result } from '../../../../config/result.ts';
 import { minutes, parseIpv4, seconds, subnetOf } from '../../../../config/values.ts';
-import { createGateway } from '../../../../daemon/app/network/gateway-service.ts';
+import { createGateway, uplinkSetting } from '../../../../daemon/app/network/gateway-service.ts';
 import type { GatewaySite } from '../../../../daemon/gateway/wish.ts';
 import { createClockDouble, createLogDouble } from '../../../support/doubles.ts';
 
@@ -17,7 +17,15 @@ const line = 'up eth0 10.77.0.0/24 wlan0';
 
 /** The world of one gateway, to be changed while it runs; the program that root runs is a double. */
 async function world(t: ExecutionContext, start: Partial<World> = {}) {
-  const now: World = { topology: 'behind-master', site: home, answer: ok('done\n'), forwards: true, ...start };
+  const now: World = {
+    topology: 'behind-master',
+    site: home,
+    answer: ok('done\n'),
+    forwards: true,
+    settings: new Map(),
+    full: false,
+    ...start,
+  };
   const asked: string[] = [];
   const clock = createClockDouble();
   const life = new AbortController();
@@ -29,6 +37,12 @@ async function world(t: ExecutionContext, start: Partial<World> = {}) {
       return now.answer;
     },
     isForwarding: async () => now.forwards,
+    settings: now.settings,
+    commit: async (batch) => {
+      if (now.full) throw new Error('disk full');
+      for (const write of batch) if (write.write === 'put-setting') now.settings.set(write.key, write.value);
+      return 0;
+    },
     clock,
     log: createLogDouble(),
   });
@@ -45,6 +59,8 @@ type World = {
   site: GatewaySite | undefined;
   answer: Result<string, Problem>;
   forwards: boolean;
+  settings: Map<string, string>;
+  full: boolean;
 };
 
 test('asked once the site is known, when it changes, and again after a while', async (t) => {
@@ -116,11 +132,25 @@ test('beside a router it is taken away, once', async (t) => {
 test('without anybody to ask, only the advice remains', async (t) => {
   const clock = createClockDouble();
   const life = new AbortController();
-  const parts = { ask: undefined, isForwarding: async () => false, clock, log: createLogDouble() };
+  const store = { settings: new Map<string, string>(), commit: async () => 0 };
+  const parts = { ask: undefined, isForwarding: async () => false, clock, log: createLogDouble(), ...store };
   const gateway = createGateway({ config: { topology: 'behind-master' }, site: () => home, ...parts });
   const followed = gateway.follow(life.signal);
   await clock.whenSleeping(1);
   t.regex(gateway.advice() ?? '', /as root, \/usr\/lib\/bramble\/bramble-gateway up eth0/);
   life.abort();
   await followed;
+});
+
+test('an uplink that is away when the daemon starts again keeps its rules, too', async (t) => {
+  const before = await world(t, { full: true });
+  t.is(before.now.settings.size, 0);
+  before.now.full = false;
+  await before.clock.advance(seconds(3));
+  const { settings } = before.now;
+  t.is(settings.get(uplinkSetting), 'wlan0');
+  const { asked } = await world(t, { settings, site: { ...home, uplink: undefined } });
+  t.deepEqual(asked, [line]);
+  const moved = await world(t, { settings, site: { ...home, interface: 'wlan0', uplink: undefined } });
+  t.deepEqual(moved.asked, ['up wlan0 10.77.0.0/24 -'], 'what led out has the boards now');
 });

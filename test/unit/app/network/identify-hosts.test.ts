@@ -10,7 +10,7 @@ import {
   parseMac,
   seconds,
 } from '../../../../config/values.ts';
-import { identifyHosts } from '../../../../daemon/app/network/strangers.ts';
+import { identifyHosts } from '../../../../daemon/app/network/identify-hosts.ts';
 import type { SeenHost } from '../../../../daemon/mdns/sightings.ts';
 import { createClockDouble, createLogDouble } from '../../../support/doubles.ts';
 
@@ -67,7 +67,7 @@ test('a host that does not tell its hardware address is asked; one that does is 
   t.is(it.asked.length, 3, 'another machine may have come with this name and address');
 });
 
-test('nobody is asked more than three times, and not more than sixteen at a time', async (t) => {
+test('nobody is asked more than three times and then every five minutes, and not more than sixteen at a time', async (t) => {
   const it = await stage(
     t,
     Array.from({ length: 40 }, (_, at) => host(`h${at}`, ipv4FromNumber(0x0a4d0002 + at))),
@@ -75,8 +75,12 @@ test('nobody is asked more than three times, and not more than sixteen at a time
   t.is(it.asked.length, 16);
   await it.clock.advance(seconds(10));
   t.is(new Set(it.asked).size, 40, 'all come to their turn');
-  await it.clock.advance(seconds(600));
+  await it.clock.advance(seconds(290));
   t.is(it.asked.length, 120);
+  it.macs.set(must(parseIpv4('10.77.0.2')), pi);
+  await it.clock.advance(seconds(100));
+  t.is(it.asked.length, 160);
+  t.deepEqual(it.told, [`h0 ${pi}`]);
 });
 
 test('a question that cannot be asked is no end', async (t) => {
