@@ -127,7 +127,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
       boardNow: (device) => runner.fleet.byId(device.id) ?? device,
       onChange: changes.subscribe,
       hostKeyOf: keys.publicOf,
-      hasRival: network.addresses.hasRival,
+      hasRival: network.hasRival,
     }),
     onTurn: pulse.loop('lifecycle', minutes(1)),
     onChange: (change) => {

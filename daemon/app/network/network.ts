@@ -9,7 +9,7 @@ import { exchange } from '../../system/exchange.ts';
 import { keepSockets } from '../../system/kept-sockets.ts';
 import { hardwareAddressOf } from '../../system/neighbours.ts';
 import { createAddressCheck } from './address-check.ts';
-import { createAddresses } from './addresses.ts';
+import { type Addresses, createAddresses } from './addresses.ts';
 import type { NetworkFacts } from './advice.ts';
 import { createDhcpStanding, type DhcpStandings } from './dhcp-standing.ts';
 import { createGateway } from './gateway-service.ts';
@@ -31,6 +31,7 @@ export type Network = {
   readonly reservation: () => ArrivalRules | undefined;
   /** Nobody else gives addresses here, and the boards are behind this machine. Undefined: nobody knows yet. */
   readonly lanIsOurs: () => boolean | undefined;
+  readonly hasRival: Addresses['hasRival'];
   readonly changed: (change: Change) => void;
   /** Serves where the daemon stands, anew wherever that is. Settles when the signal is aborted and all is closed. */
   readonly follow: (served: Served) => Promise<void>;
@@ -138,6 +139,7 @@ export function createNetwork(deps: NetworkParts): Network {
   return {
     ...{ site: siteNow, standing, traffic, facts, onHeard, reservation, follow },
     lanIsOurs,
+    hasRival: addresses.hasRival,
     changed: (change) => {
       addresses.changed(change);
       arrivals.changed(change);
