@@ -113,3 +113,22 @@ test.serial('auto: nobody else is there; the router comes up after a power cut, 
   t.regex(await lease(first), fromUs);
   await again.kill();
 });
+
+test.serial(
+  'the switch is plugged into another network: a new board there is the other server’s, at once',
+  async (t) => {
+    const { lan, startDaemon, startRouter, lease, status, master, first, second } = await home(t);
+    const daemon = await startDaemon(full(15));
+    await daemon.waitFor(/no other DHCP server answers/, 120_000);
+    t.regex(await lease(first), fromUs);
+    await lan.setLink(master, 'down');
+    const router = await startRouter();
+    await lan.setLink(master, 'up');
+    t.regex(await lease(second), fromRouter);
+    await daemon.waitFor(/the cable was out[\s\S]*another DHCP server: [^\n]*"server":"10\.77\.0\.254"/, 60_000);
+    t.is(answersTo(daemon, 'dc:a6:32:00:00:02'), 0);
+    t.like(JSON.parse(await status()).master, { dhcpMode: 'narrowed' });
+    await router.kill();
+    await daemon.kill();
+  },
+);
