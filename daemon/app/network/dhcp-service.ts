@@ -98,7 +98,9 @@ async function serve(deps: DhcpServiceDeps, mode: DhcpMode, own: Mac | undefined
   const { admit, closed: sieved } = sieve({ ...deps, signal: over.signal }, gate, log, fd);
   const started = Promise.withResolvers<void>();
   let watch: ServerWatch | undefined;
-  const granted = leaseDesk({ ...deps, subnet: site.subnet, givesAddresses: mode === 'full', log });
+  const givesAddresses = mode === 'full';
+  const reservesAddresses = givesAddresses || deps.config.addresses !== undefined;
+  const granted = leaseDesk({ ...deps, subnet: site.subnet, givesAddresses, reservesAddresses, log });
   const served = dhcpServer({
     openUdp: deps.openUdp,
     ...(fd !== undefined && { fd }),

@@ -23,14 +23,18 @@ export function leaseDesk(deps: {
   readonly subnet: Subnet;
   /** False beside a router: boards are only told from where to boot. */
   readonly givesAddresses: boolean;
+  /** Boards get a permanent address of ours here: by DHCP, or beside a router in their own configuration. */
+  readonly reservesAddresses: boolean;
   readonly addresses: Pick<Addresses, 'leaseGuest' | 'told' | 'strayRelay'>;
 }): (request: DhcpRequest) => Promise<Lease | undefined> {
   const { runner, timelines, clock, log, addresses } = deps;
   return async (request) => {
     const { mac, serial, model, isPxe } = request;
     const known = runner.fleet.byMac(mac);
-    if (request.giaddr !== undefined && !inSubnet(deps.subnet, request.giaddr)) {
-      // An address of ours would not work behind that relay agent, and ours are all there are (RFC 2131 4.3.1).
+    const isRelayed = request.giaddr !== undefined && !inSubnet(deps.subnet, request.giaddr);
+    if (isRelayed && deps.reservesAddresses) {
+      // An address of ours would not work behind that relay agent, and ours are all there are (RFC 2131 4.3.1). Where the
+      // router gives them all, its clients are only told from where to boot.
       if (known !== undefined || isBoard(request)) addresses.strayRelay(request.giaddr);
       return undefined;
     }

@@ -262,6 +262,13 @@ test('destination: to everybody without an address, to the client with one, thro
   t.deepEqual(to({ ...discover, giaddr: ip('192.168.9.1') }), { address: ip('192.168.9.1'), port: 67 });
 });
 
+test('proxy: the answer to a relayed DISCOVER goes through the relay agent, without an address', (t) => {
+  const offer = reply({ ...packetOf(pi400Discover), giaddr: ip('192.168.9.1') }, lease, 'proxy');
+  t.like(offer, { yiaddr: ip('0.0.0.0'), giaddr: ip('192.168.9.1') });
+  t.false(offer.options.has(51));
+  t.deepEqual(replyDestination(offer, self.subnet), { address: ip('192.168.9.1'), port: 67 });
+});
+
 test('destination: a NAK goes to everybody, a ciaddr of another network to nobody else', (t) => {
   const nak = reply(
     request(

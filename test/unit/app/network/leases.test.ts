@@ -12,7 +12,13 @@ import { createClockDouble, createLogDouble, createRandomDouble } from '../../..
 const idle = async () => undefined;
 const request: DhcpRequest = { mac: MAC, xid: 1, kind: 'discover', isPxe: true, isPi: true, secs: 0, isMaskRom: false };
 
-function desk(network: string, board: Device = aDevice(states.ready), givesAddresses = true, guest?: Lease) {
+function desk(
+  network: string,
+  board: Device = aDevice(states.ready),
+  givesAddresses = true,
+  guest?: Lease,
+  reservesAddresses = givesAddresses,
+) {
   const clock = createClockDouble();
   const log = createLogDouble();
   const runner = createRunner({
@@ -38,7 +44,7 @@ function desk(network: string, board: Device = aDevice(states.ready), givesAddre
   const subnet = subnetOf(must(parseIpv4(network)), 24);
   const agents: string[] = [];
   const lease = leaseDesk({
-    ...{ runner, timelines: createTimelines(), clock, log, subnet, givesAddresses },
+    ...{ runner, timelines: createTimelines(), clock, log, subnet, givesAddresses, reservesAddresses },
     addresses: {
       leaseGuest: async () => guest,
       told: () => undefined,
@@ -114,4 +120,14 @@ test('behind a relay agent of our own subnet a board is served, behind another o
   t.deepEqual(agents, ['10.9.0.1', '10.9.0.1']);
   await lease({ ...request, mac: must(parseMac('00:11:22:33:44:55')), isPi: false, giaddr: stray });
   t.is(agents.length, 2, 'nothing is said about machines that are no boards');
+});
+
+test('beside a router a board behind a relay agent is told where to boot from, unless its address would be one of ours', async (t) => {
+  const relayed = { ...request, giaddr: must(parseIpv4('10.9.0.1')) };
+  const heard = desk('10.77.0.1', aHeardDevice(states.booting), false);
+  t.like(await heard.lease(relayed), { address: '0.0.0.0', boot: true });
+  t.deepEqual(heard.agents, []);
+  const own = desk('10.77.0.1', aDevice(states.booting), false, undefined, true);
+  t.is(await own.lease(relayed), undefined);
+  t.deepEqual(own.agents, ['10.9.0.1']);
 });

@@ -72,7 +72,15 @@ async function start(t: ExecutionContext) {
     mode: 'full',
     self: { address, subnet: subnetOf(address, 24) },
     onSighting: leaseDesk({
-      ...{ runner, timelines: createTimelines(), clock, log, subnet: subnetOf(address, 24), givesAddresses: true },
+      ...{
+        runner,
+        timelines: createTimelines(),
+        clock,
+        log,
+        subnet: subnetOf(address, 24),
+        givesAddresses: true,
+        reservesAddresses: true,
+      },
       addresses: { leaseGuest: idle, told: () => undefined, strayRelay: () => undefined },
     }),
     admit: createGate(dhcpLimits, { isKnown: (sender) => runner.fleet.byMac(sender) !== undefined, now: ticks.now }),
