@@ -48,7 +48,7 @@ test('DHCP starvation: a known board keeps its address, pending.max bounds what 
   const { revision } = await daemon.client.status();
 
   const flood = forger.spawn(['perl', floodProgram, 'eth0', server, '60']);
-  const onset = { isOver: false };
+  const onset: { isOver: boolean } = { isOver: false };
   const sieved = daemon.program.waitFor(/"dhcp flood: sieved"/, 60_000).finally(() => {
     onset.isOver = true;
   });
