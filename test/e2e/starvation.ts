@@ -19,7 +19,7 @@ const server = '10.77.0.1';
 const floodSeconds = 25;
 /** From the boards' first DISCOVER, which is before the flood, until the kernel sieves: what it drops may be of a board. */
 const onsetMs = 1500;
-/** A Pi 3's ROM asks five times, and then never again (facts 3.1). */
+/** A Pi 3's ROM asks five times, five seconds apart, and then never again (facts 3.4). */
 const unansweredMost = 3;
 const pendingMax = 64;
 const latencyMost = 100;

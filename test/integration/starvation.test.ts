@@ -10,7 +10,7 @@ import { type Host, makeLan, runPrefix } from '../support/netns.ts';
 const floodProgram = fileURLToPath(new URL('../support/dhcp-flood.pl', import.meta.url));
 const server = '10.77.0.1';
 
-/** A Pi 3's ROM asks five times, and then never again (facts 3.1). */
+/** A Pi 3's ROM asks five times, five seconds apart, and then never again (facts 3.4). */
 const attemptsOfAPi = 5;
 
 async function leaseOf(host: Host, attempts = 30): Promise<string | undefined> {
