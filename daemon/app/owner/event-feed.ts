@@ -20,6 +20,15 @@ export function eventFeed(store: Pick<Store, 'events'>, fleet: () => Fleet): Eve
   const listeners = new Set<(event: EventView) => void>();
   let last = 0;
 
+  /**
+   * New boards of one commit come into the fleet one after another: what is on disk of the next has no name yet, and is told
+   * when that one is there.
+   */
+  function upToNameless(rows: readonly EventRow[]): readonly EventRow[] {
+    const nameless = rows.findIndex(({ device }) => fleet().byId(device) === undefined);
+    return nameless === -1 ? rows : rows.slice(0, nameless);
+  }
+
   const nameOf = (row: EventRow): string => fleet().byId(row.device)?.name ?? row.device;
   const newest = (): number => store.events({ limit: 1 }).at(-1)?.id ?? 0;
 
@@ -28,18 +37,19 @@ export function eventFeed(store: Pick<Store, 'events'>, fleet: () => Fleet): Eve
     const id = name?.ok === true ? fleet().byName(name.value)?.id : undefined;
     if (device !== undefined && id === undefined) return [];
     const query = { limit, ...(after !== undefined && { after }), ...(id !== undefined && { device: id }) };
-    return store.events(query).map((row) => eventView(row, nameOf));
+    return upToNameless(store.events(query)).map((row) => eventView(row, nameOf));
   }
 
   function committed(): void {
     if (listeners.size === 0) return;
     const rows = store.events({ after: last, limit: LOT });
-    for (const row of rows) {
+    const named = upToNameless(rows);
+    for (const row of named) {
       const view = eventView(row, nameOf);
       for (const listener of [...listeners]) listener(view);
     }
-    last = rows.at(-1)?.id ?? last;
-    if (rows.length === LOT) committed();
+    last = named.at(-1)?.id ?? last;
+    if (named.length === LOT) committed();
   }
 
   function subscribe(listener: (event: EventView) => void): () => void {
