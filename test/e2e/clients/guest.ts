@@ -44,11 +44,12 @@ export type GuestSpec = {
 };
 
 const machines = {
-  // disable-legacy: without it this U-Boot has a hardware address of six times the first byte (test-lab 2).
+  // Not virtio-net: U-Boot does not listen while it counts down, and a burst of broadcasts in that time, such as our looks for
+  // addresses that are used, leaves its virtio driver deaf for good (test-lab 6.4).
   arm64: {
     program: 'qemu-system-aarch64',
     options: ['-M', 'virt,gic-version=3', '-cpu', 'cortex-a72', '-accel', 'tcg'],
-    card: 'virtio-net-pci,disable-legacy=on',
+    card: 'e1000',
   },
   // graphics=off: the BIOS, and so iPXE, speaks on the serial line.
   x86: { program: 'qemu-system-x86_64', options: ['-M', 'pc,graphics=off', '-accel', 'tcg'], card: 'e1000' },
