@@ -59,7 +59,11 @@ export const starvation: Scenario = async (check) => {
     const answered = async (): Promise<number> => (await daemon.client.status()).master.traffic.dhcp.answered;
     const answeredBefore = await answered();
     const booting = bootFor(floodSeconds - 4);
-    while ((await answered()) === answeredBefore) await delay(10);
+    const deadline = performance.now() + 30_000;
+    while ((await answered()) === answeredBefore) {
+      assert.ok(performance.now() < deadline, 'no board was answered within 30 s');
+      await delay(10);
+    }
     const flood = forger.exec(command, { deadlineMs: 90_000 });
     const during = await booting;
     const leaseDuring = await leaseOf();
