@@ -13,3 +13,10 @@ export async function together(
   };
   await Promise.all(parts.map((part) => part.catch(fail)));
 }
+
+/** Settles when the signal is aborted. */
+export const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });

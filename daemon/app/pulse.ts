@@ -3,8 +3,9 @@
  * `/readyz` and by silence towards systemd's watchdog. It counts its own rests instead of reading the clock: a Pi without a
  * battery gets its time from the network, hours off, and nothing has got stuck because of that.
  */
-import { type Millis, seconds } from '../../config/values.ts';
+import type { Millis } from '../../config/values.ts';
 import type { Clock } from '../ports.ts';
+import { createRests, REST } from './rests.ts';
 
 export type Pulse = {
   /** A loop that makes a turn every `atLeastEvery`; what comes back is to be called at each turn. */
@@ -15,25 +16,18 @@ export type Pulse = {
   readonly follow: (signal: AbortSignal) => Promise<void>;
 };
 
-const REST = seconds(5);
-
 export function createPulse(clock: Pick<Clock, 'sleep'>): Pulse {
   const loops = new Map<string, { readonly patience: number; last: number }>();
-  let rests = 0;
+  const { count, follow } = createRests(clock);
   return {
     loop: (name, atLeastEvery) => {
-      const loop = { patience: Math.ceil((3 * atLeastEvery) / REST), last: rests };
+      const loop = { patience: Math.ceil((3 * atLeastEvery) / REST), last: count() };
       loops.set(name, loop);
       return () => {
-        loop.last = rests;
+        loop.last = count();
       };
     },
-    stuck: () => [...loops].filter(([, { last, patience }]) => rests - last > patience).map(([name]) => name),
-    follow: async (signal) => {
-      while (!signal.aborted) {
-        await clock.sleep(REST, signal).catch(() => undefined);
-        rests += 1;
-      }
-    },
+    stuck: () => [...loops].filter(([, { last, patience }]) => count() - last > patience).map(([name]) => name),
+    follow,
   };
 }

@@ -10,6 +10,7 @@ import type { LifecycleEvent, Verdict } from '../../lifecycle/event.ts';
 import type { Change } from '../../lifecycle/runner.ts';
 import type { Clock } from '../../ports.ts';
 import type { Store } from '../../store/store.ts';
+import { aborted } from '../lifetime.ts';
 import type { ImageDesk } from './images.ts';
 
 export type EffectDeps = {
@@ -167,12 +168,6 @@ export function effectDesk(deps: EffectDeps): Execute {
     leave,
   };
 }
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 
 /** The limit of an hour counts over restarts too. */
 export function recentAcceptances(store: Pick<Store, 'events'>, now: Instant): Map<DeviceId, Instant> {

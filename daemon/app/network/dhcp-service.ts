@@ -3,11 +3,12 @@ import type { Config } from '../../../config/schema.ts';
 import { type Mac, seconds } from '../../../config/values.ts';
 import type { Timelines } from '../../boot/timeline.ts';
 import { dhcpLimits } from '../../dhcp/limits.ts';
-import { type DhcpMode, type DhcpRequest, type DhcpSelf, dhcpServer, type Lease } from '../../dhcp/server.ts';
+import { type DhcpMode, type DhcpSelf, dhcpServer } from '../../dhcp/server.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Clock, Log, OpenUdp, Random } from '../../ports.ts';
 import { attachFilter } from '../../system/socket-filter.ts';
 import { createGate, type Gate } from '../../traffic/gate.ts';
+import { aborted } from '../lifetime.ts';
 import type { Service } from '../supervise.ts';
 import type { Addresses } from './addresses.ts';
 import { dhcpSieve } from './dhcp-sieve.ts';
@@ -15,7 +16,7 @@ import type { DhcpStandings } from './dhcp-standing.ts';
 import { interfaceOf, type ServerWatch, watchForServers } from './dhcp-watch.ts';
 import type { HearAddress } from './heard-addresses.ts';
 import type { LateArrivals } from './late-arrivals.ts';
-import { leaseDesk } from './leases.ts';
+import { grantsFor, leaseDesk } from './leases.ts';
 import type { Site } from './site.ts';
 import type { TrafficDesk } from './traffic-desk.ts';
 
@@ -78,12 +79,6 @@ async function unserved({ inherited, releaseSocket, signal }: DhcpServiceDeps): 
   await Promise.all([releaseSocket(inherited.get(67)), releaseSocket(inherited.get(68))]);
   return { closed: aborted(signal) };
 }
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 
 async function serve(deps: DhcpServiceDeps, mode: DhcpMode, own: Mac | undefined, log: Log): Promise<Service> {
   const { site, standing, inherited, runner } = deps;
@@ -159,28 +154,3 @@ const selfAt = ({ site, siteNow }: DhcpServiceDeps): DhcpSelf => ({
     return (siteNow() ?? site).ntp;
   },
 });
-
-/**
- * Who is granted what on a network that may not be ours: boards on our disk always, any other only where `isOurs`. Our own
- * interface is no board, though the master may well be a Raspberry Pi and ask for an address or for other servers.
- */
-export function grantsFor(deps: {
-  readonly isOurs: () => boolean;
-  readonly own: Mac | undefined;
-  readonly isKnown: (mac: Mac) => boolean;
-  readonly lease: (request: DhcpRequest) => Promise<Lease | undefined>;
-  readonly log: Log;
-}): (request: DhcpRequest) => Promise<Lease | undefined> {
-  return async (request) => {
-    const { mac } = request;
-    if (mac === deps.own) return undefined;
-    const mayBeAnswered = deps.isKnown(mac) ? () => true : deps.isOurs;
-    if (!mayBeAnswered()) {
-      deps.log.debug('a board that is not known waits: this network may be another DHCP server’s', { mac });
-      return undefined;
-    }
-    const lease = await deps.lease(request);
-    // The other server may have been heard while the disk was written.
-    return mayBeAnswered() ? lease : undefined;
-  };
-}

@@ -23,10 +23,10 @@ export function createLateArrivals({
   signal: AbortSignal;
 }): LateArrivals {
   const late = new Set<DeviceId>();
-  const heardOf = createRests();
+  const heardOf = restsOfBoards();
   /** Just started again; and: to be heard of. */
-  const restarting = createRests();
-  const expected = createRests();
+  const restarting = restsOfBoards();
+  const expected = restsOfBoards();
   let listened = 0;
   void listen();
 
@@ -43,7 +43,7 @@ export function createLateArrivals({
   }
 
   /** For each board whether its last rest is still on. */
-  function createRests() {
+  function restsOfBoards() {
     const resting = new Map<DeviceId, AbortController>();
     const forget = (id: DeviceId): void => {
       resting.get(id)?.abort();

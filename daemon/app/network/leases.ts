@@ -1,5 +1,5 @@
 /** What a DHCP client is granted: the meeting of the DHCP server and the life of boards. */
-import { type Ipv4, inSubnet, type Subnet, seconds } from '../../../config/values.ts';
+import { type Ipv4, inSubnet, type Mac, type Subnet, seconds } from '../../../config/values.ts';
 import { isInstalled, isToldToBoot } from '../../boot/offer.ts';
 import type { Timelines } from '../../boot/timeline.ts';
 import { type DhcpRequest, type Lease, unspecified } from '../../dhcp/server.ts';
@@ -73,3 +73,28 @@ export function leaseDesk(deps: {
 }
 
 const isBoard = ({ isPi, vendorClass }: DhcpRequest): boolean => isPi || vendorClass === INSTALLER_VENDOR_CLASS;
+
+/**
+ * Who is granted what on a network that may not be ours: boards on our disk always, any other only where `isOurs`. Our own
+ * interface is no board, though the master may well be a Raspberry Pi and ask for an address or for other servers.
+ */
+export function grantsFor(deps: {
+  readonly isOurs: () => boolean;
+  readonly own: Mac | undefined;
+  readonly isKnown: (mac: Mac) => boolean;
+  readonly lease: (request: DhcpRequest) => Promise<Lease | undefined>;
+  readonly log: Log;
+}): (request: DhcpRequest) => Promise<Lease | undefined> {
+  return async (request) => {
+    const { mac } = request;
+    if (mac === deps.own) return undefined;
+    const mayBeAnswered = deps.isKnown(mac) ? () => true : deps.isOurs;
+    if (!mayBeAnswered()) {
+      deps.log.debug('a board that is not known waits: this network may be another DHCP server’s', { mac });
+      return undefined;
+    }
+    const lease = await deps.lease(request);
+    // The other server may have been heard while the disk was written.
+    return mayBeAnswered() ? lease : undefined;
+  };
+}

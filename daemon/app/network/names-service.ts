@@ -20,7 +20,7 @@ import { together } from '../lifetime.ts';
 import { createAddressCheck } from './address-check.ts';
 import { identifyHosts } from './identify-hosts.ts';
 import { nameConflicts } from './name-conflicts.ts';
-import type { NetworkDeps } from './network-services.ts';
+import type { ServicesDeps } from './network-services.ts';
 import type { Bridge } from './spanning-tree.ts';
 import { knownAddresses } from './traffic-desk.ts';
 import { followUplink, type Place } from './uplink.ts';
@@ -62,7 +62,7 @@ export function createNeighbourhood(fleet: () => Fleet): Neighbourhood {
   };
 }
 
-type NamesDeps = NetworkDeps & { readonly hardwareAddressOf: (address: Ipv4) => Promise<Mac | undefined> };
+type NamesDeps = ServicesDeps & { readonly hardwareAddressOf: (address: Ipv4) => Promise<Mac | undefined> };
 
 /**
  * One responder for each network: on the boards' all names, on the uplink the master's own: nothing there can reach a board.

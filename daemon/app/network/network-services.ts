@@ -34,7 +34,7 @@ import { watchSpanningTree } from './spanning-tree.ts';
 import { knownAddresses, type TrafficDesk } from './traffic-desk.ts';
 import { followUplink, type Place } from './uplink.ts';
 
-export type NetworkDeps = {
+export type ServicesDeps = {
   readonly config: Config;
   readonly site: Site;
   /** Where we stand by now: what of it may change while the services run. */
@@ -69,7 +69,7 @@ export type NetworkDeps = {
 const anyAddress: Ipv4 = must(parseIpv4('0.0.0.0'));
 
 /** Settles when the signal is aborted and all is closed. */
-export async function networkServices(deps: NetworkDeps): Promise<void> {
+export async function networkServices(deps: ServicesDeps): Promise<void> {
   const { supervisor, signal } = deps;
   await Promise.all([
     supervisor.keepUp('dhcp', () => dhcpService(deps), signal),
@@ -87,7 +87,7 @@ export async function networkServices(deps: NetworkDeps): Promise<void> {
   ]);
 }
 
-function tftp(deps: NetworkDeps) {
+function tftp(deps: ServicesDeps) {
   const { site, inherited, config } = deps;
   const fd = inherited.get(69);
   const desk = bootFileDesk({
@@ -113,14 +113,14 @@ function tftp(deps: NetworkDeps) {
   });
 }
 
-async function http(deps: NetworkDeps) {
+async function http(deps: ServicesDeps) {
   const { site, signal } = deps;
   const routes = [...lanApi(deps.read), ...(await pages()), ...bootApi(deps.boot)];
   return await serveAt(site.address, routes, signal, deps);
 }
 
 /** On the uplink: for the owner's laptop. There are no boards there, and nothing is for them. */
-const servePage = (deps: NetworkDeps) => async (place: Place, life: AbortSignal) => {
+const servePage = (deps: ServicesDeps) => async (place: Place, life: AbortSignal) => {
   const server = await serveAt(place.address, [...lanApi(deps.read), ...(await pages())], life, deps);
   await server.closed;
 };
@@ -128,7 +128,7 @@ const servePage = (deps: NetworkDeps) => async (place: Place, life: AbortSignal)
 // In the bundle this file is brambled.js, and the page's files are in a folder beside it.
 const pages = () => (import.meta.url.endsWith('.ts') ? pageRoutes() : pageRoutes(new URL('./page/', import.meta.url)));
 
-async function serveAt(address: Ipv4, routes: readonly Route[], signal: AbortSignal, deps: NetworkDeps) {
+async function serveAt(address: Ipv4, routes: readonly Route[], signal: AbortSignal, deps: ServicesDeps) {
   const { port } = deps.config.http;
   const known = knownAddresses(address, deps.runner.fleet, deps.traffic);
   const server = await serveHttp({

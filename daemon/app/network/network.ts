@@ -16,7 +16,7 @@ import { createGateway } from './gateway-service.ts';
 import { type HearAddress, heardAddresses } from './heard-addresses.ts';
 import { createLateArrivals } from './late-arrivals.ts';
 import { createNeighbourhood } from './names-service.ts';
-import { type NetworkDeps, networkServices } from './network-services.ts';
+import { networkServices, type ServicesDeps } from './network-services.ts';
 import type { Site } from './site.ts';
 import { createTrafficDesk, type TrafficDesk } from './traffic-desk.ts';
 import { createWhereabouts, type LaunchedSockets, type Whereabouts } from './whereabouts.ts';
@@ -39,11 +39,11 @@ export type Network = {
 
 /** What the services ask and tell beyond the network. */
 type Served = Pick<
-  NetworkDeps,
+  ServicesDeps,
   'version' | 'runner' | 'timelines' | 'changes' | 'images' | 'boot' | 'read' | 'supervisor'
 >;
 
-export type NetworkParts = {
+export type NetworkDeps = {
   readonly config: Config;
   /** As on disk. */
   readonly settings: ReadonlyMap<string, string>;
@@ -62,7 +62,7 @@ export type NetworkParts = {
   readonly signal: AbortSignal;
 };
 
-export function createNetwork(deps: NetworkParts): Network {
+export function createNetwork(deps: NetworkDeps): Network {
   const { config, runner, gatewaySocket, clock, log, signal } = deps;
   const whereabouts = createWhereabouts(deps);
   const { site: siteNow } = whereabouts;
@@ -76,7 +76,7 @@ export function createNetwork(deps: NetworkParts): Network {
   });
   const arrivals = createLateArrivals(deps);
   const neighbourhood = createNeighbourhood(() => runner().fleet);
-  const traffic = createTrafficDesk();
+  const traffic = createTrafficDesk(clock);
   const onHeard = heardAddresses({ ...deps, site: siteNow });
   const ask =
     gatewaySocket === undefined
@@ -133,7 +133,7 @@ export function createNetwork(deps: NetworkParts): Network {
         addresses.follow(check, life),
       ]);
     };
-    await Promise.all([whereabouts.follow(serveAt, signal), gateway.follow(signal), traffic.follow(clock, signal)]);
+    await Promise.all([whereabouts.follow(serveAt, signal), gateway.follow(signal), traffic.follow(signal)]);
   };
 
   return {

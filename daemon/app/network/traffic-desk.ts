@@ -1,20 +1,22 @@
 /** What comes in from the network: the counts of all services, the kernel's share of them, and the time of their limits. */
 import type { Ipv4 } from '../../../config/values.ts';
 import type { Fleet } from '../../lifecycle/fleet.ts';
+import type { Clock } from '../../ports.ts';
 import { readOverruns } from '../../system/overruns.ts';
 import { createTally, type Tally, type Traffic } from '../../traffic/counts.ts';
-import { createTicks, type Ticks } from '../../traffic/ticks.ts';
+import { tickLength } from '../../traffic/ticks.ts';
+import { createRests, type Rests } from '../rests.ts';
 
 export type TrafficDesk = {
   readonly count: Tally['count'];
-  readonly ticks: Ticks['now'];
+  readonly ticks: Rests['count'];
   readonly now: () => Promise<Traffic>;
-  readonly follow: Ticks['follow'];
+  readonly follow: Rests['follow'];
 };
 
-export function createTrafficDesk(): TrafficDesk {
+export function createTrafficDesk(clock: Pick<Clock, 'sleep'>): TrafficDesk {
   const tally = createTally();
-  const ticks = createTicks();
+  const ticks = createRests(clock, tickLength);
   const now = async (): Promise<Traffic> => {
     const overruns = await readOverruns();
     const { dhcp, tftp, mdns, http } = tally.now();
@@ -25,7 +27,7 @@ export function createTrafficDesk(): TrafficDesk {
       http,
     };
   };
-  return { count: tally.count, ticks: ticks.now, now, follow: ticks.follow };
+  return { count: tally.count, ticks: ticks.count, now, follow: ticks.follow };
 }
 
 /** Senders by their address: beside a router the boards have its addresses, and are strangers here. */

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { must } from '../../../../config/result.ts';
 import { minutes, parseHostname, parseIpv4, parseMac } from '../../../../config/values.ts';
-import { grantsFor } from '../../../../daemon/app/network/dhcp-service.ts';
+import { grantsFor } from '../../../../daemon/app/network/leases.ts';
 import type { DhcpRequest, Lease } from '../../../../daemon/dhcp/server.ts';
 import { createLogDouble } from '../../../support/doubles.ts';
 

@@ -13,6 +13,7 @@ import {
   subnetOf,
 } from '../../../../config/values.ts';
 import { leaseDesk } from '../../../../daemon/app/network/leases.ts';
+import { createRests } from '../../../../daemon/app/rests.ts';
 import { createTimelines } from '../../../../daemon/boot/timeline.ts';
 import { dhcpLimits } from '../../../../daemon/dhcp/limits.ts';
 import { decodePacket } from '../../../../daemon/dhcp/packet.ts';
@@ -21,7 +22,7 @@ import { createRunner, type Write } from '../../../../daemon/lifecycle/runner.ts
 import type { OpenUdp } from '../../../../daemon/ports.ts';
 import { createTally } from '../../../../daemon/traffic/counts.ts';
 import { createGate } from '../../../../daemon/traffic/gate.ts';
-import { createTicks } from '../../../../daemon/traffic/ticks.ts';
+import { tickLength } from '../../../../daemon/traffic/ticks.ts';
 import { aDevice, MAC, states } from '../../../support/boards.ts';
 import { createClockDouble, createLogDouble, createRandomDouble } from '../../../support/doubles.ts';
 import { pi400Discover } from '../../../vectors/dhcp.ts';
@@ -34,7 +35,8 @@ const idle = async () => undefined;
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 async function start(t: ExecutionContext) {
-  const [clock, log, tally, ticks] = [createClockDouble(), createLogDouble(), createTally(), createTicks()];
+  const [clock, log, tally] = [createClockDouble(), createLogDouble(), createTally()];
+  const ticks = createRests(clock, tickLength);
   const stop = new AbortController();
   const batches: (readonly Write[])[] = [];
   const runner = createRunner({
@@ -83,11 +85,11 @@ async function start(t: ExecutionContext) {
       },
       addresses: { leaseGuest: idle, told: () => undefined, strayRelay: () => undefined },
     }),
-    admit: createGate(dhcpLimits, { isKnown: (sender) => runner.fleet.byMac(sender) !== undefined, now: ticks.now }),
+    admit: createGate(dhcpLimits, { isKnown: (sender) => runner.fleet.byMac(sender) !== undefined, now: ticks.count }),
     count: tally.count('dhcp'),
     ...{ clock, log, signal: stop.signal },
   });
-  const counting = Promise.all([ticks.follow(clock, stop.signal), runner.run()]);
+  const counting = Promise.all([ticks.follow(stop.signal), runner.run()]);
   t.teardown(async () => {
     stop.abort();
     await Promise.all([done, counting]);
