@@ -17,7 +17,9 @@ export type BaseRecord = {
   /** Of the whole image, lower-case hex. */
   readonly sha256: string;
   readonly bytes: number;
-  /** Of the stream that boards are given: the image with sector 0 as zeros. */
+  /** Sectors at the start of the image that a board gets last: its partition table. */
+  readonly held: number;
+  /** Of the stream that boards are given: the image with those sectors as zeros. */
   readonly heldSha256: string;
   readonly format: FirstBootFormat;
   readonly bootPartition: Partition;
@@ -82,15 +84,17 @@ function parseRecord(json: unknown): BaseRecord | undefined {
   const { number, offset, bytes: bootBytes, type } = json['bootPartition'];
   const format = firstBootFormats.find((known) => known === json['format']);
   const texts = [id, sha256, heldSha256, name, label, type];
-  const numbers = [bytes, number, offset, bootBytes];
+  // Records of before there were GPT bases: sector 0.
+  const numbers = [bytes, number, offset, bootBytes, json['held'] ?? 1];
   if (format === undefined || !isTexts(texts) || !isNumbers(numbers)) return undefined;
   const [idText = '', sum = '', heldSum = '', nameText = '', labelText = '', typeText = ''] = texts;
-  const [size = 0, partition = 0, start = 0, length = 0] = numbers;
+  const [size = 0, partition = 0, start = 0, length = 0, held = 1] = numbers;
   const bootPartition = { number: partition, offset: start, bytes: length, type: typeText };
   return {
     id: idText,
     sha256: sum,
     bytes: size,
+    held,
     heldSha256: heldSum,
     format,
     bootPartition,
@@ -119,15 +123,16 @@ export async function listBases(
 }
 
 /**
- * The stream that is served to every board: the base with sector 0 as zeros; its SHA-256 is `base.heldSha256`. A view of
- * the opened base, closing it does nothing.
+ * The stream that is served to every board: the base with its partition table as zeros; its SHA-256 is
+ * `base.heldSha256`. A view of the opened base, closing it does nothing.
  */
 export function heldBase(base: Base): ByteSource {
+  const held = base.held * SECTOR;
   return {
     size: base.source.size,
     read: async (into, offset) => {
       const length = await base.source.read(into, offset);
-      if (offset < SECTOR) into.fill(0, 0, Math.min(length, SECTOR - offset));
+      if (offset < held) into.fill(0, 0, Math.min(length, held - offset));
       return length;
     },
     close: async () => {},

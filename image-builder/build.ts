@@ -26,7 +26,7 @@ export async function buildOverlay(options: {
   });
 }
 
-/** Without what was written as it was before, and with sector 0 in any case. */
+/** Without what was written as it was before, and with the held sectors in any case. */
 async function onlyChanged(base: Base, sectors: SectorMap): Promise<SectorMap> {
   const changed = new Map<number, Uint8Array>();
   const before = new Uint8Array(SECTOR);
@@ -34,8 +34,10 @@ async function onlyChanged(base: Base, sectors: SectorMap): Promise<SectorMap> {
     await readExactly(base.source, before, sector * SECTOR);
     if (Buffer.compare(before, bytes) !== 0) changed.set(sector, bytes);
   }
-  const first = new Uint8Array(SECTOR);
-  await readExactly(base.source, first, 0);
-  changed.set(0, sectors.get(0) ?? first);
+  const held = new Uint8Array(base.held * SECTOR);
+  await readExactly(base.source, held, 0);
+  for (let sector = 0; sector < base.held; sector += 1) {
+    changed.set(sector, sectors.get(sector) ?? held.slice(sector * SECTOR, (sector + 1) * SECTOR));
+  }
   return changed;
 }

@@ -9,6 +9,7 @@ import { type ByteSource, readExactly, readOnlyDevice, SECTOR } from './device.t
 import { openFileSource, writeAll } from './disk.ts';
 import { attempt, ImageError, type ImageProblem, orThrow } from './errors.ts';
 import { listFiles, volumeLabel } from './fat/volume.ts';
+import { tableSectors } from './partitions.ts';
 
 const CHUNK = 1024 * 1024;
 /** What an import that was cut off leaves; removed by the next one once it is a day old. */
@@ -61,14 +62,21 @@ async function refuseOthers(source: ByteSource, file: string): Promise<void> {
   }
 }
 
-type Found = Pick<BaseRecord, 'format' | 'bootPartition' | 'label'>;
+type Found = Pick<BaseRecord, 'format' | 'bootPartition' | 'label' | 'held'>;
 
 async function inspect(source: ByteSource): Promise<Found> {
   const { partition, volume } = orThrow(await openBootPartition(readOnlyDevice(source)));
   const files = new Set(orThrow(await listFiles(volume)).map(({ path }) => path.toLowerCase()));
   const cloudInit = files.has('user-data') && files.has('meta-data');
   const format = files.has('device-init.yaml') ? 'device-init' : cloudInit ? 'cloud-init' : 'none';
-  return { format, bootPartition: partition, label: orThrow(await volumeLabel(volume)) ?? '' };
+  const first = new Uint8Array(SECTOR);
+  await readExactly(source, first, 0);
+  return {
+    format,
+    held: tableSectors(first),
+    bootPartition: partition,
+    label: orThrow(await volumeLabel(volume)) ?? '',
+  };
 }
 
 async function removeUnfinished(directory: string): Promise<void> {
@@ -91,7 +99,7 @@ async function copyInto(options: {
   const { source, found, directory, signal, name } = options;
   const unfinished = await mkdtemp(join(directory, UNFINISHED));
   try {
-    const sums = await copyImage(source, join(unfinished, IMAGE), signal);
+    const sums = await copyImage(source, join(unfinished, IMAGE), found.held * SECTOR, signal);
     const id = sums.sha256.slice(0, 16);
     const record: BaseRecord = { id, name, bytes: source.size, ...sums, ...found };
     await writeDurably(join(unfinished, RECORD), `${JSON.stringify(record, undefined, 2)}\n`);
@@ -117,6 +125,7 @@ async function renameUnlessThere(from: string, to: string): Promise<void> {
 async function copyImage(
   source: ByteSource,
   to: string,
+  heldBytes: number,
   signal: AbortSignal,
 ): Promise<Pick<BaseRecord, 'sha256' | 'heldSha256'>> {
   const whole = createHash('sha256');
@@ -130,7 +139,7 @@ async function copyImage(
       const chunk = buffer.subarray(0, Math.min(CHUNK, source.size - at));
       await readExactly(source, chunk, at);
       whole.update(chunk);
-      updateHeld(held, chunk, at);
+      updateHeld(held, chunk, at === 0 ? heldBytes : 0);
       if (!chunk.equals(zeros.subarray(0, chunk.length))) await writeAll(handle, chunk, at);
     }
     await handle.truncate(source.size);
@@ -141,9 +150,8 @@ async function copyImage(
   return { sha256: whole.digest('hex'), heldSha256: held.digest('hex') };
 }
 
-function updateHeld(held: Hash, chunk: Buffer, at: number): void {
-  if (at > 0) held.update(chunk);
-  else held.update(Buffer.alloc(SECTOR)).update(chunk.subarray(SECTOR));
+function updateHeld(held: Hash, chunk: Buffer, zeros: number): void {
+  held.update(Buffer.alloc(zeros)).update(chunk.subarray(zeros));
 }
 
 async function writeDurably(file: string, text: string): Promise<void> {

@@ -1,8 +1,8 @@
 /**
  * The overlay: what one board's image has different from its base, as runs of sectors. Encoded it is one small file.
  *
- * Sector 0 is always among the runs, and last. The base is streamed to every board with sector 0 held back (zeros), the
- * board's own sectors follow, and until the very last one the disk has no partition table that could be booted.
+ * The base is streamed to every board with its partition table held back (zeros). The board's own sectors follow, highest
+ * first: a GPT comes second to last and sector 0 last, and until then the disk has no table that could be booted.
  */
 import { createHash } from 'node:crypto';
 import type { Result } from '../config/result.ts';
@@ -13,25 +13,31 @@ export type Overlay = {
   /** SHA-256 of the whole base image, lower-case hex. */
   readonly baseDigest: string;
   readonly baseBytes: number;
-  /** By sector, ascending; the one of sector 0 behind all others. */
+  /** In the order in which they are written: by sector, descending. Sector 0 is a run of its own. */
   readonly runs: readonly OverlayRun[];
 };
 
 /** `bytes` are `count` sectors, to be written from `sector` on. */
 export type OverlayRun = { readonly sector: number; readonly count: number; readonly bytes: Uint8Array };
 
-export function makeOverlay(base: { readonly sha256: string; readonly bytes: number }, sectors: SectorMap): Overlay {
-  const first = sectors.get(0);
-  if (first === undefined) throw new Error('an overlay needs sector 0');
-  const numbers = [...sectors.keys()].filter((sector) => sector !== 0).sort((a, b) => a - b);
+/** `held`: how many sectors at the start of the base come last; all of them have to be among `sectors`. */
+export function makeOverlay(
+  base: { readonly sha256: string; readonly bytes: number; readonly held: number },
+  sectors: SectorMap,
+): Overlay {
+  for (let sector = 0; sector < base.held; sector += 1) {
+    if (!sectors.has(sector)) throw new Error(`an overlay needs sector ${sector}`);
+  }
+  const numbers = [...sectors.keys()].sort((a, b) => a - b);
+  const begins = new Set([0, 1, base.held]);
   const runs: OverlayRun[] = [];
   for (let from = 0; from < numbers.length; ) {
     let to = from + 1;
-    while (numbers[to] === (numbers[from] ?? 0) + to - from) to += 1;
+    while (numbers[to] === (numbers[from] ?? 0) + to - from && !begins.has(numbers[to] ?? 0)) to += 1;
     runs.push(runOf(numbers.slice(from, to), sectors));
     from = to;
   }
-  return { baseDigest: base.sha256, baseBytes: base.bytes, runs: [...runs, { sector: 0, count: 1, bytes: first }] };
+  return { baseDigest: base.sha256, baseBytes: base.bytes, runs: runs.reverse() };
 }
 
 function runOf(numbers: readonly number[], sectors: SectorMap): OverlayRun {
@@ -59,7 +65,7 @@ export function overlaySource(base: ByteSource, overlay: Overlay): Result<ByteSo
 /*
  * The file, little-endian:
  *   0  8   "brambleO"
- *   8  2   version, 1
+ *   8  2   version, 2 (1 was in ascending order)
  *  10  2   zero
  *  12  4   number of runs
  *  16  8   bytes of the base
@@ -69,7 +75,7 @@ export function overlaySource(base: ByteSource, overlay: Overlay): Result<ByteSo
  *  -32 32  SHA-256 of everything before
  */
 const MAGIC = 'brambleO';
-const VERSION = 1;
+const VERSION = 2;
 const HEADER = 56;
 const DIGEST = 32;
 /** No board needs a tenth of it; a decoder that is handed more is handed nonsense. */
@@ -139,14 +145,14 @@ function decodeRuns(file: Uint8Array, view: DataView, end: number): OverlayRun[]
 }
 
 function checkOrder(runs: readonly OverlayRun[], baseBytes: number): void {
-  const last = runs.at(-1);
-  let next = 1;
-  for (const { sector, count } of runs.slice(0, -1)) {
-    if (sector < next || count === 0 || (sector + count) * SECTOR > baseBytes) {
+  let end = baseBytes / SECTOR;
+  for (const { sector, count } of runs) {
+    if (count === 0 || sector + count > end) {
       throw new ImageError('OVERLAY_RUNS', `${count} sectors from ${sector}: outside, overlapping or out of order`);
     }
-    next = sector + count;
+    end = sector;
   }
+  const last = runs.at(-1);
   if (last === undefined || last.sector !== 0 || last.count !== 1) {
     throw new ImageError('OVERLAY_RUNS', 'sector 0 is not the last run');
   }

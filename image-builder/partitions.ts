@@ -23,22 +23,30 @@ const fatTypes: ReadonlySet<string> = new Set([
 
 export const mayHoldFat = (partition: Partition): boolean => fatTypes.has(partition.type);
 
-const PROTECTIVE = 0xee;
+const PROTECTIVE = 'ee';
 
 /** In table order. Codes: PARTITION_NO_TABLE, _NONE, _OUTSIDE, _OVERLAP, _DAMAGED_GPT, IMAGE_IO. */
 export async function readPartitions(device: BlockDevice): Promise<Result<readonly Partition[], ImageProblem>> {
   return await attempt(async () => {
     const sector = new Uint8Array(SECTOR);
     await device.read(sector, 0);
-    const primary = parseMbr(sector);
-    const partitions = primary.some(({ type }) => type === PROTECTIVE.toString(16)) ? await readGpt(device) : primary;
+    const partitions = isProtective(sector) ? await readGpt(device) : parseMbr(sector);
     checkPlaces(partitions, device.size);
     return partitions;
   });
 }
 
+/** Whether sector 0 says that a GPT follows. */
+const isProtective = (sector: Uint8Array): boolean => parseMbr(sector).some(({ type }) => type === PROTECTIVE);
+
+/**
+ * How many sectors the partition table has at the start of a disk: what is written last, so that a half-written disk is
+ * never booted. The MBR is sector 0; a GPT with 128 entries ends with sector 33 (UEFI 2.10, 5.3). `sector` is sector 0.
+ */
+export const tableSectors = (sector: Uint8Array): number => (isProtective(sector) ? 34 : 1);
+
 function parseMbr(bytes: Uint8Array): Partition[] {
-  const view = new DataView(bytes.buffer);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, SECTOR);
   const legalFlags = [446, 462, 478, 494].every((at) => (view.getUint8(at) & 0x7f) === 0);
   if (view.getUint16(510, true) !== 0xaa55 || !legalFlags) {
     throw new ImageError('PARTITION_NO_TABLE', 'no partition table in sector 0: is this a disk image?', { offset: 0 });

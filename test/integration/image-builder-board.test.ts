@@ -54,10 +54,11 @@ async function workDirectory(t: ExecutionContext): Promise<string> {
 async function labBase(
   t: ExecutionContext,
   format: LabFormat,
+  table: 'dos' | 'gpt' = 'dos',
 ): Promise<{ directory: string; file: string; base: Base }> {
   const directory = await workDirectory(t);
   const file = join(directory, `lab-${format}.img`);
-  await makeLabBase({ file, format });
+  await makeLabBase({ file, format, table });
   const base = must(await importBase({ file, directory: join(directory, 'bases'), signal }));
   t.teardown(async () => await base.close());
   return { directory, file, base };
@@ -118,21 +119,38 @@ const boardImage = test.macro(async (t, format: LabFormat) => {
 test('a board’s image with cloud-init on FAT32', boardImage, 'cloud-init');
 test('a board’s image with device-init on FAT16', boardImage, 'device-init');
 
-test('held base and the runs in their order give the whole image; before the last one there is no table', async (t) => {
-  const { directory, base } = await labBase(t, 'device-init');
+const heldImage = test.macro(async (t, table: 'dos' | 'gpt', sectors: number) => {
+  const { directory, base } = await labBase(t, 'device-init', table);
+  t.is(base.held, sectors);
   const overlay = must(
     await buildOverlay({ base, plan: await planFor(base, await wishFor(directory, 'device-init')), signal }),
   );
   const disk = await saveSource(heldBase(base), join(directory, 'held.img'));
   t.is(sha256(disk), base.heldSha256);
-  for (const run of overlay.runs.slice(0, -1)) disk.set(run.bytes, run.sector * 512);
-  t.true(disk.subarray(0, 512).every((byte) => byte === 0));
-  const last = overlay.runs.at(-1);
-  t.is(last?.sector, 0);
-  disk.set(last?.bytes ?? [], 0);
-  const whole = await saveSource(must(overlaySource(base.source, overlay)), join(directory, 'whole.img'));
+  t.true(disk.subarray(0, sectors * 512).every((byte) => byte === 0));
+  t.deepEqual(
+    overlay.runs.slice(table === 'gpt' ? -2 : -1).map(({ sector, count }) => [sector, count]),
+    [
+      [1, 33],
+      [0, 1],
+    ].slice(table === 'gpt' ? 0 : 1),
+  );
+  for (const { sector, bytes } of overlay.runs) {
+    if (sector === 1) t.true(disk.subarray(0, 34 * 512).every((byte) => byte === 0));
+    if (sector === 0) t.true(disk.subarray(0, 512).every((byte) => byte === 0));
+    disk.set(bytes, sector * 512);
+  }
+  const image = join(directory, 'whole.img');
+  const whole = await saveSource(must(overlaySource(base.source, overlay)), image);
   t.is(sha256(disk), sha256(whole));
+  const { stdout, stderr } = await run('sfdisk', ['-d', image]);
+  t.regex(stdout, new RegExp(`^label: ${table}$`, 'm'));
+  t.is(stderr, '', 'both copies of a GPT are whole');
+  t.like(await fsckBoot(image, base.bootPartition.bytes), { code: 0 });
 });
+const heldTitle = 'held base and the runs in their order give the whole image; before the last one there is no table';
+test(`${heldTitle}: MBR`, heldImage, 'dos', 1);
+test(`${heldTitle}: GPT`, heldImage, 'gpt', 34);
 
 test('two boards from one base: each its own, the same plan the same bytes', async (t) => {
   const { directory, base } = await labBase(t, 'device-init');

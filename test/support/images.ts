@@ -18,6 +18,7 @@ export const BOOT_OFFSET = MEBIBYTE;
 export const mtoolsDrive = (file: string): string => `${file}@@${BOOT_OFFSET}`;
 
 const ROOT_MIB = 8;
+const GPT_ID = '42726162-6c65-4000-8000-000000000001';
 const bootMib = { 'cloud-init': 36, 'device-init': 20 } as const;
 
 export type LabFormat = keyof typeof bootMib;
@@ -77,21 +78,26 @@ export function labBootFiles(format: LabFormat): Map<string, Uint8Array> {
  * Writes a raw disk image: FAT boot partition (cloud-init: FAT32 with 512-byte clusters; device-init: FAT16), ext4 root
  * of 8 MiB. About half a second.
  */
-export async function makeLabBase(options: { readonly file: string; readonly format: LabFormat }): Promise<void> {
-  const { file, format } = options;
+export async function makeLabBase(options: {
+  readonly file: string;
+  readonly format: LabFormat;
+  /** Partition table; an MBR unless told otherwise. */
+  readonly table?: 'dos' | 'gpt';
+}): Promise<void> {
+  const { file, format, table = 'dos' } = options;
   const boot = bootMib[format] * SECTORS;
   const root = ROOT_MIB * SECTORS;
   await rm(file, { force: true });
   const handle = await open(file, 'w');
-  await handle.truncate((1 + bootMib[format] + ROOT_MIB) * MEBIBYTE);
+  await handle.truncate((1 + bootMib[format] + ROOT_MIB + (table === 'gpt' ? 1 : 0)) * MEBIBYTE);
   await handle.close();
-  const table = [
-    'label: dos',
-    'label-id: 0x4272616d',
-    `start=${SECTORS},size=${boot},type=${format === 'cloud-init' ? 'c' : 'e'},bootable`,
-    `start=${SECTORS + boot},size=${root},type=83`,
-  ];
-  await runWith('sfdisk', ['-q', file], `${table.join('\n')}\n`);
+  const fatType = format === 'cloud-init' ? 'c' : 'e';
+  const lines = {
+    dos: ['label: dos', 'label-id: 0x4272616d', `start=${SECTORS},size=${boot},type=${fatType},bootable`],
+    gpt: ['label: gpt', `label-id: ${GPT_ID}`, `start=${SECTORS},size=${boot},type=U`],
+  }[table];
+  const rootLine = `start=${SECTORS + boot},size=${root},type=${table === 'dos' ? '83' : 'L'}`;
+  await runWith('sfdisk', ['-q', file], `${[...lines, rootLine].join('\n')}\n`);
   const fat = format === 'cloud-init' ? ['-F', '32', '-s', '1'] : ['-F', '16', '-s', '1'];
   const label = format === 'cloud-init' ? 'bootfs' : 'HypriotOS';
   await run('mkfs.vfat', [...fat, '-i', '4272616d', '-n', label, '--offset', String(SECTORS), file, String(boot / 2)]);

@@ -12,23 +12,38 @@ import {
 } from '../../../image-builder/overlay.ts';
 
 const SECTORS = 64;
-const base = { sha256: 'ab'.repeat(32), bytes: SECTORS * 512 };
+const base = { sha256: 'ab'.repeat(32), bytes: SECTORS * 512, held: 1 };
 const filled = (byte: number): Uint8Array => new Uint8Array(512).fill(byte);
 
 const sectorMaps = fc
   .uniqueArray(fc.integer({ min: 1, max: SECTORS - 1 }))
   .map((numbers) => new Map([0, ...numbers].map((number) => [number, filled(number + 1)])));
 
-test('runs are joined and ascending, sector 0 comes alone and last', (t) => {
+test('runs are joined and descending, sector 0 comes alone and last', (t) => {
   const overlay = makeOverlay(base, new Map([9, 0, 4, 3, 1, 5].map((number) => [number, filled(number)])));
   const shape = overlay.runs.map(({ sector, count, bytes }) => [sector, count, bytes.length]);
   t.deepEqual(shape, [
-    [1, 1, 512],
-    [3, 3, 1536],
     [9, 1, 512],
+    [3, 3, 1536],
+    [1, 1, 512],
     [0, 1, 512],
   ]);
   t.deepEqual(overlay.runs[1]?.bytes, new Uint8Array([...filled(3), ...filled(4), ...filled(5)]));
+});
+
+test('a GPT is a run of its own, second to last', (t) => {
+  const sectors = new Map([40, 36, 35, ...Array(35).keys()].map((number) => [number, filled(number)]));
+  const overlay = makeOverlay({ ...base, held: 34 }, sectors);
+  const shape = overlay.runs.map(({ sector, count }) => [sector, count]);
+  t.deepEqual(shape, [
+    [40, 1],
+    [34, 3],
+    [1, 33],
+    [0, 1],
+  ]);
+  t.deepEqual(must(decodeOverlay(encodeOverlay(overlay))), overlay);
+  sectors.delete(20);
+  t.throws(() => makeOverlay({ ...base, held: 34 }, sectors), { message: /sector 20/ });
 });
 
 test('decode is the inverse of encode', (t) => {
@@ -90,7 +105,8 @@ const malformed: readonly (readonly [name: string, file: Uint8Array, code: strin
   ['nothing', new Uint8Array(0), 'OVERLAY_NOT_ONE', 0],
   ['another magic', sealed((view) => view.setUint8(0, 0x42)), 'OVERLAY_NOT_ONE', 0],
   ['magic only', good().slice(0, 8), 'OVERLAY_TRUNCATED', 8],
-  ['a later version', sealed((view) => view.setUint16(8, 2, true)), 'OVERLAY_VERSION', 8],
+  ['a later version', sealed((view) => view.setUint16(8, 3, true)), 'OVERLAY_VERSION', 8],
+  ['the version in ascending order', sealed((view) => view.setUint16(8, 1, true)), 'OVERLAY_VERSION', 8],
   ['cut short', good().slice(0, -1), 'OVERLAY_TRUNCATED', 584],
   ['one byte more', new Uint8Array([...good(), 0]), 'OVERLAY_TRUNCATED', 1096],
   ['four milliard runs', sealed((view) => view.setUint32(12, 0xffff_ffff, true)), 'OVERLAY_TRUNCATED', 12],
@@ -101,7 +117,7 @@ const malformed: readonly (readonly [name: string, file: Uint8Array, code: strin
   ['no sector 0', encoded([run(3)]), 'OVERLAY_RUNS'],
   ['sector 0 first', encoded([run(0), run(3)]), 'OVERLAY_RUNS'],
   ['sector 0 twice', encoded([run(0), run(0)]), 'OVERLAY_RUNS'],
-  ['out of order', encoded([run(5), run(4), run(0)]), 'OVERLAY_RUNS'],
+  ['ascending', encoded([run(4), run(5), run(0)]), 'OVERLAY_RUNS'],
   ['overlapping', encoded([run(5), run(5), run(0)]), 'OVERLAY_RUNS'],
 ];
 for (const [name, file, code, offset] of malformed) {
