@@ -7,11 +7,13 @@ import { z } from 'zod';
 import { ok, type Problem, problem, type Result } from './result.ts';
 import {
   type AddressRange,
+  diskTypes,
   type Hostname,
   type Ipv4,
   ipv4Number,
   type Mac,
   parseAddressRange,
+  parseByteSize,
   parseHostname,
   parseIpv4,
   parseMac,
@@ -58,6 +60,19 @@ const namePattern = z
   .refine((pattern) => nameFromPattern(pattern, 9999).ok, 'does not make host names (a-z, 0-9 and "-", 63 at most)');
 
 const baseName = z.string().regex(/^[A-Za-z0-9._-]+$/, 'the name or id of an imported base image');
+
+const byteSize = parsedBy<number>(parseByteSize);
+const diskRule = z
+  .strictObject({
+    type: z.enum(diskTypes).optional().describe('What it is attached by.'),
+    model: z.string().min(1).max(64).optional().describe('What it calls itself; `*` and `?` stand for anything.'),
+    min: byteSize.optional().describe('At least this large: `32GB`.'),
+    max: byteSize.optional().describe('At most this large.'),
+  })
+  .refine(
+    (rule) => Object.values(rule).some((value) => value !== undefined),
+    'a rule without a condition: name a type',
+  );
 
 const allowed = z.strictObject({
   serial: parsedBy<Serial>(parseSerial).describe('Serial number as `bramble describe` shows it.'),
@@ -147,6 +162,13 @@ const keys = z.strictObject({
       kit: baseName
         .optional()
         .describe('Base image whose firmware and kernel netboot every board. Default: as `default`.'),
+      disk: z
+        .array(diskRule)
+        .max(20)
+        .default([])
+        .describe(
+          'Which disk of a board may be written: the first rule that fits one of its disks says which. No other is ever touched. Without rules: the card or disk that it was started from; from the network the first of sd, emmc, nvme, usb, virtio, other.',
+        ),
       timezone: z
         .string()
         .regex(/^[A-Za-z0-9/_+-]+$/, 'a time zone such as Europe/Amsterdam')

@@ -163,3 +163,22 @@ export const rangesOverlap = (a: AddressRange, b: AddressRange): boolean => inRa
 /** The board models that bramble tells apart. Evidence until the installer reported `/proc/device-tree/model`. */
 export const models = ['pi2', 'pi3', 'pi3b+', 'pi4', 'pi400', 'cm4', 'pi5', 'pi500', 'cm5'] as const;
 export type Model = (typeof models)[number];
+
+/** What a board's disk is attached by. `virtio`: of a virtual machine. */
+export const diskTypes = ['sd', 'emmc', 'nvme', 'usb', 'virtio', 'other'] as const;
+export type DiskType = (typeof diskTypes)[number];
+
+/** `32GB`, `14.9 GiB`: bytes, in the decimal units of what is printed on a disk or in the binary ones of programs. */
+export function parseByteSize(text: string): Parsed<number> {
+  const [, number = '', unit = ''] = /^(\d{1,6}(?:\.\d{1,3})?) ?(MB|MiB|GB|GiB|TB|TiB)$/.exec(text) ?? [];
+  const bytes = Math.round(Number(number) * (byteUnits[unit] ?? Number.NaN));
+  return Number.isSafeInteger(bytes) ? ok(bytes) : invalid(text, 'a size such as 32GB or 14.9GiB');
+}
+const byteUnits: Readonly<Record<string, number>> = {
+  MB: 1e6,
+  MiB: 2 ** 20,
+  GB: 1e9,
+  GiB: 2 ** 30,
+  TB: 1e12,
+  TiB: 2 ** 40,
+};

@@ -1,5 +1,5 @@
 /** One board as bramble knows it. This is what is on disk; everything that can be observed again is left out. */
-import type { DeviceId, Hostname, Instant, Ipv4, Mac, Model, Serial } from '../../config/values.ts';
+import type { DeviceId, DiskType, Hostname, Instant, Ipv4, Mac, Model, Serial } from '../../config/values.ts';
 
 export type Device = Addressing & {
   readonly id: DeviceId;
@@ -70,15 +70,26 @@ export type BoardReport = {
   readonly mac: Mac;
   readonly serial: Serial | undefined;
   readonly model: Model | undefined;
+  /** The one that may be written (`chooseDisk`). */
   readonly disk: DiskReport;
   readonly memoryBytes: number;
-  readonly source: 'netboot' | 'join-card';
-  /** It knew the cluster key of our join card: HMAC-SHA-256 over our nonce. */
+  /** What its installer was started from. `reinstall`: from its own boot partition, where we put it. */
+  readonly source: 'netboot' | 'join-card' | 'reinstall';
+  /** It knew the cluster key of our join card: HMAC-SHA-256 over our nonce. The key of a netboot is no such proof. */
   readonly proof: boolean;
 };
 
 export type DiskReport = {
+  /** The kernel's: `mmcblk0`. Another one after the next start, perhaps. Empty with content `none`. */
+  readonly name: string;
+  readonly type: DiskType;
+  /** What it calls itself; printable, 64 characters at most, may be empty. */
+  readonly model: string;
   readonly bytes: number;
   /** `blank`: no partition table and zeros; `empty`: factory-formatted, no files; `ours`: carries our mark; else `foreign`. */
   readonly content: 'blank' | 'empty' | 'ours' | 'foreign' | 'none';
 };
+
+/** One disk in two reports, as far as can be told: kernels hand out names anew at each start. */
+export const sameDisk = (a: DiskReport, b: DiskReport): boolean =>
+  a.bytes === b.bytes && a.type === b.type && a.model === b.model;

@@ -4,7 +4,14 @@
  * (`wants`), and so is how long it may last (`lifetime`): after a crash the same state wants the same again.
  */
 import { after, type Instant, type Millis, minutes, seconds, since } from '../../config/values.ts';
-import type { BoardReport, Device, DeviceState, ResumePoint, StateName } from './device.ts';
+import {
+  type BoardReport,
+  type Device,
+  type DeviceState,
+  type ResumePoint,
+  type StateName,
+  sameDisk,
+} from './device.ts';
 import type { Effect } from './effect.ts';
 import type { EventName, LifecycleEvent } from './event.ts';
 import { learn } from './evidence.ts';
@@ -124,7 +131,7 @@ const sameClaims = (a: BoardReport, b: BoardReport): boolean =>
   a.mac === b.mac &&
   a.serial === b.serial &&
   a.disk.content === b.disk.content &&
-  a.disk.bytes === b.disk.bytes &&
+  sameDisk(a.disk, b.disk) &&
   a.proof === b.proof;
 const askAgainIfNew = (
   state: { readonly report: BoardReport },
@@ -140,7 +147,7 @@ const askAgainIfNew = (
  * knew the board's address may have reported in its name, or its disk was changed. A disk that we began to write says so.
  */
 export const wouldLose = (decided: BoardReport, { disk }: BoardReport): boolean =>
-  disk.content === 'foreign' && !(decided.disk.content === 'foreign' && decided.disk.bytes === disk.bytes);
+  disk.content === 'foreign' && !(decided.disk.content === 'foreign' && sameDisk(decided.disk, disk));
 const askAgainIfLost = (state: { readonly report: BoardReport }, { report }: { readonly report: BoardReport }): Next =>
   wouldLose(state.report, report) ? reported(report) : stay();
 

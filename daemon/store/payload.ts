@@ -1,6 +1,6 @@
 /** The JSON of a device's state and of an event: written with a version, read by the parser of that version. */
 import { assertNever } from '../../config/result.ts';
-import { instant, models, parseIpv4, parseMac, parseSerial } from '../../config/values.ts';
+import { diskTypes, instant, models, parseIpv4, parseMac, parseSerial } from '../../config/values.ts';
 import type { BoardReport, DeviceState, ResumePoint, StateName } from '../lifecycle/device.ts';
 import type { EventName, LifecycleEvent, Verdict } from '../lifecycle/event.ts';
 import { asFields, count, Damage, type Fields, flag, json, object, oneOf, optional, parsed, text } from './fields.ts';
@@ -151,11 +151,15 @@ function boardReport(from: Fields): BoardReport {
     serial: serialOf(report).serial,
     model: modelOf(report).model,
     disk: {
+      // What was written before the installer told all disks has none of these.
+      name: optional(disk, 'name', text) ?? '',
+      type: optional(disk, 'type', (from, name) => oneOf(from, name, diskTypes)) ?? 'other',
+      model: optional(disk, 'model', text) ?? '',
       bytes: count(disk, 'bytes'),
       content: oneOf(disk, 'content', ['blank', 'empty', 'ours', 'foreign', 'none']),
     },
     memoryBytes: count(report, 'memoryBytes'),
-    source: oneOf(report, 'source', ['netboot', 'join-card']),
+    source: oneOf(report, 'source', ['netboot', 'join-card', 'reinstall']),
     proof: flag(report, 'proof'),
   };
 }

@@ -9,7 +9,7 @@ import {
   parseMac,
   parseSerial,
 } from '../../config/values.ts';
-import type { BoardReport, Device, DeviceState, StateName } from '../../daemon/lifecycle/device.ts';
+import type { BoardReport, Device, DeviceState, DiskReport, StateName } from '../../daemon/lifecycle/device.ts';
 import type { EventName, LifecycleEvent } from '../../daemon/lifecycle/event.ts';
 import { lifetime } from '../../daemon/lifecycle/transition.ts';
 
@@ -17,11 +17,22 @@ export const MAC = must(parseMac('dc:a6:32:01:02:03'));
 export const SERIAL = must(parseSerial('10000000abcdef01'));
 export const START: Instant = instant(1_700_000_000_000);
 
-export const aReport = (changes: Partial<BoardReport> = {}): BoardReport => ({
+export type ReportChanges = Partial<Omit<BoardReport, 'disk'>> & { readonly disk?: Partial<DiskReport> };
+
+export const aDisk = (changes: Partial<DiskReport> = {}): DiskReport => ({
+  name: 'mmcblk0',
+  type: 'sd',
+  model: 'SC32G',
+  bytes: 8_000_000_000,
+  content: 'blank',
+  ...changes,
+});
+
+export const aReport = ({ disk, ...changes }: ReportChanges = {}): BoardReport => ({
   mac: MAC,
   serial: SERIAL,
   model: 'pi4',
-  disk: { bytes: 8_000_000_000, content: 'blank' },
+  disk: aDisk(disk),
   memoryBytes: 4_000_000_000,
   source: 'netboot',
   proof: false,

@@ -69,7 +69,7 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
       mac: claim.mac,
       serial: claim.serial,
       model: claim.model,
-      disk: claim.disk,
+      disk: { name: '', type: 'other', model: '', ...claim.disk },
       memoryBytes: claim.memoryBytes,
       source: claim.source,
       proof: proven.get(device.id) === identityOf(claim),

@@ -2,8 +2,7 @@ import test from 'ava';
 import { must } from '../../../config/result.ts';
 import { parseDeviceId, parseHostname, parseMac, parseSerial } from '../../../config/values.ts';
 import { type AdmissionRules, admit } from '../../../daemon/lifecycle/admission.ts';
-import type { BoardReport } from '../../../daemon/lifecycle/device.ts';
-import { aDevice, aReport, MAC, SERIAL, states } from '../../support/boards.ts';
+import { aDevice, aReport, MAC, type ReportChanges, SERIAL, states } from '../../support/boards.ts';
 
 const auto: AdmissionRules = { mode: 'auto', acceptedLastHour: 0, limit: 32, lanIsOurs: true, allow: [] };
 const foreign = { bytes: 1, content: 'foreign' } as const;
@@ -14,7 +13,7 @@ const other = aDevice(states.ready, {
   serials: [must(parseSerial('abcdef01'))],
 });
 
-const cases: [string, Partial<BoardReport>, Partial<AdmissionRules>, 'accept' | 'wait' | 'hold'][] = [
+const cases: [string, ReportChanges, Partial<AdmissionRules>, 'accept' | 'wait' | 'hold'][] = [
   ['blank disk on our own LAN', {}, {}, 'accept'],
   ['disk written by us', { disk: { bytes: 1, content: 'ours' } }, {}, 'accept'],
   ['factory-formatted and empty', { disk: { bytes: 1, content: 'empty' } }, {}, 'accept'],

@@ -26,7 +26,7 @@ export const report: BoardReport = {
   mac,
   serial,
   model: 'pi4',
-  disk: { bytes: 31_914_983_424, content: 'blank' },
+  disk: { name: 'mmcblk0', type: 'sd', model: 'SC32G', bytes: 31_914_983_424, content: 'blank' },
   memoryBytes: 4 * 2 ** 30,
   source: 'netboot',
   proof: false,
