@@ -1,22 +1,15 @@
 /** Bases, the boot kit, and each board's own sectors: the meeting of the life of boards with the image builder. */
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Config } from '../../../config/schema.ts';
+import type { Problem } from '../../../config/result.ts';
 import type { DeviceId } from '../../../config/values.ts';
 import {
-  type Base,
-  type BaseRecord,
   buildOverlay,
   decodeOverlay,
   encodeOverlay,
-  existingBootFiles,
   heldBase,
-  listBases,
   type Overlay,
-  openBase,
   openBootFile,
-  planBoard,
-  type StaticAddress,
 } from '../../../image-builder/index.ts';
 import { recentReads } from '../../boot/recent-reads.ts';
 import type { SectorsPayload } from '../../http/endpoints/boot.ts';
@@ -25,7 +18,8 @@ import type { Device } from '../../lifecycle/device.ts';
 import type { LifecycleEvent } from '../../lifecycle/event.ts';
 import type { ByteSource, Log, Random } from '../../ports.ts';
 import { writeAtomically } from '../../system/files.ts';
-import type { Site } from '../network/site.ts';
+import { baseShelf } from './base-shelf.ts';
+import { type BoardPlanDeps, boardPlanner } from './board-plan.ts';
 
 export type ImageDesk = {
   /** The effect `make-image`: ends with `image-made` or `image-failed`. */
@@ -45,98 +39,37 @@ export type ImageDesk = {
   readonly close: () => Promise<void>;
 };
 
-export type ImageDeskDeps = {
-  readonly config: Config;
-  readonly clusterId: string;
-  /** The daemon's public key, authorised on every board. */
-  readonly authorizedKey: string;
+export type ImageDeskDeps = BoardPlanDeps & {
   /** Made at the first call, kept for good. */
   readonly hostKeyFor: (device: Device) => Promise<SshKeyPair>;
-  /** What stands in the network configuration of a board whose address is ours; undefined leaves that to DHCP. */
-  readonly site: () => Pick<Site, 'subnet' | 'gateway' | 'dns'> | undefined;
   readonly random: Random;
   readonly log: Log;
 };
 
 export function imageDesk(deps: ImageDeskDeps): ImageDesk {
   const { config, log } = deps;
-  const basesFolder = join(config.data, 'bases');
   const overlaysFolder = join(config.data, 'overlays');
-  const opened = new Map<string, Promise<Base | undefined>>();
+  const bases = baseShelf(join(config.data, 'bases'), log);
+  const planner = boardPlanner(bases, deps);
   // About a kernel: a shelf of boards that is switched on reads it once.
   const recent = recentReads({ bytesMax: 16 * 2 ** 20 });
 
   const overlayFile = (id: DeviceId): string => join(overlaysFolder, `${id}.overlay`);
 
-  /** What was said already: every file of every boot asks for the bases. */
-  const complaints = new Set<string>();
-
-  async function records(): Promise<readonly BaseRecord[]> {
-    const { bases, damaged } = await listBases(basesFolder);
-    for (const problem of damaged) {
-      if (complaints.has(problem.detail)) continue;
-      complaints.add(problem.detail);
-      log.warn('a base image cannot be used', { ...problem });
-    }
-    return bases;
-  }
-
-  /** Kept open: boards come in dozens, and a base never changes. */
-  function open({ id }: BaseRecord): Promise<Base | undefined> {
-    const known = opened.get(id);
-    if (known !== undefined) return known;
-    const opening = openBase(join(basesFolder, id)).then((base) => {
-      if (base.ok) return base.value;
-      log.warn('a base image cannot be opened', { id, ...base.error });
-      opened.delete(id);
-      return undefined;
-    });
-    opened.set(id, opening);
-    return opening;
-  }
-
-  async function byName(name: string | undefined): Promise<BaseRecord | string> {
-    const bases = await records();
-    if (bases.length === 0) return 'no base image is imported';
-    if (name !== undefined) {
-      const found = bases.find((base) => base.name === name || base.id === name);
-      return found ?? `there is no base image ${name}; there is ${bases.map((base) => base.name).join(', ')}`;
-    }
-    const [only, ...others] = bases;
-    if (only !== undefined && others.length === 0) return only;
-    return `several base images are imported: name one as images.default (${bases.map((base) => base.name).join(', ')})`;
-  }
-
   async function make(device: Device, signal: AbortSignal): Promise<LifecycleEvent> {
-    const model = device.model?.model;
-    const named = (model && config.images.models[model]) ?? config.images.default;
-    const record = await byName(named);
-    if (typeof record === 'string') return { event: 'image-failed', code: 'NO_BASE', detail: record };
-    const base = await open(record);
-    if (base === undefined) return failed('BASE_DAMAGED', `the base image ${record.name} cannot be opened`);
+    const found = await planner.baseFor(device);
+    if (!found.ok) return failed(found.error);
+    const base = found.value;
     const { state } = device;
     if (state.name === 'accepted' && state.report.disk.bytes < base.bytes) {
       const detail = `the image needs ${base.bytes} bytes and its disk has ${state.report.disk.bytes}: put in a larger one`;
-      return failed('DISK_TOO_SMALL', detail);
+      return failed({ code: 'DISK_TOO_SMALL', detail });
     }
     const arming = Buffer.from(deps.random.bytes(16)).toString('hex');
-    const existing = await existingBootFiles(base);
-    if (!existing.ok) return failed(existing.error.code, existing.error.detail);
-    const plan = planBoard(
-      {
-        hostname: device.name,
-        address: staticAddress(device, deps.site()),
-        sshHostKey: await deps.hostKeyFor(device),
-        authorizedKey: deps.authorizedKey,
-        timezone: config.images.timezone,
-        format: base.format,
-        mark: { deviceId: device.id, clusterId: deps.clusterId, arming },
-      },
-      existing.value,
-    );
-    if (!plan.ok) return failed(plan.error.code, plan.error.detail);
+    const plan = await planner.plan(device, base, { arming, sshHostKey: await deps.hostKeyFor(device) });
+    if (!plan.ok) return failed(plan.error);
     const overlay = await buildOverlay({ base, plan: plan.value, signal });
-    if (!overlay.ok) return failed(overlay.error.code, overlay.error.detail);
+    if (!overlay.ok) return failed(overlay.error);
     // Not for a board that was rejected meanwhile: nobody would take them away again.
     signal.throwIfAborted();
     await mkdir(overlaysFolder, { recursive: true, mode: 0o700 });
@@ -153,7 +86,7 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
 
   async function baseOf(device: Device): Promise<{ sha256: string; bytes: number } | undefined> {
     const overlay = await overlayOf(device);
-    const record = overlay && (await records()).find(({ sha256 }) => sha256 === overlay.baseDigest);
+    const record = overlay && (await bases.records()).find(({ sha256 }) => sha256 === overlay.baseDigest);
     return record && { sha256: record.heldSha256, bytes: record.bytes };
   }
 
@@ -181,14 +114,14 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
   }
 
   async function openHeld(heldSha256: string): Promise<ByteSource | undefined> {
-    const record = (await records()).find((known) => known.heldSha256 === heldSha256);
-    const base = record && (await open(record));
+    const record = (await bases.records()).find((known) => known.heldSha256 === heldSha256);
+    const base = record && (await bases.open(record));
     return base && heldBase(base);
   }
 
   async function openKitFile(path: string): Promise<ByteSource | undefined> {
-    const record = await byName(config.images.kit ?? config.images.default);
-    const base = typeof record === 'string' ? undefined : await open(record);
+    const record = await bases.named(config.images.kit ?? config.images.default);
+    const base = record.ok ? await bases.open(record.value) : undefined;
     const file = base && (await openBootFile(base, path));
     if (file?.ok === false) log.debug('a boot file cannot be read', { path, ...file.error });
     if (base === undefined || file?.ok !== true || file.value === undefined) return undefined;
@@ -201,24 +134,11 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     baseOf,
     sectorsOf,
     openKitFile,
-    count: async () => (await records()).length,
+    count: async () => (await bases.records()).length,
     discard,
     sweep,
-    close: async () => {
-      for (const base of opened.values()) await (await base)?.close();
-    },
+    close: bases.close,
   };
 }
 
-const failed = (code: string, detail: string): LifecycleEvent => ({ event: 'image-failed', code, detail });
-
-/** Undefined leaves it to DHCP: where the router gives the addresses, and where the network is not known. */
-export const staticAddress = (device: Device, site: ReturnType<ImageDeskDeps['site']>): StaticAddress | undefined =>
-  site === undefined || device.addressing !== 'reserved'
-    ? undefined
-    : {
-        ip: device.address,
-        prefix: site.subnet.prefix,
-        ...(site.gateway !== undefined && { gateway: site.gateway }),
-        dns: site.dns,
-      };
+const failed = ({ code, detail }: Problem): LifecycleEvent => ({ event: 'image-failed', code, detail });

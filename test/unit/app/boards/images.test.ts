@@ -5,7 +5,8 @@ import test, { type ExecutionContext } from 'ava';
 import { parseConfig } from '../../../../config/load.ts';
 import { must } from '../../../../config/result.ts';
 import { parseIpv4, subnetOf } from '../../../../config/values.ts';
-import { imageDesk, staticAddress } from '../../../../daemon/app/boards/images.ts';
+import { staticAddress } from '../../../../daemon/app/boards/board-plan.ts';
+import { imageDesk } from '../../../../daemon/app/boards/images.ts';
 import { aDevice, aHeardDevice, states } from '../../../support/boards.ts';
 import { createLogDouble, createRandomDouble } from '../../../support/doubles.ts';
 

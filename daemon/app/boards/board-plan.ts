@@ -1,0 +1,75 @@
+/** Which base a board runs and what is put into it: the meeting of a board with the image builder's plans. */
+import { ok, type Problem, problem, type Result } from '../../../config/result.ts';
+import type { Config } from '../../../config/schema.ts';
+import {
+  type Base,
+  type BoardPlan,
+  type BoardWish,
+  existingBootFiles,
+  planBoard,
+  type StaticAddress,
+} from '../../../image-builder/index.ts';
+import type { Device } from '../../lifecycle/device.ts';
+import type { Site } from '../network/site.ts';
+import type { BaseShelf } from './base-shelf.ts';
+
+export type BoardPlanDeps = {
+  readonly config: Config;
+  readonly clusterId: string;
+  /** The daemon's public key, authorised on every board. */
+  readonly authorizedKey: string;
+  /** What stands in the network configuration of a board whose address is ours; undefined leaves that to DHCP. */
+  readonly site: () => Pick<Site, 'subnet' | 'gateway' | 'dns'> | undefined;
+};
+
+/** What this one image has of its own, beside what is known of the board. */
+export type ImageIdentity = Pick<BoardWish, 'sshHostKey'> & { readonly arming: string };
+
+export type BoardPlanner = {
+  /** Which base, before anything else is looked at. */
+  readonly baseFor: (device: Device) => Promise<Result<Base, Problem>>;
+  /** Stores nothing and writes nothing. */
+  readonly plan: (device: Device, base: Base, identity: ImageIdentity) => Promise<Result<BoardPlan, Problem>>;
+};
+
+export function boardPlanner(bases: BaseShelf, deps: BoardPlanDeps): BoardPlanner {
+  const { config } = deps;
+
+  async function baseFor(device: Device): Promise<Result<Base, Problem>> {
+    const model = device.model?.model;
+    const record = await bases.named((model && config.images.models[model]) ?? config.images.default);
+    if (!record.ok) return record;
+    const base = await bases.open(record.value);
+    return base === undefined
+      ? problem('BASE_DAMAGED', `the base image ${record.value.name} cannot be opened`)
+      : ok(base);
+  }
+
+  async function plan(device: Device, base: Base, identity: ImageIdentity): Promise<Result<BoardPlan, Problem>> {
+    const existing = await existingBootFiles(base);
+    if (!existing.ok) return existing;
+    const wish: BoardWish = {
+      hostname: device.name,
+      address: staticAddress(device, deps.site()),
+      sshHostKey: identity.sshHostKey,
+      authorizedKey: deps.authorizedKey,
+      timezone: config.images.timezone,
+      format: base.format,
+      mark: { deviceId: device.id, clusterId: deps.clusterId, arming: identity.arming },
+    };
+    return planBoard(wish, existing.value);
+  }
+
+  return { baseFor, plan };
+}
+
+/** Undefined leaves it to DHCP: where the router gives the addresses, and where the network is not known. */
+export const staticAddress = (device: Device, site: ReturnType<BoardPlanDeps['site']>): StaticAddress | undefined =>
+  site === undefined || device.addressing !== 'reserved'
+    ? undefined
+    : {
+        ip: device.address,
+        prefix: site.subnet.prefix,
+        ...(site.gateway !== undefined && { gateway: site.gateway }),
+        dns: site.dns,
+      };
