@@ -107,10 +107,29 @@ async function serveMdns({ name }: { readonly name: string }): Promise<{ readonl
   return mdnsServer({ interfaceAddress: address, subnet, clock, random, log, signal, records: masterRecords(facts) });
 }
 
-const { tftp, dhcp, mdns } = options;
+async function serveBases({ data }: { readonly data: string }): Promise<{ readonly closed: Promise<void> }> {
+  // Loaded only where it is served, as the store is: what is measured is to be itself.
+  const { bootApi } = await import('../../../daemon/http/endpoints/boot.ts');
+  const { serveHttp: serve } = await import('../../../daemon/http/server.ts');
+  const { benchDesk } = await import('../image-base.ts');
+  const nobody = async () => undefined;
+  const no = async () => false;
+  const routes = bootApi({
+    report: async () => ({ action: 'stop', state: 'rejected', message: 'only bases here' }),
+    openBase: benchDesk(data).openBase,
+    sectors: nobody,
+    progress: no,
+    installed: no,
+    failed: no,
+  });
+  return must(await serve({ listen: { address, port: 8067 }, routes, log, signal }));
+}
+
+const { tftp, dhcp, http, mdns } = options;
 const servers = await Promise.all([
   ...(tftp === undefined ? [] : [serveTftp(tftp)]),
   ...(dhcp === undefined ? [] : [serveDhcp(dhcp)]),
+  ...(http === undefined ? [] : [serveBases(http)]),
   ...(mdns === undefined ? [] : [serveMdns(mdns)]),
 ]);
 process.stdout.write('ready\n');

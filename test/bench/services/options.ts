@@ -7,6 +7,8 @@ export type ServiceOptions = {
   readonly tftp?: { readonly folder: string };
   /** `data` is the store's folder; every board that is not known gets an address of `range` (`FIRST-LAST`). */
   readonly dhcp?: { readonly data: string; readonly range: string; readonly pendingMax: number };
+  /** The bases in `data`, on port 8067. */
+  readonly http?: { readonly data: string };
   /** The master's records under this host name. */
   readonly mdns?: { readonly name: string };
 };
