@@ -28,6 +28,7 @@ const work = mkdtempSync(join(tmpdir(), 'bramble-build-'));
 try {
   const bundles = join(work, 'bundles');
   const packages = await bundle(root, bundles);
+  const busybox = execFileSync(join(root, '.ci/arm64-busybox'), { encoding: 'utf8' }).trim();
   mkdirSync(options.out, { recursive: true });
   for (const one of wanted) {
     const tree = join(work, one);
@@ -38,7 +39,8 @@ try {
       version,
       architecture: one,
       node: nodeBinary(root, one),
-      copyright: copyright(root, packages),
+      busybox,
+      copyright: copyright(root, packages, busybox),
     });
     const file = join(options.out, `bramble_${version}_${one}.deb`);
     pack(tree, file);

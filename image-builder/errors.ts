@@ -55,12 +55,21 @@ export type BaseCode =
 
 export type PlanCode = 'PLAN_BAD_VALUE' | 'PLAN_BAD_CMDLINE' | 'PLAN_NO_FIRST_BOOT';
 
+export type InitramfsCode =
+  | 'NO_BUSYBOX'
+  /** Not what a kernel unpacks: no cpio of the form "newc", or a compression that is not known here. */
+  | 'INITRAMFS_FORMAT'
+  | 'INITRAMFS_TRUNCATED'
+  | 'INITRAMFS_TOO_LARGE'
+  | 'MODULE_NOT_FOUND';
+
 export type ImageCode =
   | FatCode
   | PartitionCode
   | OverlayCode
   | BaseCode
   | PlanCode
+  | InitramfsCode
   | 'DISK_MARK_DAMAGED'
   /** The file or card under the image answered with an error, or ended early. */
   | 'IMAGE_IO';

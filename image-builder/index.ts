@@ -9,10 +9,11 @@ export { type Base, type BaseRecord, heldBase, listBases, openBase } from './bas
 export { existingBootFiles, listBootFiles, openBootFile, readBootFile } from './boot-files.ts';
 export { readDiskMark } from './boot-partition.ts';
 export { buildOverlay } from './build.ts';
+export { readBusybox } from './busybox.ts';
 export { type ByteSource, memorySource } from './device.ts';
 export { openDisk } from './disk.ts';
 export { importBase } from './import.ts';
-export { INSTALLER_PATH, installerInitramfs } from './initramfs.ts';
+export { INSTALLER_PATH, installerInitramfs, joinConfArchive } from './initramfs.ts';
 export { joinCard } from './join-card.ts';
 export { decodeOverlay, encodeOverlay, type Overlay, overlaySource } from './overlay.ts';
 export { planBoard } from './plan.ts';

@@ -47,7 +47,7 @@ export async function bundle(root: string, outdir: string): Promise<readonly str
 }
 
 /** Debian's machine-readable form has no place for so many; this is the plain text of each. */
-export function copyright(root: string, packages: readonly string[]): string {
+export function copyright(root: string, packages: readonly string[], busybox: string): string {
   const texts = packages.map((folder) => {
     const { name, version, license } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
     const file = readdirSync(join(root, folder)).find((one) => /^licen[cs]e/i.test(one));
@@ -60,6 +60,22 @@ export function copyright(root: string, packages: readonly string[]): string {
   return [
     `bramble\n\n${readFileSync(join(root, 'LICENSE'), 'utf8').trim()}`,
     ...texts,
+    busyboxNotice(busybox),
     ...(nodeLicence === undefined ? [] : [`Node.js\n\n${readFileSync(nodeLicence, 'utf8').trim()}`]),
   ].join(`\n\n${'-'.repeat(80)}\n\n`);
+}
+
+/** It is the only part under the GPL, and a program of its own: it runs on boards, in an archive that is handed out. */
+function busyboxNotice(folder: string): string {
+  const text = (file: string): string => readFileSync(join(folder, file), 'utf8').trim();
+  const version = text('version');
+  // A rebuild of the binary alone has a number of its own; the source has not.
+  const source = version.replace(/\+b\d+$/, '');
+  return [
+    `BusyBox (/usr/lib/bramble/busybox-arm64): /bin/busybox of Debian's package busybox-static ${version} for arm64, unchanged.`,
+    `Its source is Debian's source package busybox ${source} (apt-get source busybox=${source}, or snapshot.debian.org).`,
+    'Whoever passes this package on has to offer that source, too (GPL version 2, section 3).',
+    '',
+    text('copyright'),
+  ].join('\n');
 }

@@ -12,6 +12,8 @@ export type Parts = {
   readonly architecture: Architecture;
   /** Path of the binary. */
   readonly node: string;
+  /** Folder with the busybox of the boards' installer: `busybox`, `copyright`, `version`. */
+  readonly busybox: string;
   readonly copyright: string;
 };
 
@@ -38,7 +40,10 @@ export function stage(parts: Parts): void {
   copy(join(root, 'daemon/stp-listener'), `${lib}/stp-listener`, 0o755);
   copy(join(root, 'daemon/gateway/bramble-gateway'), `${lib}/bramble-gateway`, 0o755);
   copy(join(here, 'start'), `${lib}/start`, 0o755);
-  copy(join(root, 'image-builder/installer/bramble-installer'), `${lib}/installer/bramble-installer`, 0o755);
+  const installer = join(root, 'image-builder/installer');
+  for (const file of readdirSync(installer)) copy(join(installer, file), `${lib}/installer/${file}`, 0o755);
+  // Data, not a program of this machine: it is for the boards.
+  copy(join(parts.busybox, 'busybox'), `${lib}/busybox-arm64`);
   const page = join(root, 'daemon/http/page');
   for (const file of readdirSync(page)) if (!file.endsWith('.ts')) copy(join(page, file), `${lib}/page/${file}`);
   stageSqlite(parts, (from, path) => copy(from, `${lib}/node_modules/better-sqlite3/${path}`));

@@ -17,6 +17,7 @@ import { createClusterFacts, driverFor } from './boards/control-plane.ts';
 import { type AdmissionDeps, effectDesk, recentAcceptances, verdictNow } from './boards/effects.ts';
 import { hostKeys } from './boards/host-keys.ts';
 import { imageDesk } from './boards/images.ts';
+import { installerKit } from './boards/installer-kit.ts';
 import { followNodes, NODES_TURN } from './boards/node-events.ts';
 import { createProgress } from './boards/progress.ts';
 import { createChanges } from './changes.ts';
@@ -91,6 +92,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     random,
     log,
   });
+  const installer = installerKit({ log });
   const cluster = openCluster({ kubeconfig: config.cluster.kubeconfig, clock, random, log, signal });
   const joiner = createJoiner({
     cluster,
@@ -158,6 +160,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     timelines,
     feed,
     images,
+    installer,
     cluster: clusterFacts,
     metrics,
     progressOf: progress.of,
@@ -182,6 +185,8 @@ export async function runApp(deps: AppDeps): Promise<void> {
     },
   });
 
+  // Early, so that the owner hears of what is missing before a board needs it.
+  void installer.initramfs();
   let told = false;
   const admin = async () => {
     const server = await serveHttp({
@@ -204,7 +209,17 @@ export async function runApp(deps: AppDeps): Promise<void> {
   await together(
     [
       supervisor.keepUp('admin', admin),
-      network.follow({ version: deps.version, runner, timelines, changes, images, boot, read: owner, supervisor }),
+      network.follow({
+        version: deps.version,
+        runner,
+        timelines,
+        changes,
+        images,
+        installer,
+        boot,
+        read: owner,
+        supervisor,
+      }),
       runner.run(),
       followNodes(cluster, runner, { clock, log, signal, onTurn }),
       written.follow(clock, pulse.loop('store', STORE_TURN), signal),

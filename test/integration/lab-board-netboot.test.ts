@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { parseSerial } from '../../config/values.ts';
-import { installerInitramfs } from '../../image-builder/index.ts';
 import type { BoardEvent } from '../lab/board/events.ts';
 import { switchOn } from '../lab/board/hardware.ts';
 import { type BoardModel, type Identity, identityOf } from '../lab/board/models.ts';
+import { madeInitramfs } from '../support/initramfs.ts';
 import { makeLan, runPrefix } from '../support/netns.ts';
 
 const files = [
@@ -20,7 +20,7 @@ async function tftpFolder(directory: string): Promise<string> {
   const folder = join(directory, 'tftp');
   await mkdir(folder);
   for (const file of files) await writeFile(join(folder, file), Buffer.alloc(30_000, file));
-  await writeFile(join(folder, 'installer.gz'), await installerInitramfs());
+  await writeFile(join(folder, 'installer.gz'), await madeInitramfs());
   await writeFile(join(folder, 'config.txt'), 'arm_64bit=1\nkernel=kernel8.img\ninitramfs installer.gz followkernel\n');
   await writeFile(join(folder, 'cmdline.txt'), 'console=tty1 bramble.server=http://10.77.0.1:8067\n');
   return folder;

@@ -3,8 +3,10 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import anyTest, { type TestFn } from 'ava';
+import { must } from '../../config/result.ts';
 import { minutes } from '../../config/values.ts';
 import { systemShell } from '../../daemon/system/shell.ts';
+import { readBusybox } from '../../image-builder/index.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { makeLan, runPrefix } from '../support/netns.ts';
 import { device, open, put, temporaryFolder } from '../unit/store/samples.ts';
@@ -100,10 +102,23 @@ test('what the daemon reads beside itself is there', async (t) => {
     'page/page.css',
     'page/page.js',
     'installer/bramble-installer',
+    'installer/init',
+    'installer/udhcpc',
+    'busybox-arm64',
     'stp-listener',
   ]) {
     t.true((await readFile(join(lib, file))).length > 0, file);
   }
+});
+
+test('the busybox that boards are given is Debian’s, with its licence and where its source is', async (t) => {
+  const { lib, tree } = t.context;
+  const bytes = must(await readBusybox({ BRAMBLE_BUSYBOX: join(lib, 'busybox-arm64') }));
+  t.true(Buffer.from(bytes).includes('BusyBox v1.'));
+  const copyright = await readFile(join(tree, 'usr/share/doc/bramble/copyright'), 'utf8');
+  t.regex(copyright, /busybox-static \d\S+ for arm64, unchanged/);
+  t.regex(copyright, /apt-get source busybox=\d[^+ ]*(\+deb\d+u\d+)?,/);
+  t.regex(copyright, /GNU General Public License/);
 });
 
 test('the units are sound', async (t) => {
@@ -194,7 +209,8 @@ test('what is packed runs: sockets by the launcher, the page, the command line, 
   const socket = join(work, 'sock');
   const config = join(work, 'bramble.yaml');
   await writeFile(config, `interface: eth0\ndata: ${join(work, 'data')}\nsocket: ${socket}\nlog: {level: debug}\n`);
-  const daemon = master.spawn([join(lib, 'start'), '--config', config]);
+  // Without the cache of a checkout: it has a busybox for boards all the same.
+  const daemon = master.spawn(['env', 'XDG_CACHE_HOME=/nowhere', join(lib, 'start'), '--config', config]);
   t.teardown(daemon.kill);
   await daemon.waitFor(/"service":"http"[^\n]*"service is up"|"service is up"[^\n]*"service":"http"/);
   const page = await laptop.exec(['curl', '-sS', '--max-time', '20', 'http://10.77.0.1:8067/']);
@@ -204,6 +220,7 @@ test('what is packed runs: sockets by the launcher, the page, the command line, 
   t.not(fetched.code, 28, 'TFTP answers');
   const status = await run(join(lib, 'node'), join(lib, 'bramble.js'), '--socket', socket, 'status');
   t.regex(status.stdout, /eth0 10\.77\.0\.1 .* dhcp searching/, status.stderr);
+  t.notRegex(status.stdout, /busybox/);
   await daemon.kill();
   t.is(await daemon.exited, 0, daemon.stderr());
 });

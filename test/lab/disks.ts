@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { must } from '../../config/result.ts';
-import { type Base, type ByteSource, importBase, installerInitramfs, joinCard } from '../../image-builder/index.ts';
+import { type Base, type ByteSource, importBase, joinCard } from '../../image-builder/index.ts';
 import { type LabFormat, makeLabBase } from '../support/images.ts';
+import { madeInitramfs } from '../support/initramfs.ts';
 
 /** The names that bramble.yaml speaks of. */
 export const baseNames: Readonly<Record<LabFormat, string>> = {
@@ -70,7 +71,7 @@ export async function writeJoinCard(options: {
       extra: [
         { path: 'config.txt', bytes: Buffer.from(cardConfig) },
         { path: 'cmdline.txt', bytes: Buffer.from('console=tty1 panic=10 rdinit=/init\n') },
-        { path: 'bramble-installer.cpio.gz', bytes: await installerInitramfs() },
+        { path: 'bramble-installer.cpio.gz', bytes: await madeInitramfs() },
       ],
       config: { server: options.server, clusterKey: await read('cluster-key'), cluster: await read('cluster-id') },
       signal: options.signal,

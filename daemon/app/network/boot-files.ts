@@ -26,7 +26,8 @@ export type BootFilesDeps = {
   readonly server: { readonly address: Ipv4; readonly port: number };
   /** A file of the boot kit, straight out of the base's FAT partition. Undefined: it has none of that name. */
   readonly openKitFile: (path: string) => Promise<ByteSource | undefined>;
-  readonly installerInitramfs: () => Promise<Uint8Array>;
+  /** Undefined: it cannot be made here. */
+  readonly installerInitramfs: () => Promise<Uint8Array | undefined>;
 };
 
 type Answer = Result<ByteSource, Problem<'NOT_FOUND' | 'DENIED'>>;
@@ -67,8 +68,10 @@ export function bootFileDesk(deps: BootFilesDeps): {
     switch (file.from) {
       case 'kit':
         return deps.openKitFile(file.path);
-      case 'installer':
-        return memorySource(await deps.installerInitramfs());
+      case 'installer': {
+        const bytes = await deps.installerInitramfs();
+        return bytes && memorySource(bytes);
+      }
       case 'rendered':
         return memorySource(Buffer.from(renderFor(device, file.name), 'latin1'));
     }

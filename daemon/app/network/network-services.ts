@@ -3,7 +3,6 @@
 import { must } from '../../../config/result.ts';
 import type { Config } from '../../../config/schema.ts';
 import { type Ipv4, parseIpv4 } from '../../../config/values.ts';
-import { installerInitramfs } from '../../../image-builder/index.ts';
 import type { Timelines } from '../../boot/timeline.ts';
 import { type BootDeps, bootApi } from '../../http/endpoints/boot.ts';
 import { lanApi } from '../../http/endpoints/lan.ts';
@@ -20,6 +19,7 @@ import { tftpLimits } from '../../tftp/limits.ts';
 import { tftpServer } from '../../tftp/server.ts';
 import { createGate } from '../../traffic/gate.ts';
 import type { ImageDesk } from '../boards/images.ts';
+import type { InstallerKit } from '../boards/installer-kit.ts';
 import type { Changes } from '../changes.ts';
 import type { Supervisor } from '../supervise.ts';
 import type { Addresses } from './addresses.ts';
@@ -48,6 +48,7 @@ export type ServicesDeps = {
   readonly arrivals: LateArrivals;
   readonly changes: Changes;
   readonly images: ImageDesk;
+  readonly installer: InstallerKit;
   readonly neighbourhood: Neighbourhood;
   readonly boot: BootDeps;
   readonly read: ReadDeps;
@@ -95,7 +96,10 @@ function tftp(deps: ServicesDeps) {
     hardwareAddressOf: createNeighbours(deps),
     server: { address: site.address, port: config.http.port },
     openKitFile: deps.images.openKitFile,
-    installerInitramfs,
+    installerInitramfs: async () => {
+      const made = await deps.installer.initramfs();
+      return made.ok ? made.value : undefined;
+    },
   });
   const bind = { address: fd === undefined ? site.address : anyAddress, port: 69 };
   return tftpServer({

@@ -12,6 +12,7 @@ import type { Clock } from '../../ports.ts';
 import type { Store } from '../../store/store.ts';
 import type { ClusterFacts } from '../boards/control-plane.ts';
 import type { ImageDesk } from '../boards/images.ts';
+import type { InstallerKit } from '../boards/installer-kit.ts';
 import type { Network } from '../network/network.ts';
 import type { EventFeed } from './event-feed.ts';
 import type { Metrics } from './metrics.ts';
@@ -27,6 +28,7 @@ export type OwnerDeskDeps = {
   readonly timelines: Timelines;
   readonly feed: EventFeed;
   readonly images: Pick<ImageDesk, 'count'>;
+  readonly installer: Pick<InstallerKit, 'advice'>;
   readonly cluster: ClusterFacts;
   readonly network: Pick<Network, 'facts' | 'site' | 'traffic'>;
   readonly metrics: Pick<Metrics, 'text'>;
@@ -53,6 +55,7 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
       services: deps.failing(),
       cluster: deps.cluster.now(),
       bases: await deps.images.count(),
+      installerAdvice: deps.installer.advice(),
       devices: runner.fleet.all(),
       progressOf,
       traffic: await network.traffic.now(),

@@ -20,6 +20,8 @@ export type StatusFacts = {
   readonly services: ReadonlyMap<string, string>;
   readonly cluster: { readonly reachable: boolean; readonly detail: string };
   readonly bases: number;
+  /** What keeps the installer from being started, and what to do. */
+  readonly installerAdvice: readonly string[];
   readonly devices: readonly Device[];
   readonly progressOf: (device: Device) => number | undefined;
   readonly traffic: TrafficView;
@@ -59,13 +61,14 @@ const broken = ({ services }: StatusFacts): readonly (readonly [name: string, re
 
 /** What keeps every board waiting comes before what one board waits for. */
 function advice(facts: StatusFacts): readonly string[] {
-  const { config, network, bases, cluster, devices } = facts;
+  const { config, network, bases, installerAdvice, cluster, devices } = facts;
   const { all, some } = networkAdvice(network, config, devices);
   const waiting = devices.filter(isUndecided).length;
   return [
     ...broken(facts).map(([name, reason]) => `${name}: ${reason}`),
     ...all,
     ...(bases === 0 ? [`boards cannot be installed: there is no base image in ${config.data}/bases`] : []),
+    ...installerAdvice.map((line) => `boards cannot be installed: ${line}`),
     ...(cluster.reachable ? [] : [`the cluster cannot be reached: ${cluster.detail}`]),
     ...(waiting >= config.pending.max
       ? [`${waiting} boards wait for a decision: no other is taken in (pending.max)`]

@@ -5,13 +5,13 @@ import { must } from '../../../config/result.ts';
 import { parseIpv4, parseMac } from '../../../config/values.ts';
 import { renderCmdlineTxt, renderConfigTxt } from '../../../daemon/boot/render.ts';
 import { type DhcpPacket, decodePacket } from '../../../daemon/dhcp/packet.ts';
-import { installerInitramfs } from '../../../image-builder/index.ts';
 import type { PeerPrograms } from '../../bench/peers.ts';
 import { serveDhcp } from '../../integration/dhcp-fixture.ts';
 import { httpPort } from '../../lab/daemon.ts';
 import { type Capture, datagramsOf, startCapture } from '../../support/capture.ts';
 import { stage } from '../../support/golden/stage.ts';
 import { labBootFiles } from '../../support/images.ts';
+import { madeInitramfs } from '../../support/initramfs.ts';
 import type { Check } from '../scenario.ts';
 import type { BrambledSite } from './brambled.ts';
 import { guestDeadlineMs } from './guest.ts';
@@ -63,7 +63,7 @@ export async function uBootAsPi4(check: Check, { lan, folder, daemon }: Brambled
   files.set('config.txt', Buffer.from(renderConfigTxt('pi4')));
   const server = must(parseIpv4(stage.server));
   files.set('cmdline.txt', Buffer.from(renderCmdlineTxt({ mac: must(parseMac(mac)), server, port: httpPort })));
-  files.set('bramble-installer.cpio.gz', await installerInitramfs());
+  files.set('bramble-installer.cpio.gz', await madeInitramfs());
 
   let told = '';
   await check('U-Boot as a Pi 4: an address, the server, a name', async () => {

@@ -52,6 +52,7 @@ function master(yaml: string, change: Change) {
     services: new Map(),
     cluster: { reachable: true, detail: '' },
     bases: 1,
+    installerAdvice: [],
     devices: [],
     progressOf: () => undefined,
     traffic: createTally().now(),
@@ -161,6 +162,7 @@ test('degraded: boards are not served, and wait for the owner', (t) => {
 test('advice names no deed that cannot be done', (t) => {
   const [line] = advice('data: /srv/bramble', { bases: 0 });
   t.is(line, 'boards cannot be installed: there is no base image in /srv/bramble/bases');
+  t.deepEqual(advice('', { installerAdvice: ['no busybox'] }), ['boards cannot be installed: no busybox']);
 });
 
 test('the sickest board comes first', (t) => {
