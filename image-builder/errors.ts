@@ -63,6 +63,12 @@ export type InitramfsCode =
   | 'INITRAMFS_TOO_LARGE'
   | 'MODULE_NOT_FOUND';
 
+export type CardCode =
+  /** The boot kit starts our installer on no board. */
+  | 'KIT_INCOMPLETE'
+  /** No EEPROM image, or one for another chip. */
+  | 'EEPROM_BAD';
+
 export type ImageCode =
   | FatCode
   | PartitionCode
@@ -70,6 +76,7 @@ export type ImageCode =
   | BaseCode
   | PlanCode
   | InitramfsCode
+  | CardCode
   | 'DISK_MARK_DAMAGED'
   /** The file or card under the image answered with an error, or ended early. */
   | 'IMAGE_IO';

@@ -14,7 +14,7 @@ export { type ByteSource, memorySource } from './device.ts';
 export { openDisk } from './disk.ts';
 export { importBase } from './import.ts';
 export { INSTALLER_PATH, installerInitramfs, joinConfArchive } from './initramfs.ts';
-export { joinCard } from './join-card.ts';
+export { type JoinCard, joinCard } from './join-card.ts';
 export { decodeOverlay, encodeOverlay, type Overlay, overlaySource } from './overlay.ts';
 export { planBoard } from './plan.ts';
 export type { BoardPlan, BoardWish, StaticAddress } from './wish.ts';

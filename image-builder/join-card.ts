@@ -1,14 +1,17 @@
 /** The join card: one small card image, the same for every board, that starts the installer from the card. */
 import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import type { Result } from '../config/result.ts';
+import { type Model, models } from '../config/values.ts';
 import type { Base } from './base.ts';
 import { listBootFiles, readBootFile } from './boot-files.ts';
-import { type ByteSource, changedSectors, layeredSource, SECTOR, zeroSource } from './device.ts';
+import { isOnCard, missingFor, modelsOf } from './boot-kit.ts';
+import { type CardFile, cardFile, cardImage } from './card-image.ts';
+import { cpioArchive } from './cpio.ts';
+import type { ByteSource } from './device.ts';
+import { type EepromChip, eepromSignature } from './eeprom.ts';
 import { attempt, ImageError, type ImageProblem, orThrow } from './errors.ts';
-import { formatFat } from './fat/format.ts';
-import { openVolume } from './fat/volume.ts';
-import { writeFile } from './fat/write.ts';
-import { renderMbr } from './partitions.ts';
 
 export type JoinConfig = {
   /** Where the installer asks: `http://192.168.1.10:8067`. */
@@ -19,59 +22,130 @@ export type JoinConfig = {
 };
 
 export type JoinCardOptions = {
-  /** Where firmware, device trees and kernel come from. */
-  readonly base: Base;
-  /** Which of the base's boot files go onto the card. */
-  readonly keep: (path: string) => boolean;
-  /** Beside them or instead of them: the installer, config.txt, cmdline.txt. */
-  readonly extra: readonly CardFile[];
+  /** Where firmware, device trees and kernels come from. */
+  readonly kit: Base;
+  /** As `installerInitramfs` makes it. */
+  readonly initramfs: Uint8Array;
   readonly config: JoinConfig;
-  /** Of the card image; as small as it can be unless given. FAT_FULL if that is too small. */
-  readonly bytes?: number;
+  /** `netboot.enable`: boards that the card is put into ask the network from then on. */
+  readonly enableNetboot: boolean;
+  /** For the boards of one chip; only with `enableNetboot`. */
+  readonly eeprom?: CardEeprom;
   readonly signal: AbortSignal;
 };
-export type CardFile = { readonly path: string; readonly bytes: Uint8Array };
 
-export const JOIN_CONF_PATH = 'bramble/join.conf';
-/** Where partitioning tools begin. */
-const PARTITION_START = 1024 * 1024;
-const MEBIBYTE = 1024 * 1024;
+export type CardEeprom = {
+  readonly chip: EepromChip;
+  /** What the mask ROM starts instead of the EEPROM's bootloader. */
+  readonly recovery: Uint8Array;
+  readonly image: Uint8Array;
+  /** Seconds since 1970. */
+  readonly at: number;
+};
 
-/** The whole card, in memory (kernels included: some tens of megabytes). Codes: PLAN_BAD_VALUE, FAT_…, IMAGE_IO. */
-export async function joinCard(options: JoinCardOptions): Promise<Result<ByteSource, ImageProblem>> {
+export type JoinCard = {
+  readonly source: ByteSource;
+  /** The boards that it starts. */
+  readonly models: readonly Model[];
+};
+
+const JOIN_CONF_PATH = 'bramble/join.conf';
+const INITRAMFS = 'bramble-installer.cpio.gz';
+
+/** The same card for the same cluster and kit. Codes: PLAN_BAD_VALUE, KIT_INCOMPLETE, FAT_…, IMAGE_IO. */
+export async function joinCard(options: JoinCardOptions): Promise<Result<JoinCard, ImageProblem>> {
+  const { kit, config, enableNetboot, eeprom, signal } = options;
   return await attempt(async () => {
-    const conf: CardFile = { path: JOIN_CONF_PATH, bytes: Buffer.from(renderJoinConf(options.config)) };
-    const extra = [...options.extra, conf];
-    const replaced = new Set(extra.map(({ path }) => path.toLowerCase()));
-    const kept = orThrow(await listBootFiles(options.base)).filter(
-      ({ path }) => options.keep(path) && !replaced.has(path.toLowerCase()),
-    );
-    const sizes = [...kept.map(({ size }) => size), ...extra.map(({ bytes }) => bytes.length)];
-    const size = options.bytes ?? PARTITION_START + roomFor(sizes);
-    const card = changedSectors(zeroSource(size));
-    const place = { offset: PARTITION_START, bytes: wholeSectors(size - PARTITION_START) };
-    // The same card for the same cluster, whenever it is made; the key stays out of what `blkid` shows.
-    const id = createHash('sha256').update(`join card ${options.config.cluster}`).digest().readUInt32LE(0);
-    await formatFat(card.device, { ...place, label: 'BRAMBLE', volumeId: id });
-    const volume = orThrow(await openVolume(card.device, place));
-    for (const { path } of kept) {
-      options.signal.throwIfAborted();
-      orThrow(await writeFile(volume, path, orThrow(await readBootFile(options.base, path)) ?? new Uint8Array(0)));
-    }
-    for (const { path, bytes } of extra) orThrow(await writeFile(volume, path, bytes));
-    const type = volume.geometry.type === 16 ? '0e' : '0c';
-    await card.device.write(renderMbr({ number: 1, ...place, type }, id), 0);
-    return layeredSource(zeroSource(size), card.sectors);
+    const conf = Buffer.from(renderJoinConf(config));
+    const listed = orThrow(await listBootFiles(kit));
+    const paths = listed.map(({ path }) => path);
+    const startable = modelsOf(paths);
+    if (startable.length === 0) throw incomplete(kit, paths);
+    const fromKit = listed
+      .filter(({ path }) => isOnCard(path))
+      .map(
+        ({ path, size }): CardFile => ({
+          path,
+          size,
+          read: async () => orThrow(await readBootFile(kit, path)) ?? new Uint8Array(0),
+        }),
+      );
+    const files = [
+      ...fromKit,
+      cardFile(INITRAMFS, await withJoinConf(options.initramfs, conf)),
+      cardFile('config.txt', Buffer.from(renderCardConfig(paths, enableNetboot))),
+      cardFile('cmdline.txt', Buffer.from('console=serial0,115200 console=tty1 panic=10 rdinit=/init\n')),
+      cardFile(JOIN_CONF_PATH, conf),
+      ...(enableNetboot && eeprom !== undefined ? eepromFiles(eeprom) : []),
+    ];
+    // The same card whenever it is made; the key stays out of what `blkid` shows.
+    const id = createHash('sha256').update(`join card ${config.cluster}`).digest().readUInt32LE(0);
+    const source = orThrow(await cardImage({ files, label: 'BRAMBLE', id, signal }));
+    return { source, models: startable };
   });
 }
 
-const wholeSectors = (bytes: number): number => bytes - (bytes % SECTOR);
-
-/** Contents in clusters of up to 1 KiB, tables and directories with room to spare. */
-function roomFor(sizes: readonly number[]): number {
-  const contents = sizes.reduce((sum, size) => sum + Math.ceil(size / 1024) * 1024, 0);
-  return Math.ceil((contents * 1.03) / MEBIBYTE + 4) * MEBIBYTE;
+function incomplete(kit: Base, paths: readonly string[]): ImageError {
+  const [closest] = models
+    .map((model) => ({ model, missing: missingFor(model, paths) }))
+    .toSorted((a, b) => a.missing.length - b.missing.length);
+  const lack = closest === undefined ? '' : `; for a ${closest.model} it lacks ${closest.missing.join(', ')}`;
+  const advice = 'import a 64-bit Raspberry Pi OS and name it as images.kit';
+  return new ImageError(
+    'KIT_INCOMPLETE',
+    `the base image ${kit.name} starts our installer on no board${lack}: ${advice}`,
+  );
 }
+
+/**
+ * The kernel unpacks one archive behind the other. The FAT's copy is for people, and tells our card from others: not every
+ * kernel has FAT built in.
+ */
+async function withJoinConf(initramfs: Uint8Array, conf: Uint8Array): Promise<Uint8Array> {
+  const archive = cpioArchive([
+    { path: 'etc', directory: true },
+    { path: 'etc/bramble', directory: true },
+    { path: 'etc/bramble/join.conf', mode: 0o600, bytes: conf },
+  ]);
+  return Buffer.concat([initramfs, await promisify(gzip)(archive, { level: 9 })]);
+}
+
+/**
+ * Read by the firmware of every model, each by its own filter: `[pi3]` is 3B, 3B+, 3A+ and CM3, `[pi5]` is 5, 500 and CM5.
+ * Quirk: one that is not ASCII or has 4096 bytes is silently ignored (facts 2.5).
+ */
+export function renderCardConfig(paths: readonly string[], enableNetboot: boolean): string {
+  const there = new Set(paths.map((path) => path.toLowerCase()));
+  const otp = [
+    '[pi3]',
+    '# netboot.enable: true in bramble.yaml. THIS CANNOT BE TAKEN BACK: it burns a bit into',
+    '# the board, which from then on starts from USB and from the network, too, whenever',
+    '# there is no SD card in it.',
+    'program_usb_boot_mode=1',
+  ];
+  const lines = [
+    '# made by bramble: starts the installer on every board',
+    '[all]',
+    'arm_64bit=1',
+    'enable_uart=1',
+    ...(there.has('kernel8.img') ? ['kernel=kernel8.img'] : []),
+    `initramfs ${INITRAMFS} followkernel`,
+    ...(enableNetboot ? otp : []),
+    ...(there.has('kernel_2712.img') ? ['[pi5]', 'kernel=kernel_2712.img'] : []),
+    '[all]',
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/**
+ * The mask ROM starts recovery.bin, which writes the image, renames itself to recovery.000 and restarts the board: then the
+ * card boots on. With the image called pieeprom.bin it would stop there, blinking (Raspberry Pi documentation, boot EEPROM).
+ */
+const eepromFiles = ({ recovery, image, at }: CardEeprom): readonly CardFile[] => [
+  cardFile('recovery.bin', recovery),
+  cardFile('pieeprom.upd', image),
+  cardFile('pieeprom.sig', Buffer.from(eepromSignature(image, at))),
+];
 
 /** `key=value` lines, as the installer's shell reads them. */
 export function renderJoinConf({ server, clusterKey, cluster }: JoinConfig): string {

@@ -19,7 +19,6 @@ import {
   existingBootFiles,
   heldBase,
   importBase,
-  joinCard,
   listBases,
   listBootFiles,
   openBase,
@@ -30,15 +29,7 @@ import {
   readBootFile,
   readDiskMark,
 } from '../../image-builder/index.ts';
-import {
-  fillerBytes,
-  fsckBoot,
-  type LabFormat,
-  labBootFiles,
-  makeLabBase,
-  mtoolsList,
-  mtoolsRead,
-} from '../support/images.ts';
+import { fillerBytes, fsckBoot, type LabFormat, labBootFiles, makeLabBase, mtoolsRead } from '../support/images.ts';
 
 const run = promisify(execFile);
 const signal = AbortSignal.timeout(110_000);
@@ -277,43 +268,6 @@ test('a GPT disk, and boot partitions that are none', async (t) => {
   t.is(await make('unformatted.img', gpt, []), 'FAT_NOT_FAT');
   t.is(await make('fat12.img', 'label: dos\nstart=2048,type=c\n', ['-F', '12', '-s', '16']), 'FAT_IS_FAT12');
   t.is(await make('linux.img', 'label: dos\nstart=2048,type=83\n', []), 'PARTITION_NO_BOOT');
-});
-
-test('the join card: every reader sees it, the same bytes whenever it is made', async (t) => {
-  const { directory, base } = await labBase(t, 'cloud-init');
-  const config = { server: 'http://192.168.1.10:8067', clusterKey: '0123456789abcdef'.repeat(4), cluster: 'lab' };
-  const extra = [
-    { path: 'config.txt', bytes: Buffer.from('initramfs installer.gz followkernel\n') },
-    { path: 'installer.gz', bytes: fillerBytes('installer', 2_700_000) },
-  ];
-  const keep = (path: string): boolean =>
-    !/^(user-data|meta-data|network-config|cmdline\.txt|kernel_2712\.img)$/.test(path);
-  const make = async (bytes?: number): Promise<ByteSource> =>
-    must(await joinCard({ base, keep, extra, config, signal, ...(bytes === undefined ? {} : { bytes }) }));
-  const card = join(directory, 'card.img');
-  const first = sha256(await saveSource(await make(), card));
-  t.is(sha256(await saveSource(await make(), card)), first);
-  const { size } = await stat(card);
-  t.true(size < 32 * 1024 * 1024, `${size} bytes`);
-  t.like(await fsckBoot(card, size - 1024 * 1024), { code: 0 });
-  const expected = [...labBootFiles('cloud-init').keys()].filter(keep);
-  t.deepEqual(await mtoolsList(card), sorted([...expected, 'installer.gz', 'bramble/join.conf']));
-  t.is(
-    (await mtoolsRead(card, 'bramble/join.conf')).toString(),
-    `server=${config.server}\ncluster-key=${config.clusterKey}\ncluster=lab\n`,
-  );
-  t.true((await mtoolsRead(card, 'installer.gz')).equals(extra[1]?.bytes ?? new Uint8Array(0)));
-  t.regex((await mtoolsRead(card, 'config.txt')).toString(), /^initramfs/);
-  const { stdout } = await run('sfdisk', ['-d', card]);
-  t.regex(stdout, /card\.img1 : start= +2048, .*type=e/);
-  const large = 64 * 1024 * 1024;
-  await saveSource(await make(large), card);
-  t.is((await stat(card)).size, large);
-  t.like(await fsckBoot(card, large - 1024 * 1024), { code: 0 });
-  const tight = await joinCard({ base, keep, extra, config, signal, bytes: 8 * 1024 * 1024 });
-  t.is(tight.ok ? '' : tight.error.code, 'FAT_FULL');
-  const bad = await joinCard({ base, keep, extra, config: { ...config, server: 'http://a\nb' }, signal });
-  t.is(bad.ok ? '' : bad.error.code, 'PLAN_BAD_VALUE');
 });
 
 test('Debian’s cloud-init finds nothing wrong with user-data', async (t) => {

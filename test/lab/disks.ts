@@ -46,14 +46,6 @@ export async function importBases(
   return bases;
 }
 
-const cardConfig = `# starts the installer on every model
-arm_64bit=1
-initramfs bramble-installer.cpio.gz followkernel
-[pi5]
-kernel=kernel_2712.img
-[all]
-`;
-
 /** The card that `bramble image join-card` writes: the same for every board. */
 export async function writeJoinCard(options: {
   readonly file: string;
@@ -64,20 +56,16 @@ export async function writeJoinCard(options: {
   readonly signal: AbortSignal;
 }): Promise<void> {
   const read = async (name: string): Promise<string> => (await readFile(join(options.keys, name), 'utf8')).trim();
-  const card = must(
+  const { source } = must(
     await joinCard({
-      base: options.kit,
-      keep: (path) => /\.(bin|elf|dat|dtb|dtbo|img)$/i.test(path),
-      extra: [
-        { path: 'config.txt', bytes: Buffer.from(cardConfig) },
-        { path: 'cmdline.txt', bytes: Buffer.from('console=tty1 panic=10 rdinit=/init\n') },
-        { path: 'bramble-installer.cpio.gz', bytes: await madeInitramfs() },
-      ],
+      kit: options.kit,
+      initramfs: await madeInitramfs(),
       config: { server: options.server, clusterKey: await read('cluster-key'), cluster: await read('cluster-id') },
+      enableNetboot: false,
       signal: options.signal,
     }),
   );
-  await writeSource(card, options.file);
+  await writeSource(source, options.file);
 }
 
 async function writeSource(source: ByteSource, file: string): Promise<void> {
