@@ -8,6 +8,8 @@ import { openFileSource } from './disk.ts';
 import { attempt, ImageError, type ImageProblem, orThrow } from './errors.ts';
 import type { Run, Volume } from './fat/volume.ts';
 import type { Partition } from './partitions.ts';
+import { type Flavour, flavours } from './recognise.ts';
+import { type Packing, packings } from './strangers.ts';
 import { type FirstBootFormat, firstBootFormats } from './wish.ts';
 
 /** What is known of a base without opening it: `base.json` beside its image. */
@@ -22,11 +24,23 @@ export type BaseRecord = {
   /** Of the stream that boards are given: the image with those sectors as zeros. */
   readonly heldSha256: string;
   readonly format: FirstBootFormat;
+  readonly flavour: Flavour;
+  /** What was recognised, a sentence for people. */
+  readonly found: string;
   readonly bootPartition: Partition;
-  /** The imported file's name without `.img`. */
+  /** What bramble.yaml calls it; unlike that of any other base. */
   readonly name: string;
   /** Of the boot partition; empty when it has none. */
   readonly label: string;
+  /** The file that was imported. */
+  readonly published?: {
+    readonly name: string;
+    readonly bytes: number;
+    readonly sha256: string;
+    readonly packing: Packing;
+  };
+  /** Which of the two sums was the expected one, and who expected it; missing if nobody did. */
+  readonly checked?: { readonly of: 'published' | 'image'; readonly from: string };
 };
 
 /** An opened base; the caller closes it once nothing reads from it any more. */
@@ -78,42 +92,58 @@ async function readRecord(path: string): Promise<Result<BaseRecord, ImageProblem
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null;
 
+/** Hand-written or of a later version: what is not understood is no record. Records of before there were flavours are read. */
 function parseRecord(json: unknown): BaseRecord | undefined {
-  if (!isObject(json) || !isObject(json['bootPartition'])) return undefined;
-  const { id, sha256, bytes, heldSha256, name, label } = json;
-  const { number, offset, bytes: bootBytes, type } = json['bootPartition'];
+  if (!isObject(json)) return undefined;
+  const bootPartition = parsePartition(json['bootPartition']);
   const format = firstBootFormats.find((known) => known === json['format']);
-  const texts = [id, sha256, heldSha256, name, label, type];
-  // Records of before there were GPT bases: sector 0.
-  const numbers = [bytes, number, offset, bootBytes, json['held'] ?? 1];
-  if (format === undefined || !isTexts(texts) || !isNumbers(numbers)) return undefined;
-  const [idText = '', sum = '', heldSum = '', nameText = '', labelText = '', typeText = ''] = texts;
-  const [size = 0, partition = 0, start = 0, length = 0, held = 1] = numbers;
-  const bootPartition = { number: partition, offset: start, bytes: length, type: typeText };
+  const { id, sha256, heldSha256, name, label, bytes, held = 1, found = '' } = json;
+  if (bootPartition === undefined || format === undefined) return undefined;
+  if (!isText(id) || !isText(sha256) || !isText(heldSha256) || !isText(name) || !isText(label)) return undefined;
+  if (!isCount(bytes) || !isCount(held) || !isText(found)) return undefined;
+  const flavour = flavours.find((known) => known === json['flavour']) ?? 'unknown';
+  const published = parsePublished(json['published']);
+  const checked = parseChecked(json['checked']);
   return {
-    id: idText,
-    sha256: sum,
-    bytes: size,
-    held,
-    heldSha256: heldSum,
-    format,
-    bootPartition,
-    name: nameText,
-    label: labelText,
+    ...{ id, name, bytes, sha256, held, heldSha256, format, flavour, found, bootPartition, label },
+    ...(published && { published }),
+    ...(checked && { checked }),
   };
 }
 
-const isTexts = (values: readonly unknown[]): values is readonly string[] =>
-  values.every((value) => typeof value === 'string');
-const isNumbers = (values: readonly unknown[]): values is readonly number[] =>
-  values.every((value) => Number.isSafeInteger(value));
+function parsePartition(json: unknown): Partition | undefined {
+  if (!isObject(json)) return undefined;
+  const { number, offset, bytes, type } = json;
+  return isCount(number) && isCount(offset) && isCount(bytes) && isText(type)
+    ? { number, offset, bytes, type }
+    : undefined;
+}
+
+function parsePublished(json: unknown): BaseRecord['published'] {
+  if (!isObject(json)) return undefined;
+  const { name, bytes, sha256 } = json;
+  const packing = packings.find((known) => known === json['packing']);
+  return isText(name) && isCount(bytes) && isText(sha256) && packing !== undefined
+    ? { name, bytes, sha256, packing }
+    : undefined;
+}
+
+function parseChecked(json: unknown): BaseRecord['checked'] {
+  if (!isObject(json)) return undefined;
+  const { of, from } = json;
+  return (of === 'published' || of === 'image') && isText(from) ? { of, from } : undefined;
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string';
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value);
 
 /** All bases of a directory, by name; what cannot be read is named, not hidden. A missing directory holds none. */
 export async function listBases(
   directory: string,
 ): Promise<{ readonly bases: readonly BaseRecord[]; readonly damaged: readonly ImageProblem[] }> {
   const names = await attempt(async () => await readdir(directory));
-  const records: Result<BaseRecord, ImageProblem>[] = [];
+  const missing = !names.ok && names.error.detail.startsWith('ENOENT');
+  const records: Result<BaseRecord, ImageProblem>[] = names.ok || missing ? [] : [names];
   for (const name of names.ok ? names.value.filter((entry) => /^[0-9a-f]{16}$/.test(entry)) : []) {
     records.push(await readRecord(join(directory, name)));
   }

@@ -5,7 +5,7 @@ import { type BlockDevice, type ByteSource, readExactly, SECTOR } from './device
 import { attempt, ImageError, type ImageProblem } from './errors.ts';
 
 /** Fills `into` as far as the file goes: one read may return less than there is. */
-async function readFrom(handle: FileHandle, into: Uint8Array, offset: number): Promise<number> {
+export async function readFrom(handle: FileHandle, into: Uint8Array, offset: number): Promise<number> {
   let done = 0;
   while (done < into.length) {
     const { bytesRead } = await handle.read(into, done, into.length - done, offset + done);

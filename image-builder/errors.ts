@@ -45,8 +45,21 @@ export type OverlayCode =
   | 'OVERLAY_OTHER_BASE';
 
 export type BaseCode =
-  | 'BASE_COMPRESSED'
   | 'BASE_SIZE'
+  /** No disk image at all, or none for a Raspberry Pi. */
+  | 'BASE_NOT_PI'
+  /** A zip that holds no image or several, or in a way that is not unpacked. */
+  | 'BASE_ARCHIVE'
+  /** What was downloaded ends too early. */
+  | 'BASE_TRUNCATED'
+  /** What was downloaded cannot be unpacked, or fails the checksum of its own archive. */
+  | 'BASE_CORRUPT'
+  /** Another SHA-256 than the one that was given. */
+  | 'BASE_CHECKSUM'
+  | 'BASE_NO_ROOM'
+  | 'BASE_NAME'
+  /** A program that has to unpack it is not installed. */
+  | 'BASE_NO_PROGRAM'
   | 'BASE_NOT_FOUND'
   | 'BASE_DAMAGED_RECORD'
   | 'BASE_CHANGED'

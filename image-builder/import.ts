@@ -1,161 +1,251 @@
-/** Takes an image file in as a base: checks, copies, sums, recognises, records. */
-import { createHash, type Hash } from 'node:crypto';
-import { mkdir, mkdtemp, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+/** Takes a published image in as a base: unpacks, checks, recognises, records. */
+import { createHash } from 'node:crypto';
+import { chown, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { Result } from '../config/result.ts';
-import { type Base, type BaseRecord, IMAGE, openBase, RECORD } from './base.ts';
+import { type Base, type BaseRecord, IMAGE, listBases, openBase, RECORD } from './base.ts';
 import { openBootPartition } from './boot-partition.ts';
-import { type ByteSource, readExactly, readOnlyDevice, SECTOR } from './device.ts';
-import { openFileSource, writeAll } from './disk.ts';
+import { type PublishedSum, sumBeside } from './checksum.ts';
+import { readOnlyDevice } from './device.ts';
+import { openFileSource } from './disk.ts';
 import { attempt, ImageError, type ImageProblem, orThrow } from './errors.ts';
-import { listFiles, volumeLabel } from './fat/volume.ts';
-import { tableSectors } from './partitions.ts';
+import { listFiles, readFile, type Volume, volumeLabel } from './fat/volume.ts';
+import { type BootPartitionFacts, recognise, recognisedTexts } from './recognise.ts';
+import { claimUnfinished, fileKey, releaseUnfinished, removeOldUnfinished } from './unfinished.ts';
+import { openPublished, type Published } from './unpack.ts';
+import { cutShort, writeImage } from './write-image.ts';
 
-const CHUNK = 1024 * 1024;
-/** What an import that was cut off leaves; removed by the next one once it is a day old. */
-const UNFINISHED = '.import-';
-const DAY = 24 * 3600 * 1000;
+export type ImportOptions = {
+  /** An image as published: `.img`, or that as zip, xz, gz, zst; told by its content. */
+  readonly file: string;
+  /** Of the bases; made if it is not there. */
+  readonly directory: string;
+  readonly signal: AbortSignal;
+  readonly onProgress?: (progress: ImportProgress) => void;
+  /** Of the file as published or of the image in it. Default: what a checksum file beside `file` says. */
+  readonly sha256?: string;
+  /** Default: the image's file name without its ending. */
+  readonly name?: string;
+};
+
+export type ImportProgress = {
+  readonly phase: 'checking' | 'unpacking';
+  /** Bytes of the file that were read, of all. */
+  readonly taken: number;
+  readonly total: number;
+  /** Bytes of the image so far. */
+  readonly written: number;
+};
+
+/** `known`: it was there already, and nothing was written. */
+export type ImportedBase = Base & { readonly known: boolean };
 
 /**
- * Copies a raw `.img` into `directory/<id>/` and opens it; a base that is there already is only opened. Durable once it
- * returns. Codes: BASE_COMPRESSED, BASE_SIZE, PARTITION_…, FAT_…, IMAGE_IO.
+ * Brings an image into `directory/<id>/` and opens it. Durable once it returns. Interrupted, by the signal or by a kill, it
+ * leaves what it has written, and the next call with the same file goes on from there; refused, it leaves nothing.
+ * Codes: BASE_…, PARTITION_…, FAT_…, IMAGE_IO. Throws the signal's reason.
  */
-export async function importBase(options: {
-  readonly file: string;
-  readonly directory: string;
-  readonly signal: AbortSignal;
-}): Promise<Result<Base, ImageProblem>> {
+export async function importBase(options: ImportOptions): Promise<Result<ImportedBase, ImageProblem>> {
   const { file, directory, signal } = options;
   const imported = await attempt(async () => {
-    const source = await openFileSource(file);
-    try {
-      await refuseOthers(source, file);
-      const found = await inspect(source);
-      await mkdir(directory, { recursive: true });
-      await removeUnfinished(directory);
-      return await copyInto({ source, found, directory, signal, name: basename(file).replace(/\.img$/i, '') });
-    } finally {
-      await source.close();
+    const published = await openPublished(file);
+    const name = baseName(options.name ?? published.imageName, options.name === undefined);
+    const given = options.sha256 === undefined ? undefined : { sha256: options.sha256.toLowerCase(), from: '--sha256' };
+    const expected = given ?? (await sumBeside(file, published.imageName));
+    const publishedSum = published.packing === 'none' ? undefined : await sumOf(published, options);
+    await makeDirectory(directory);
+    await removeOldUnfinished(directory);
+    const { bases } = await listBases(directory);
+    const same = bases.find((base) => publishedSum !== undefined && base.published?.sha256 === publishedSum);
+    if (same !== undefined) {
+      compareSums({ file, expected, publishedSum, imageSum: same.sha256 });
+      return { id: same.id, known: true };
     }
+    // Long before the end, where it can be told.
+    const namesake = bases.find((base) => base.name === name && base.bytes !== (published.imageBytes ?? base.bytes));
+    if (namesake !== undefined) throw nameTaken(namesake);
+    return await takeIn({ published, publishedSum, expected, name, options });
   });
-  return imported.ok ? await openBase(join(directory, imported.value)) : imported;
+  if (!imported.ok) return imported;
+  signal.throwIfAborted();
+  const base = await openBase(join(directory, imported.value.id));
+  return base.ok ? { ok: true, value: { ...base.value, known: imported.value.known } } : base;
 }
 
-const compressions: readonly (readonly [name: string, magic: string])[] = [
-  ['zip', '504b0304'],
-  ['xz', 'fd377a585a00'],
-  ['gzip', '1f8b'],
-  ['zstd', '28b52ffd'],
-  ['bzip2', '425a68'],
-  ['7z', '377abcaf271c'],
-];
+/** As bramble.yaml takes names of bases; what a file is called is made to fit. */
+function baseName(text: string, fromFile: boolean): string {
+  const name = fromFile ? text.replace(/\.(img|raw)$/i, '').replaceAll(/[^A-Za-z0-9._-]+/g, '-') : text;
+  if (/^[A-Za-z0-9._-]{1,100}$/.test(name) && !name.startsWith('.')) return name;
+  const detail = `${JSON.stringify(name)} is no name for a base: up to 100 of A-Z, a-z, 0-9, "." , "_" and "-"`;
+  throw new ImageError('BASE_NAME', fromFile ? `${detail}; give it one with --name` : detail);
+}
 
-async function refuseOthers(source: ByteSource, file: string): Promise<void> {
-  const start = Buffer.alloc(8);
-  await source.read(start, 0);
-  const compression = compressions.find(([, magic]) => start.toString('hex').startsWith(magic));
-  if (compression !== undefined) {
-    throw new ImageError('BASE_COMPRESSED', `${file} is ${compression[0]}-compressed: unpack it, then add the .img`);
+async function sumOf({ file, bytes }: Published, { signal, onProgress }: ImportOptions): Promise<string> {
+  const handle = await open(file, 'r');
+  const sum = createHash('sha256');
+  let taken = 0;
+  for await (const chunk of handle.createReadStream({ highWaterMark: 2 ** 20, signal })) {
+    sum.update(chunk);
+    taken += chunk.length;
+    onProgress?.({ phase: 'checking', taken, total: bytes, written: 0 });
   }
-  if (source.size === 0 || source.size % SECTOR !== 0) {
-    throw new ImageError('BASE_SIZE', `${file} has ${source.size} bytes, no whole number of sectors: cut short?`);
-  }
+  return sum.digest('hex');
 }
 
-type Found = Pick<BaseRecord, 'format' | 'bootPartition' | 'label' | 'held'>;
-
-async function inspect(source: ByteSource): Promise<Found> {
-  const { partition, volume } = orThrow(await openBootPartition(readOnlyDevice(source)));
-  const files = new Set(orThrow(await listFiles(volume)).map(({ path }) => path.toLowerCase()));
-  const cloudInit = files.has('user-data') && files.has('meta-data');
-  const format = files.has('device-init.yaml') ? 'device-init' : cloudInit ? 'cloud-init' : 'none';
-  const first = new Uint8Array(SECTOR);
-  await readExactly(source, first, 0);
-  return {
-    format,
-    held: tableSectors(first),
-    bootPartition: partition,
-    label: orThrow(await volumeLabel(volume)) ?? '',
-  };
+/** Its owner is its parent's: the administrator imports, the daemon works there. */
+async function makeDirectory(directory: string): Promise<void> {
+  const made = await mkdir(directory, { recursive: true, mode: 0o755 });
+  if (made === undefined || process.getuid?.() !== 0) return;
+  const { uid, gid } = await stat(dirname(made));
+  await chown(directory, uid, gid);
 }
 
-async function removeUnfinished(directory: string): Promise<void> {
-  for (const name of await readdir(directory)) {
-    const path = join(directory, name);
-    if (!name.startsWith(UNFINISHED)) continue;
-    const { mtimeMs } = await stat(path);
-    if (mtimeMs < Date.now() - DAY) await rm(path, { recursive: true, force: true });
-  }
-}
-
-/** Everything under a temporary name, synced, then one rename. Returns the directory's final name. */
-async function copyInto(options: {
-  readonly source: ByteSource;
-  readonly found: Found;
-  readonly directory: string;
-  readonly signal: AbortSignal;
+type Taking = {
+  readonly published: Published;
+  readonly publishedSum: string | undefined;
+  readonly expected: PublishedSum | undefined;
   readonly name: string;
-}): Promise<string> {
-  const { source, found, directory, signal, name } = options;
-  const unfinished = await mkdtemp(join(directory, UNFINISHED));
+  readonly options: ImportOptions;
+};
+
+/** Everything under a temporary name, synced, then one rename. */
+async function takeIn(taking: Taking): Promise<{ readonly id: string; readonly known: boolean }> {
+  const { directory, file } = taking.options;
+  const key = await fileKey(file);
+  const unfinished = await claimUnfinished(directory, key);
   try {
-    const sums = await copyImage(source, join(unfinished, IMAGE), found.held * SECTOR, signal);
-    const id = sums.sha256.slice(0, 16);
-    const record: BaseRecord = { id, name, bytes: source.size, ...sums, ...found };
-    await writeDurably(join(unfinished, RECORD), `${JSON.stringify(record, undefined, 2)}\n`);
-    await syncDirectory(unfinished);
-    await renameUnlessThere(unfinished, join(directory, id));
+    const record = await makeBase(taking, unfinished);
+    await refuseTakenName(directory, record);
+    const known = !(await renameUnlessThere(unfinished, join(directory, record.id)));
+    if (known) await rm(unfinished, { recursive: true, force: true });
     await syncDirectory(directory);
-    return id;
-  } finally {
-    await rm(unfinished, { recursive: true, force: true });
+    return { id: record.id, known };
+  } catch (error) {
+    // A verdict about the image is final; anything else may go better the next time.
+    if (error instanceof ImageError) await rm(unfinished, { recursive: true, force: true });
+    else await releaseUnfinished(unfinished, directory, key);
+    throw error;
   }
 }
 
-async function renameUnlessThere(from: string, to: string): Promise<void> {
+async function makeBase(taking: Taking, folder: string): Promise<BaseRecord> {
+  const { published, publishedSum, expected, name, options } = taking;
+  const { file, signal, onProgress } = options;
+  const progress = { taken: 0, written: 0 };
+  const tell = (): void => onProgress?.({ phase: 'unpacking', total: published.bytes, ...progress });
+  const written = await writeImage({
+    file,
+    image: published.unpack(signal, (taken) => {
+      progress.taken = taken;
+    }),
+    imageBytes: published.imageBytes,
+    to: join(folder, IMAGE),
+    signal,
+    onWritten: (bytes) => {
+      progress.written = bytes;
+      tell();
+    },
+  });
+  const checked = compareSums({ file, expected, publishedSum, imageSum: written.sha256 });
+  const record: BaseRecord = {
+    id: written.sha256.slice(0, 16),
+    name,
+    ...written,
+    ...(await inspect(file, join(folder, IMAGE))),
+    published: {
+      name: basename(file),
+      bytes: published.bytes,
+      sha256: publishedSum ?? written.sha256,
+      packing: published.packing,
+    },
+    ...(checked === undefined ? {} : { checked }),
+  };
+  await writeDurably(join(folder, RECORD), `${JSON.stringify(record, undefined, 2)}\n`);
+  await syncDirectory(folder);
+  return record;
+}
+
+/** Which of the two sums was the expected one; `undefined` if none was. BASE_CHECKSUM if it is neither. */
+function compareSums(sums: {
+  readonly file: string;
+  readonly expected: PublishedSum | undefined;
+  readonly publishedSum: string | undefined;
+  readonly imageSum: string;
+}): BaseRecord['checked'] {
+  const { file, expected, publishedSum, imageSum } = sums;
+  if (expected === undefined) return undefined;
+  const { sha256, from } = expected;
+  if (sha256 === publishedSum) return { of: 'published', from: basename(from) };
+  if (sha256 === imageSum) return { of: 'image', from: basename(from) };
+  const unpacked = publishedSum === undefined ? '' : `, the image in it ${imageSum}`;
+  throw new ImageError(
+    'BASE_CHECKSUM',
+    `${file} has the SHA-256 ${publishedSum ?? imageSum}${unpacked}; ${from} wants ${sha256}: fetch it again`,
+  );
+}
+
+type Inspected = Pick<BaseRecord, 'format' | 'flavour' | 'found' | 'bootPartition' | 'label'>;
+
+async function inspect(file: string, image: string): Promise<Inspected> {
+  const source = await openFileSource(image);
+  try {
+    const boot = await openBootPartition(readOnlyDevice(source));
+    if (!boot.ok) {
+      const { code, detail, offset } = boot.error;
+      if (code === 'PARTITION_OUTSIDE') throw cutShort(file, detail);
+      const what = `${file} has no boot partition as a Raspberry Pi needs it: ${detail}`;
+      throw new ImageError(code, what, offset === undefined ? {} : { offset });
+    }
+    const { partition, volume } = boot.value;
+    const facts = await factsOf(volume);
+    const recognised = recognise(facts);
+    if ('refused' in recognised) throw new ImageError('BASE_NOT_PI', `${file} is ${recognised.refused}`);
+    return { ...recognised, bootPartition: partition, label: facts.label };
+  } finally {
+    await source.close();
+  }
+}
+
+const MOST_TEXT = 256 * 1024;
+
+async function factsOf(volume: Volume): Promise<BootPartitionFacts> {
+  const files = orThrow(await listFiles(volume));
+  const texts = new Map<string, string>();
+  for (const name of recognisedTexts) {
+    const bytes = await readFile(volume, name, MOST_TEXT);
+    // Of an absurd size, or a folder of this name: not what is looked for.
+    if (bytes.ok && bytes.value !== undefined) texts.set(name, new TextDecoder().decode(bytes.value));
+  }
+  return { label: orThrow(await volumeLabel(volume)) ?? '', files, texts };
+}
+
+async function refuseTakenName(directory: string, { id, name }: BaseRecord): Promise<void> {
+  const { bases } = await listBases(directory);
+  const other = bases.find((base) => base.name === name && base.id !== id);
+  if (other !== undefined) throw nameTaken(other);
+}
+
+const nameTaken = ({ name, found }: BaseRecord): ImageError =>
+  new ImageError(
+    'BASE_NAME',
+    `another base is called ${name} (${found}): give this one another name with --name, or remove that one first ` +
+      `(bramble image remove ${name})`,
+  );
+
+/** False if there is one of this name. */
+async function renameUnlessThere(from: string, to: string): Promise<boolean> {
   try {
     await rename(from, to);
+    return true;
   } catch (error) {
     const there = error instanceof Error && 'code' in error && (error.code === 'ENOTEMPTY' || error.code === 'EEXIST');
     if (!there) throw error;
+    return false;
   }
-}
-
-/** Copies and sums in one pass; stretches of zeros become holes. */
-async function copyImage(
-  source: ByteSource,
-  to: string,
-  heldBytes: number,
-  signal: AbortSignal,
-): Promise<Pick<BaseRecord, 'sha256' | 'heldSha256'>> {
-  const whole = createHash('sha256');
-  const held = createHash('sha256');
-  const zeros = Buffer.alloc(CHUNK);
-  const buffer = Buffer.alloc(CHUNK);
-  const handle = await open(to, 'wx', 0o644);
-  try {
-    for (let at = 0; at < source.size; at += CHUNK) {
-      signal.throwIfAborted();
-      const chunk = buffer.subarray(0, Math.min(CHUNK, source.size - at));
-      await readExactly(source, chunk, at);
-      whole.update(chunk);
-      updateHeld(held, chunk, at === 0 ? heldBytes : 0);
-      if (!chunk.equals(zeros.subarray(0, chunk.length))) await writeAll(handle, chunk, at);
-    }
-    await handle.truncate(source.size);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  return { sha256: whole.digest('hex'), heldSha256: held.digest('hex') };
-}
-
-function updateHeld(held: Hash, chunk: Buffer, zeros: number): void {
-  held.update(Buffer.alloc(zeros)).update(chunk.subarray(zeros));
 }
 
 async function writeDurably(file: string, text: string): Promise<void> {
-  const handle = await open(file, 'wx', 0o644);
+  const handle = await open(file, 'w', 0o644);
   try {
     await handle.writeFile(text);
     await handle.sync();

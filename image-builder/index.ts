@@ -12,7 +12,7 @@ export { buildOverlay } from './build.ts';
 export { readBusybox } from './busybox.ts';
 export { type ByteSource, memorySource } from './device.ts';
 export { openDisk } from './disk.ts';
-export { importBase } from './import.ts';
+export { type ImportProgress, importBase } from './import.ts';
 export { INSTALLER_PATH, installerInitramfs, joinConfArchive } from './initramfs.ts';
 export { type JoinCard, joinCard } from './join-card.ts';
 export { decodeOverlay, encodeOverlay, type Overlay, overlaySource } from './overlay.ts';

@@ -29,7 +29,7 @@ import {
   readBootFile,
   readDiskMark,
 } from '../../image-builder/index.ts';
-import { fillerBytes, fsckBoot, type LabFormat, labBootFiles, makeLabBase, mtoolsRead } from '../support/images.ts';
+import { fsckBoot, type LabFormat, labBootFiles, makeLabBase, mtoolsRead } from '../support/images.ts';
 
 const run = promisify(execFile);
 const signal = AbortSignal.timeout(110_000);
@@ -212,62 +212,6 @@ test('a base whose file changed its size is refused', async (t) => {
   t.is(opened.ok ? '' : opened.error.code, 'BASE_CHANGED');
   const missing = await openBase(`${base.directory}x`);
   t.is(missing.ok ? '' : missing.error.code, 'BASE_NOT_FOUND');
-});
-
-test('what is no raw disk image is refused by name, and leaves nothing behind', async (t) => {
-  const directory = await workDirectory(t);
-  const codeOf = async (name: string, bytes: Uint8Array): Promise<string> => {
-    await writeFile(join(directory, name), bytes);
-    const result = await importBase({ file: join(directory, name), directory: join(directory, 'bases'), signal });
-    return result.ok
-      ? 'imported'
-      : `${result.error.code} ${/\b(xz|gzip|zip|zstd)\b/.exec(result.error.detail)?.[1] ?? ''}`.trim();
-  };
-  await writeFile(join(directory, 'raw'), fillerBytes('raw', 4096));
-  const { stdout: xz } = await run('xz', ['-c', join(directory, 'raw')], { encoding: 'buffer' });
-  const { stdout: gzip } = await run('gzip', ['-c', join(directory, 'raw')], { encoding: 'buffer' });
-  t.is(await codeOf('a.img.xz', xz), 'BASE_COMPRESSED xz');
-  t.is(await codeOf('a.img.gz', gzip), 'BASE_COMPRESSED gzip');
-  t.is(await codeOf('a.zip', Buffer.from('504b030414000000', 'hex')), 'BASE_COMPRESSED zip');
-  t.is(await codeOf('short.img', new Uint8Array(1000)), 'BASE_SIZE');
-  t.is(await codeOf('empty.img', new Uint8Array(0)), 'BASE_SIZE');
-  t.is(await codeOf('zeros.img', new Uint8Array(1 << 20)), 'PARTITION_NO_TABLE');
-  t.is(await codeOf('noise.img', fillerBytes('noise', 1 << 20)), 'PARTITION_NO_TABLE');
-  const missing = await importBase({ file: join(directory, 'nothing'), directory: join(directory, 'bases'), signal });
-  t.is(missing.ok ? '' : missing.error.code, 'IMAGE_IO');
-  t.deepEqual((await listBases(join(directory, 'bases'))).bases, []);
-});
-
-test('an aborted import leaves nothing behind', async (t) => {
-  const directory = await workDirectory(t);
-  const file = join(directory, 'lab.img');
-  await makeLabBase({ file, format: 'device-init' });
-  const options = { file, directory: join(directory, 'bases'), signal: AbortSignal.abort() };
-  await t.throwsAsync(importBase(options), { name: 'AbortError' });
-  t.deepEqual(await readdir(join(directory, 'bases')), []);
-});
-
-test('a GPT disk, and boot partitions that are none', async (t) => {
-  const directory = await workDirectory(t);
-  const make = async (name: string, table: string, fat: readonly string[]): Promise<string> => {
-    const file = join(directory, name);
-    await writeFile(file, '');
-    await truncate(file, 20 * 1024 * 1024);
-    const sfdisk = run('sfdisk', ['-q', file]);
-    sfdisk.child.stdin?.end(table);
-    await sfdisk;
-    if (fat.length > 0) await run('mkfs.vfat', [...fat, '--offset', '2048', file, '16384']);
-    const result = await importBase({ file, directory: join(directory, 'bases'), signal });
-    if (!result.ok) return result.error.code;
-    await result.value.close();
-    return `${result.value.format} ${result.value.bootPartition.type}`;
-  };
-  const efi = 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B';
-  const gpt = `label: gpt\nstart=2048,size=32768,type=${efi}\n`;
-  t.is(await make('gpt.img', gpt, ['-F', '16', '-s', '1']), `none ${efi.toLowerCase()}`);
-  t.is(await make('unformatted.img', gpt, []), 'FAT_NOT_FAT');
-  t.is(await make('fat12.img', 'label: dos\nstart=2048,type=c\n', ['-F', '12', '-s', '16']), 'FAT_IS_FAT12');
-  t.is(await make('linux.img', 'label: dos\nstart=2048,type=83\n', []), 'PARTITION_NO_BOOT');
 });
 
 test('Debian’s cloud-init finds nothing wrong with user-data', async (t) => {

@@ -110,6 +110,38 @@ export async function makeLabBase(options: {
   }
 }
 
+export type SmallImage = {
+  readonly file: string;
+  readonly files: Readonly<Record<string, string | Uint8Array>>;
+  readonly label?: string;
+  readonly table?: 'dos' | 'gpt';
+  readonly fat?: 16 | 32;
+};
+
+/** An image that is only a boot partition of 4 MiB (FAT32: 34 MiB) and a second partition of 1 MiB without a file system. */
+export async function makeSmallImage({ file, files, label, table = 'dos', fat = 16 }: SmallImage): Promise<void> {
+  const boot = (fat === 16 ? 4 : 34) * SECTORS;
+  const handle = await open(file, 'w');
+  await handle.truncate(SECTORS * 512 + boot * 512 + 2 * MEBIBYTE);
+  await handle.close();
+  const [fatType, rootType] = table === 'gpt' ? ['U', 'L'] : ['c', '83'];
+  const lines = [
+    `start=${SECTORS},size=${boot},type=${fatType}`,
+    `start=${SECTORS + boot},size=${SECTORS},type=${rootType}`,
+  ];
+  await runWith('sfdisk', ['-q', file], `${[`label: ${table}`, ...lines].join('\n')}\n`);
+  const named = label === undefined ? [] : ['-n', label];
+  const layout = ['-F', String(fat), '-s', '1', ...named, '--offset', String(SECTORS)];
+  await run('mkfs.vfat', [...layout, file, String(boot / 2)]);
+  const tree = await mkdtemp(join(tmpdir(), 'small-image-'));
+  try {
+    const bytes = Object.entries(files).map(([name, content]) => [name, Buffer.from(content)] as const);
+    if (bytes.length > 0) await fillBoot(file, tree, new Map(bytes));
+  } finally {
+    await rm(tree, { recursive: true, force: true });
+  }
+}
+
 async function fillBoot(file: string, tree: string, files: Map<string, Uint8Array>): Promise<void> {
   for (const [name, bytes] of files) {
     const path = join(tree, name);
