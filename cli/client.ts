@@ -7,6 +7,7 @@ import type {
   ErrorBody,
   EventList,
   EventView,
+  ImageFilesView,
   StatusView,
 } from '../daemon/http/wire.ts';
 import { CommandFailed, exitCodes } from './exit-codes.ts';
@@ -17,6 +18,7 @@ export const defaultSocket = '/run/bramble/brambled.sock';
 export type Client = {
   readonly status: () => Promise<StatusView>;
   readonly describe: (name: string) => Promise<DeviceDescription>;
+  readonly imageFiles: (name: string) => Promise<ImageFilesView>;
   readonly events: (query: EventsQuery) => Promise<readonly EventView[]>;
   /** Stored events, then each new one; ends when the daemon does or the client's signal is aborted. */
   readonly follow: (query: EventsQuery) => AsyncIterable<EventView>;
@@ -34,6 +36,7 @@ export type ClientOptions = {
 export const openClient = (options: ClientOptions): Client => ({
   status: () => json<StatusView>(options, 'GET', '/v1/status'),
   describe: (name) => json<DeviceDescription>(options, 'GET', `/v1/devices/${encodeURIComponent(name)}/describe`),
+  imageFiles: (name) => json<ImageFilesView>(options, 'GET', `/v1/devices/${encodeURIComponent(name)}/image/files`),
   events: async (query) => (await json<EventList>(options, 'GET', `/v1/events?${search(query)}`)).events,
   follow: (query) => followEvents(options, query),
   act: (name, action, by) =>

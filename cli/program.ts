@@ -4,6 +4,7 @@ import { type Client, defaultSocket, openClient } from './client.ts';
 import { addDecisions } from './commands/decide.ts';
 import { addDescribe } from './commands/describe.ts';
 import { addEvents } from './commands/events.ts';
+import { addImageRender } from './commands/image-render.ts';
 import { addStatus } from './commands/status.ts';
 import { addVersion } from './commands/version.ts';
 import { CommandFailed, type ExitCode, exitCodes } from './exit-codes.ts';
@@ -43,6 +44,8 @@ export async function run(args: readonly string[], { terminal, version }: Progra
   addDescribe(program, { client, terminal });
   addEvents(program, { client, terminal });
   addDecisions(program, { client, terminal });
+  const image = program.command('image').description('the images of boards');
+  addImageRender(image, { client, terminal });
   addVersion(program, { client, terminal, version });
   // Sub-commands made by `command()` inherit exitOverride and configureOutput.
   try {

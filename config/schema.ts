@@ -4,6 +4,7 @@
  * key is an error, never silently ignored.
  */
 import { z } from 'zod';
+import { additionsSchema } from './additions.ts';
 import { ok, type Problem, problem, type Result } from './result.ts';
 import {
   type AddressRange,
@@ -173,6 +174,7 @@ const keys = z.strictObject({
         .string()
         .regex(/^[A-Za-z0-9/_+-]+$/, 'a time zone such as Europe/Amsterdam')
         .default('Etc/UTC'),
+      additions: additionsSchema.describe('More for the images of groups of boards; of several that fit, all count.'),
     })
     .prefault({}),
   cluster: z

@@ -6,6 +6,7 @@ import { EXIT_CONFIG, formatProblem, parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { runApp } from './app/app.ts';
+import { additionProblems } from './app/boards/additions.ts';
 import { findSite } from './app/network/whereabouts.ts';
 import { systemClock } from './system/clock.ts';
 import { createLog } from './system/log.ts';
@@ -45,10 +46,7 @@ async function main(): Promise<number> {
   }
   const config = readConfig(options.config);
   if (config === undefined) return EXIT_CONFIG;
-  if (options.check) {
-    print('the configuration is well');
-    return 0;
-  }
+  if (options.check) return await check(config);
   if (options['print-interface']) {
     const site = await findSite(config);
     if (site.ok) print(site.value.interface);
@@ -93,6 +91,14 @@ function readConfig(named: string | undefined): Config | undefined {
   for (const found of parsed.error) complain(formatProblem(file, found));
   complain(`${parsed.error.length} problem${parsed.error.length === 1 ? '' : 's'}; nothing was started`);
   return undefined;
+}
+
+/** What else the file speaks of is looked at, too; the daemon itself would start, and each image would fail. */
+async function check(config: Config): Promise<number> {
+  const problems = await additionProblems(config);
+  for (const { key, detail } of problems) complain(`${key}: ${detail}`);
+  if (problems.length === 0) print('the configuration is well');
+  return problems.length === 0 ? 0 : EXIT_CONFIG;
 }
 
 async function serve(config: Config): Promise<number> {

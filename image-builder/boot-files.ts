@@ -1,6 +1,8 @@
 /** The files on a base's boot partition, read straight out of the image. */
 import type { Result } from '../config/result.ts';
+import type { Model } from '../config/values.ts';
 import type { Base, FilePlace } from './base.ts';
+import { bootSettings, cmdlinePath } from './config-txt.ts';
 import type { ByteSource } from './device.ts';
 import { attempt, type ImageProblem, orThrow } from './errors.ts';
 import { type FileInfo, fileSource, listFiles, lookUp, readFile, runsOfFile } from './fat/volume.ts';
@@ -54,15 +56,23 @@ export async function listBootFiles(base: Base): Promise<Result<readonly FileInf
 
 const MOST_TEXT = 64 * 1024;
 
-/** What `planBoard` needs to know of the base. */
-export async function existingBootFiles(base: Base): Promise<Result<ExistingBootFiles, ImageProblem>> {
+/** What `planBoard` needs to know of the base; for a board of this model, since config.txt may differ between models. */
+export async function existingBootFiles(base: Base, model?: Model): Promise<Result<ExistingBootFiles, ImageProblem>> {
   const text = async (path: string): Promise<string | undefined> => {
     const bytes = orThrow(await readFile(base.boot, path, MOST_TEXT));
     return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
   };
   return await attempt(async () => {
-    const cmdline = await text('cmdline.txt');
+    const configTxt = await text('config.txt');
+    const named = cmdlinePath(bootSettings(configTxt ?? '', model));
+    const there = named === 'cmdline.txt' ? undefined : await text(named);
+    const cmdline = there ?? (await text('cmdline.txt'));
     const deviceInit = await text('device-init.yaml');
-    return { ...(cmdline === undefined ? {} : { cmdline }), ...(deviceInit === undefined ? {} : { deviceInit }) };
+    return {
+      ...(cmdline !== undefined && { cmdline }),
+      ...(there !== undefined && { cmdlinePath: named }),
+      ...(configTxt !== undefined && { configTxt }),
+      ...(deviceInit !== undefined && { deviceInit }),
+    };
   });
 }

@@ -42,6 +42,14 @@ export function missingFor(model: Model, paths: readonly string[]): readonly str
   return choice.some((name) => there.has(name)) ? files : [...files, choice.join(' or ')];
 }
 
+/** Which boot files a kit lacks, by model; a model that it starts is not among them. */
+export const kitGaps = (paths: readonly string[]): ReadonlyMap<Model, readonly string[]> =>
+  new Map(
+    models
+      .map((model): readonly [Model, readonly string[]] => [model, missingFor(model, paths)])
+      .filter(([, missing]) => missing.length > 0),
+  );
+
 /** The models that these boot files start. */
 export const modelsOf = (paths: readonly string[]): readonly Model[] =>
   models.filter((model) => missingFor(model, paths).length === 0);

@@ -1,14 +1,22 @@
 /** First boot with cloud-init's NoCloud source: later HypriotOS, Raspberry Pi OS, Ubuntu. Pure. */
 import { stringify } from 'yaml';
-import { type BoardWish, type StaticAddress, type TextFile, withNewline } from './wish.ts';
+import { preload, removePasswords } from './board-shell.ts';
+import {
+  type AddedFile,
+  type BoardWish,
+  type DraftFile,
+  noAdditions,
+  type StaticAddress,
+  withNewline,
+} from './wish.ts';
 
-export function cloudInitFiles(wish: BoardWish): readonly TextFile[] {
+export function cloudInitFiles(wish: BoardWish): readonly DraftFile[] {
   return [
-    { path: 'user-data', text: userData(wish, { armed: true }), secret: true },
-    { path: KEPT_PATH, text: userData(wish, { armed: false }) },
+    { path: 'user-data', content: userData(wish, { armed: true }), secret: true },
+    { path: KEPT_PATH, content: userData(wish, { armed: false }) },
     // A new instance-id makes cloud-init run everything again: one per installation.
-    { path: 'meta-data', text: render({ 'instance-id': instanceId(wish), 'local-hostname': wish.hostname }) },
-    { path: 'network-config', text: render(networkConfig(wish.address)) },
+    { path: 'meta-data', content: render({ 'instance-id': instanceId(wish), 'local-hostname': wish.hostname }) },
+    { path: 'network-config', content: render(networkConfig(wish.address)) },
   ];
 }
 
@@ -20,12 +28,12 @@ const instanceId = (wish: BoardWish): string => `${wish.hostname}-${wish.mark.ar
 const render = (document: unknown): string => stringify(document, { lineWidth: 0 });
 
 function userData(wish: BoardWish, { armed }: { armed: boolean }): string {
-  const { sshHostKey } = wish;
+  const { sshHostKey, additions = noAdditions } = wish;
   const config = {
     hostname: wish.hostname,
     manage_etc_hosts: true,
-    // A list without `default`: no user of the image's own is made, nobody but the daemon can log in. Root's password
-    // stays as the image has it; locking it would make an sshd without PAM refuse root's key as well.
+    // A list without `default`: the image's own user with its published password is not made, nobody but the daemon can
+    // log in. Root is not locked: an sshd without PAM would refuse its key as well.
     users: [{ name: 'root', lock_passwd: false, ssh_authorized_keys: [wish.authorizedKey] }],
     disable_root: false,
     ssh_pwauth: false,
@@ -34,6 +42,9 @@ function userData(wish: BoardWish, { armed }: { armed: boolean }): string {
     ...(wish.timezone === undefined ? {} : { timezone: wish.timezone }),
     ...(armed
       ? {
+          // Before sshd is started, and before users are made: an image may have brought some along.
+          bootcmd: [['cloud-init-per', 'instance', 'bramble-passwords', 'sh', '-c', removePasswords]],
+          ...(additions.files.length === 0 ? {} : { write_files: additions.files.map(written) }),
           ssh_keys: {
             ed25519_private: withNewline(sshHostKey.privateOpenssh),
             ed25519_public: sshHostKey.publicLine,
@@ -41,12 +52,25 @@ function userData(wish: BoardWish, { armed }: { armed: boolean }): string {
           runcmd: [
             // Raspberry Pi OS ships sshd disabled, and one that runs already still has the image's keys.
             ['sh', '-c', 'systemctl enable ssh; systemctl restart ssh'],
+            // Raspberry Pi OS would ask whoever is at the keyboard to make up a user and a password.
+            ['sh', '-c', 'systemctl disable --now userconfig 2> /dev/null || true'],
             ['sh', '-c', forget],
+            ...additions.containerImages.map((image) => ['sh', '-c', preload(image)]),
+            ...additions.runcmd.map((command) => ['sh', '-c', command]),
           ],
         }
       : {}),
   };
   return `#cloud-config\n${render(config)}`;
+}
+
+/** As text where it is text, for people who read user-data. */
+function written({ path, content, mode, owner }: AddedFile): object {
+  const text = Buffer.from(content).toString('latin1');
+  const place = { path, permissions: mode.padStart(4, '0'), owner };
+  return /^[\t\n\x20-\x7e]*$/.test(text)
+    ? { ...place, content: text }
+    : { ...place, encoding: 'b64', content: Buffer.from(content).toString('base64') };
 }
 
 /** The FAT is readable to whoever holds the card: the host key leaves it as soon as it is in /etc/ssh. */

@@ -66,7 +66,7 @@ export type BaseCode =
   /** Its boot partition holds none of the first-boot formats we write. */
   | 'BASE_NO_FIRST_BOOT';
 
-export type PlanCode = 'PLAN_BAD_VALUE' | 'PLAN_BAD_CMDLINE' | 'PLAN_NO_FIRST_BOOT';
+export type PlanCode = 'PLAN_BAD_VALUE' | 'PLAN_BAD_CMDLINE' | 'PLAN_BAD_CONFIG' | 'PLAN_NO_FIRST_BOOT';
 
 export type InitramfsCode =
   | 'NO_BUSYBOX'

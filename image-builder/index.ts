@@ -7,9 +7,11 @@
 
 export { type Base, type BaseRecord, heldBase, listBases, openBase } from './base.ts';
 export { existingBootFiles, listBootFiles, openBootFile, readBootFile } from './boot-files.ts';
+export { kitGaps } from './boot-kit.ts';
 export { readDiskMark } from './boot-partition.ts';
 export { buildOverlay } from './build.ts';
 export { readBusybox } from './busybox.ts';
+export { incompatibility } from './compatibility.ts';
 export { type ByteSource, memorySource } from './device.ts';
 export { openDisk } from './disk.ts';
 export { type ImportProgress, importBase } from './import.ts';
@@ -17,4 +19,12 @@ export { INSTALLER_PATH, installerInitramfs, joinConfArchive } from './initramfs
 export { type JoinCard, joinCard } from './join-card.ts';
 export { decodeOverlay, encodeOverlay, type Overlay, overlaySource } from './overlay.ts';
 export { planBoard } from './plan.ts';
-export type { BoardPlan, BoardWish, StaticAddress } from './wish.ts';
+export type {
+  AddedFile,
+  Additions,
+  BoardPlan,
+  BoardWish,
+  ExistingBootFiles,
+  PlannedFile,
+  StaticAddress,
+} from './wish.ts';

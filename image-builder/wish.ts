@@ -17,7 +17,31 @@ export type BoardWish = {
   readonly timezone?: string;
   readonly format: FirstBootFormat;
   readonly mark: DiskMark;
+  /** The owner's own; none unless given. */
+  readonly additions?: Additions;
 };
+
+/** What the owner puts into the images of a group of boards (`images.additions`). */
+export type Additions = {
+  /** In this order: of two with the same path the later one stays. */
+  readonly files: readonly AddedFile[];
+  /** For `sh -c`, once, at the end of the first boot; one that fails does not keep the next from being run. */
+  readonly runcmd: readonly string[];
+  /** Archives on the board (`/var/local/app.tar.gz`) or names in a registry. */
+  readonly containerImages: readonly string[];
+};
+
+export type AddedFile = {
+  readonly path: string;
+  readonly content: Uint8Array;
+  /** Octal. */
+  readonly mode: string;
+  /** `root:root`. */
+  readonly owner: string;
+  readonly secret: boolean;
+};
+
+export const noAdditions: Additions = { files: [], runcmd: [], containerImages: [] };
 
 export type StaticAddress = {
   readonly ip: Ipv4;
@@ -34,18 +58,26 @@ export type SshHostKey = {
 };
 
 /** Those files of the base that a plan keeps parts of. */
-export type ExistingBootFiles = { readonly cmdline?: string; readonly deviceInit?: string };
+export type ExistingBootFiles = {
+  readonly cmdline?: string;
+  /** Where it lies; `cmdline.txt` unless config.txt says otherwise. */
+  readonly cmdlinePath?: string;
+  readonly configTxt?: string;
+  readonly deviceInit?: string;
+};
 
 export type PlannedFile = {
   readonly path: string;
   readonly bytes: Uint8Array;
-  /** Holds a private key: never logged, never public. */
+  /** Holds a private key or what the owner called a secret: never logged, never public. */
   readonly secret: boolean;
+  /** For the owner's eyes: `bytes` with `*** secret, 411 bytes ***` for every secret in it. */
+  readonly shown: Uint8Array;
 };
 
 export type BoardPlan = { readonly files: readonly PlannedFile[] };
 
-/** Text as the first-boot formats give it; `planBoard` makes bytes of it. */
-export type TextFile = { readonly path: string; readonly text: string; readonly secret?: boolean };
+/** A file as the first-boot formats give it; `planBoard` makes bytes of it. */
+export type DraftFile = { readonly path: string; readonly content: string | Uint8Array; readonly secret?: boolean };
 
 export const withNewline = (text: string): string => (text.endsWith('\n') ? text : `${text}\n`);

@@ -88,6 +88,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     clusterId: identity.clusterId,
     authorizedKey: identity.ssh.publicLine,
     hostKeyFor: keys.forDevice,
+    storedHostKey: keys.stored,
     site: network.site,
     random,
     log,

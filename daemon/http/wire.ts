@@ -106,6 +106,26 @@ export type EventList = { readonly events: readonly EventView[] };
 /** `POST /v1/devices/NAME/accept|reject|retry`. */
 export type ActionResult = { readonly device: DeviceView };
 
+/** `GET /v1/devices/NAME/image/files`, on the unix socket only: what goes into the board's image beside its base. */
+export type ImageFilesView = {
+  readonly device: string;
+  /** The base's name and how it takes its settings at the first boot. */
+  readonly base: string;
+  readonly format: string;
+  /** As they are in the image that is being installed. Otherwise those of its next one, which will have another arming. */
+  readonly made: boolean;
+  readonly files: readonly ImageFileView[];
+};
+
+export type ImageFileView = {
+  /** On the boot partition. */
+  readonly path: string;
+  readonly bytes: number;
+  readonly secret: boolean;
+  /** With `*** secret, 411 bytes ***` in the place of every secret; null for what is no text. */
+  readonly text: string | null;
+};
+
 /** Every answer that is not 2xx. `code` is stable, `message` is for people and says what to do. */
 export type ErrorBody = {
   readonly code: ErrorCode;

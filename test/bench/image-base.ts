@@ -34,6 +34,7 @@ export function benchDesk(data: string): ImageDesk {
     clusterId: '0'.repeat(16),
     authorizedKey: generateSshKeyPair('bramble').publicLine,
     hostKeyFor: async ({ name }) => generateSshKeyPair(name),
+    storedHostKey: () => undefined,
     site: () => ({ subnet: subnetOf(self, 24), gateway: self, dns: [self] }),
     random,
     log: createLog({ stream: process.stderr, level: 'warn', format: 'json', clock }),

@@ -12,7 +12,7 @@ import { must, ok, problem } from '../../config/result.ts';
 import { type AdminDeps, adminApi } from '../../daemon/http/endpoints/admin.ts';
 import { serveHttp } from '../../daemon/http/server.ts';
 import type { DeviceView, EventView, StatusView } from '../../daemon/http/wire.ts';
-import { descriptionFake, deviceFake, eventFake, statusFake } from '../unit/http/views-fake.ts';
+import { descriptionFake, deviceFake, eventFake, imageFilesFake, statusFake } from '../unit/http/views-fake.ts';
 import { silentLog } from './installer-boot-fake.ts';
 
 type DaemonFake = {
@@ -46,6 +46,12 @@ async function daemonFake(
     },
     metrics: () => '',
     ready: () => ({ ok: true, failing: [] }),
+    imageFiles: async (name) => {
+      const board = find(name);
+      if (board?.state === 'pending')
+        return problem('NOT_COMPATIBLE', 'old has no device tree for a Pi 5: import a newer image');
+      return board && ok(imageFilesFake(name));
+    },
     act: async (name, action, by) => {
       const board = find(name);
       if (board === undefined) return problem('NOT_FOUND', 'no such board');
@@ -134,6 +140,31 @@ test('status -w shows it again until ctrl-C; JSON is one document a line', async
   const ended = await bramble(socket, ['status', '-w', '-o', 'json'], { signal: stop.signal, out });
   t.is(ended.code, 0);
   t.is(ended.out.trimEnd().split('\n').length, 2);
+});
+
+test('image render: every file without its secrets; 1 where no image can be made, 4 where no board is', async (t) => {
+  const { socket } = await daemonFake(t, [ready, pending]);
+  const text = await bramble(socket, ['image', 'render', 'worker-kube1']);
+  t.is(text.code, 0);
+  t.is(
+    text.out,
+    `worker-kube1: 2 files beside the base raspios-lite (cloud-init); its next image, which draws a new arming and, if it has none yet, a host key
+
+==> user-data (411 bytes) <==
+#cloud-config
+key: "*** secret, 399 bytes ***"
+
+==> logo.bin (5 bytes) <==
+*** no text, 5 bytes ***
+`,
+  );
+  const expected = JSON.parse(JSON.stringify(imageFilesFake('worker-kube1')));
+  t.deepEqual(JSON.parse((await bramble(socket, ['image', 'render', 'worker-kube1', '-o', 'json'])).out), expected);
+  t.deepEqual(parse((await bramble(socket, ['image', 'render', 'worker-kube1', '-o', 'yaml'])).out), expected);
+  const refused = await bramble(socket, ['image', 'render', 'worker-kube2']);
+  t.like(refused, { code: 1, out: '' });
+  t.regex(refused.err, /no image for worker-kube2: old has no device tree/);
+  t.is((await bramble(socket, ['image', 'render', 'worker-kube9'])).code, 4);
 });
 
 test('describe', async (t) => {

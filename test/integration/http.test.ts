@@ -16,7 +16,7 @@ import { get, type Route } from '../../daemon/http/router.ts';
 import { type HttpOptions, serveHttp } from '../../daemon/http/server.ts';
 import type { EventView } from '../../daemon/http/wire.ts';
 import { memorySource } from '../../image-builder/index.ts';
-import { descriptionFake, deviceFake, eventFake, statusFake } from '../unit/http/views-fake.ts';
+import { descriptionFake, deviceFake, eventFake, imageFilesFake, statusFake } from '../unit/http/views-fake.ts';
 import { baseOf, bootFake, installOf, sha256, silentLog } from './installer-boot-fake.ts';
 
 type AdminFake = AdminDeps & {
@@ -43,6 +43,7 @@ function adminFake(): AdminFake {
     },
     ready: () => ({ ok: false, failing: ['tftp'] }),
     metrics: () => 'bramble_boards{state="ready"} 1\n',
+    imageFiles: async (name) => (name === board.name ? ok(imageFilesFake(name)) : undefined),
     act: async (name, action, by) => {
       if (name !== board.name) return problem('NOT_FOUND', 'no such board');
       if (action === 'retry') return problem('CONFLICT', 'worker-kube1 is ready: nothing to retry');

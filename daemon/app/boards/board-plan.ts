@@ -1,16 +1,21 @@
 /** Which base a board runs and what is put into it: the meeting of a board with the image builder's plans. */
 import { ok, type Problem, problem, type Result } from '../../../config/result.ts';
 import type { Config } from '../../../config/schema.ts';
+import type { Model } from '../../../config/values.ts';
 import {
   type Base,
   type BoardPlan,
   type BoardWish,
+  type ExistingBootFiles,
   existingBootFiles,
+  incompatibility,
+  listBootFiles,
   planBoard,
   type StaticAddress,
 } from '../../../image-builder/index.ts';
 import type { Device } from '../../lifecycle/device.ts';
 import type { Site } from '../network/site.ts';
+import { readAdditions } from './additions.ts';
 import type { BaseShelf } from './base-shelf.ts';
 
 export type BoardPlanDeps = {
@@ -45,9 +50,34 @@ export function boardPlanner(bases: BaseShelf, deps: BoardPlanDeps): BoardPlanne
       : ok(base);
   }
 
+  /** A base never changes, so it is looked through once for each model. */
+  const looked = new WeakMap<Base, Map<string, Promise<Result<BaseFacts, Problem>>>>();
+  function factsOf(base: Base, model: Model | undefined): Promise<Result<BaseFacts, Problem>> {
+    const byModel = looked.get(base) ?? new Map<string, Promise<Result<BaseFacts, Problem>>>();
+    looked.set(base, byModel);
+    const known = byModel.get(model ?? '');
+    if (known !== undefined) return known;
+    const looking = lookThrough(base, model).then((facts) => {
+      if (!facts.ok) byModel.delete(model ?? '');
+      return facts;
+    });
+    byModel.set(model ?? '', looking);
+    return looking;
+  }
+
   async function plan(device: Device, base: Base, identity: ImageIdentity): Promise<Result<BoardPlan, Problem>> {
-    const existing = await existingBootFiles(base);
-    if (!existing.ok) return existing;
+    const model = device.model?.model;
+    const facts = await factsOf(base, model);
+    if (!facts.ok) return facts;
+    const { files, existing } = facts.value;
+    const against = incompatibility({
+      model,
+      base: { name: base.name, format: base.format, files, configTxt: existing.configTxt ?? '' },
+      driver: config.cluster.driver,
+    });
+    if (against !== undefined) return problem('NOT_COMPATIBLE', against);
+    const additions = await readAdditions(config.images.additions, { name: device.name, model });
+    if (!additions.ok) return additions;
     const wish: BoardWish = {
       hostname: device.name,
       address: staticAddress(device, deps.site()),
@@ -56,11 +86,21 @@ export function boardPlanner(bases: BaseShelf, deps: BoardPlanDeps): BoardPlanne
       timezone: config.images.timezone,
       format: base.format,
       mark: { deviceId: device.id, clusterId: deps.clusterId, arming: identity.arming },
+      additions: additions.value,
     };
-    return planBoard(wish, existing.value);
+    return planBoard(wish, existing);
   }
 
   return { baseFor, plan };
+}
+
+type BaseFacts = { readonly files: readonly string[]; readonly existing: ExistingBootFiles };
+
+async function lookThrough(base: Base, model: Model | undefined): Promise<Result<BaseFacts, Problem>> {
+  const files = await listBootFiles(base);
+  if (!files.ok) return files;
+  const existing = await existingBootFiles(base, model);
+  return existing.ok ? ok({ files: files.value.map(({ path }) => path), existing: existing.value }) : existing;
 }
 
 /** Undefined leaves it to DHCP: where the router gives the addresses, and where the network is not known. */

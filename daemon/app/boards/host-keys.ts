@@ -6,6 +6,8 @@ import type { Store } from '../../store/store.ts';
 export type HostKeys = {
   /** Made and committed at the first call. */
   readonly forDevice: (device: Device) => Promise<SshKeyPair>;
+  /** Undefined: none was made yet. */
+  readonly stored: (device: Device) => SshKeyPair | undefined;
   readonly publicOf: (device: Device) => string | undefined;
 };
 
@@ -15,10 +17,15 @@ const PUBLIC = 'ssh-host-key.pub';
 export function hostKeys(store: Pick<Store, 'readBoardSecret' | 'commit'>): HostKeys {
   const publicOf = ({ id }: Device): string | undefined => store.readBoardSecret(id, PUBLIC);
 
-  async function forDevice(device: Device): Promise<SshKeyPair> {
+  function stored(device: Device): SshKeyPair | undefined {
     const privateOpenssh = store.readBoardSecret(device.id, PRIVATE);
     const publicLine = publicOf(device);
-    if (privateOpenssh !== undefined && publicLine !== undefined) return { privateOpenssh, publicLine };
+    return privateOpenssh !== undefined && publicLine !== undefined ? { privateOpenssh, publicLine } : undefined;
+  }
+
+  async function forDevice(device: Device): Promise<SshKeyPair> {
+    const known = stored(device);
+    if (known !== undefined) return known;
     const made = generateSshKeyPair(device.name);
     await store.commit([
       { write: 'put-board-secret', device: device.id, key: PRIVATE, value: made.privateOpenssh },
@@ -27,5 +34,5 @@ export function hostKeys(store: Pick<Store, 'readBoardSecret' | 'commit'>): Host
     return made;
   }
 
-  return { forDevice, publicOf };
+  return { forDevice, stored, publicOf };
 }

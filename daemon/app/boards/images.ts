@@ -1,18 +1,22 @@
 /** Bases, the boot kit, and each board's own sectors: the meeting of the life of boards with the image builder. */
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Problem } from '../../../config/result.ts';
-import type { DeviceId } from '../../../config/values.ts';
+import { ok, type Problem, type Result } from '../../../config/result.ts';
+import type { DeviceId, Model } from '../../../config/values.ts';
 import {
+  type Base,
   buildOverlay,
   decodeOverlay,
   encodeOverlay,
   heldBase,
+  kitGaps,
+  listBootFiles,
   type Overlay,
   openBootFile,
 } from '../../../image-builder/index.ts';
 import { recentReads } from '../../boot/recent-reads.ts';
 import type { SectorsPayload } from '../../http/endpoints/boot.ts';
+import type { ImageFilesView } from '../../http/wire.ts';
 import type { SshKeyPair } from '../../join/keys.ts';
 import type { Device } from '../../lifecycle/device.ts';
 import type { LifecycleEvent } from '../../lifecycle/event.ts';
@@ -20,6 +24,7 @@ import type { ByteSource, Log, Random } from '../../ports.ts';
 import { writeAtomically } from '../../system/files.ts';
 import { baseShelf } from './base-shelf.ts';
 import { type BoardPlanDeps, boardPlanner } from './board-plan.ts';
+import { imageFilesView, keyToCome, TO_COME } from './image-files.ts';
 
 export type ImageDesk = {
   /** The effect `make-image`: ends with `image-made` or `image-failed`. */
@@ -30,6 +35,10 @@ export type ImageDesk = {
   readonly baseOf: (device: Device) => Promise<{ readonly sha256: string; readonly bytes: number } | undefined>;
   readonly sectorsOf: (device: Device) => Promise<SectorsPayload | undefined>;
   readonly openKitFile: (path: string) => Promise<ByteSource | undefined>;
+  /** The files of its image, those of the next one if none is being installed. Makes and stores nothing. */
+  readonly files: (device: Device) => Promise<Result<ImageFilesView, Problem>>;
+  /** What the boot kit lacks, by model; a kit that is not there lacks nothing, `count` tells of that. */
+  readonly kitGaps: () => Promise<KitGaps>;
   /** Bases there are. */
   readonly count: () => Promise<number>;
   /** Its sectors hold its host key: they go once they are on its disk. Never rejects: `sweep` makes up for it. */
@@ -39,9 +48,12 @@ export type ImageDesk = {
   readonly close: () => Promise<void>;
 };
 
+export type KitGaps = { readonly kit: string; readonly missing: ReadonlyMap<Model, readonly string[]> };
+
 export type ImageDeskDeps = BoardPlanDeps & {
   /** Made at the first call, kept for good. */
   readonly hostKeyFor: (device: Device) => Promise<SshKeyPair>;
+  readonly storedHostKey: (device: Device) => SshKeyPair | undefined;
   readonly random: Random;
   readonly log: Log;
 };
@@ -75,6 +87,17 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     await mkdir(overlaysFolder, { recursive: true, mode: 0o700 });
     await writeAtomically(overlayFile(device.id), encodeOverlay(overlay.value), { mode: 0o600 });
     return { event: 'image-made', arming };
+  }
+
+  async function files(device: Device): Promise<Result<ImageFilesView, Problem>> {
+    const base = await planner.baseFor(device);
+    if (!base.ok) return base;
+    const key = deps.storedHostKey(device);
+    const arming = device.state.name === 'installing' ? device.state.arming : undefined;
+    const made = key !== undefined && arming !== undefined;
+    const identity = { sshHostKey: key ?? keyToCome(device), arming: arming ?? TO_COME };
+    const plan = await planner.plan(device, base.value, identity);
+    return plan.ok ? ok(imageFilesView(device, base.value, plan.value, { made })) : plan;
   }
 
   async function overlayOf({ id }: Device): Promise<Overlay | undefined> {
@@ -119,9 +142,32 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     return base && heldBase(base);
   }
 
-  async function openKitFile(path: string): Promise<ByteSource | undefined> {
+  async function kit(): Promise<Base | undefined> {
     const record = await bases.named(config.images.kit ?? config.images.default);
-    const base = record.ok ? await bases.open(record.value) : undefined;
+    return record.ok ? await bases.open(record.value) : undefined;
+  }
+
+  async function lookForGaps(base: Base): Promise<KitGaps> {
+    const files = await listBootFiles(base);
+    if (!files.ok) log.warn('the boot kit cannot be looked through', { kit: base.name, ...files.error });
+    const missing = files.ok ? kitGaps(files.value.map(({ path }) => path)) : noGaps.missing;
+    if (missing.size > 0)
+      log.info('models that the boot kit does not start', { kit: base.name, missing: Object.fromEntries(missing) });
+    return { kit: base.name, missing };
+  }
+
+  /** A base never changes. */
+  const gaps = new WeakMap<Base, Promise<KitGaps>>();
+  async function gapsOfKit(): Promise<KitGaps> {
+    const base = await kit();
+    if (base === undefined) return noGaps;
+    const known = gaps.get(base) ?? lookForGaps(base);
+    gaps.set(base, known);
+    return known;
+  }
+
+  async function openKitFile(path: string): Promise<ByteSource | undefined> {
+    const base = await kit();
     const file = base && (await openBootFile(base, path));
     if (file?.ok === false) log.debug('a boot file cannot be read', { path, ...file.error });
     if (base === undefined || file?.ok !== true || file.value === undefined) return undefined;
@@ -130,15 +176,19 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
 
   return {
     make,
+    files,
     openBase: openHeld,
     baseOf,
     sectorsOf,
     openKitFile,
+    kitGaps: gapsOfKit,
     count: async () => (await bases.records()).length,
     discard,
     sweep,
     close: bases.close,
   };
 }
+
+const noGaps: KitGaps = { kit: '', missing: new Map() };
 
 const failed = ({ code, detail }: Problem): LifecycleEvent => ({ event: 'image-failed', code, detail });

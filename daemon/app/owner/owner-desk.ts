@@ -27,8 +27,8 @@ export type OwnerDeskDeps = {
   readonly runner: Pick<Runner, 'fleet' | 'dispatch'>;
   readonly timelines: Timelines;
   readonly feed: EventFeed;
-  readonly images: Pick<ImageDesk, 'count'>;
   readonly installer: Pick<InstallerKit, 'advice'>;
+  readonly images: Pick<ImageDesk, 'count' | 'kitGaps' | 'files'>;
   readonly cluster: ClusterFacts;
   readonly network: Pick<Network, 'facts' | 'site' | 'traffic'>;
   readonly metrics: Pick<Metrics, 'text'>;
@@ -56,6 +56,7 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
       cluster: deps.cluster.now(),
       bases: await deps.images.count(),
       installerAdvice: deps.installer.advice(),
+      kitGaps: await deps.images.kitGaps(),
       devices: runner.fleet.all(),
       progressOf,
       traffic: await network.traffic.now(),
@@ -82,8 +83,13 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
     return ok(deviceView(done.value.device, progressOf(done.value.device)));
   };
 
+  const imageFiles: AdminDeps['imageFiles'] = async (name) => {
+    const device = find(name);
+    return device && (await deps.images.files(device));
+  };
+
   const { events, subscribe } = deps.feed;
-  return { status, describe, events, subscribe, ready, metrics: deps.metrics.text, act };
+  return { status, describe, events, subscribe, ready, metrics: deps.metrics.text, act, imageFiles };
 }
 
 /** By name or by id. */

@@ -5,6 +5,7 @@ import type { MasterView, StatusView, TrafficView } from '../../http/wire.ts';
 import type { Device, StateName } from '../../lifecycle/device.ts';
 import { nextDeed } from '../../lifecycle/explain.ts';
 import { isUndecided } from '../../lifecycle/registry.ts';
+import type { KitGaps } from '../boards/images.ts';
 import { isNetworkDown, type NetworkFacts, networkAdvice } from '../network/advice.ts';
 import { dhcpModeView } from '../network/dhcp-standing.ts';
 import { deviceView, guestView } from './views.ts';
@@ -22,6 +23,7 @@ export type StatusFacts = {
   readonly bases: number;
   /** What keeps the installer from being started, and what to do. */
   readonly installerAdvice: readonly string[];
+  readonly kitGaps: KitGaps;
   readonly devices: readonly Device[];
   readonly progressOf: (device: Device) => number | undefined;
   readonly traffic: TrafficView;
@@ -69,6 +71,7 @@ function advice(facts: StatusFacts): readonly string[] {
     ...all,
     ...(bases === 0 ? [`boards cannot be installed: there is no base image in ${config.data}/bases`] : []),
     ...installerAdvice.map((line) => `boards cannot be installed: ${line}`),
+    ...kitAdvice(facts),
     ...(cluster.reachable ? [] : [`the cluster cannot be reached: ${cluster.detail}`]),
     ...(waiting >= config.pending.max
       ? [`${waiting} boards wait for a decision: no other is taken in (pending.max)`]
@@ -79,6 +82,18 @@ function advice(facts: StatusFacts): readonly string[] {
       .map(nextDeed)
       .filter((deed) => deed !== undefined),
   ];
+}
+
+/** Of the models that wait for it: hardly any kit starts every model there ever was. */
+function kitAdvice({ kitGaps: { kit, missing }, devices }: StatusFacts): readonly string[] {
+  const asking = devices.filter(({ state }) => state.name === 'seen' || state.name === 'booting');
+  const there = new Set(asking.map(({ model }) => model?.model));
+  return [...missing]
+    .filter(([model]) => there.has(model))
+    .map(
+      ([model, files]) =>
+        `${kit} cannot start the installer on a ${model} (it lacks ${files.join(', ')}): import a newer Raspberry Pi OS and name it as images.kit`,
+    );
 }
 
 /** Of the states in which something is asked of the owner. */

@@ -2,6 +2,7 @@ import type { Problem, Result } from '../../../config/result.ts';
 import { type Answer, failure, json } from '../answer.ts';
 import { type HttpRequest, post, type Route } from '../router.ts';
 import type { ActionResult, DeviceView } from '../wire.ts';
+import { type ImageDeps, imageFilesRoute } from './image.ts';
 import { lanApi } from './lan.ts';
 import { isBoardName, noBoard, type ReadDeps, readyRoute } from './read.ts';
 
@@ -11,16 +12,18 @@ export type Action = (typeof actions)[number];
 /** `CONFLICT`: the board's state does not allow it; the detail says what it is and what to do. */
 export type ActionProblem = Problem<'NOT_FOUND' | 'CONFLICT'>;
 
-export type AdminDeps = ReadDeps & {
-  /** Settles once it is committed, with the board as it then is. `by` is who asked, for the record. */
-  readonly act: (name: string, action: Action, by: string) => Promise<Result<DeviceView, ActionProblem>>;
-};
+export type AdminDeps = ReadDeps &
+  ImageDeps & {
+    /** Settles once it is committed, with the board as it then is. `by` is who asked, for the record. */
+    readonly act: (name: string, action: Action, by: string) => Promise<Result<DeviceView, ActionProblem>>;
+  };
 
 /** The owner's API: what everybody may see, and more. Serve it on a unix socket only: whoever reaches it may do everything. */
 export const adminApi = (deps: AdminDeps): readonly Route[] => [
   ...lanApi(deps),
   readyRoute(deps),
   ...actions.map((action) => actionRoute(deps, action)),
+  imageFilesRoute(deps),
 ];
 
 /**

@@ -1,5 +1,12 @@
 /** One master and some boards, as the daemon would show them. */
-import type { DeviceDescription, DeviceView, EventView, StatusView, TrafficCounts } from '../../../daemon/http/wire.ts';
+import type {
+  DeviceDescription,
+  DeviceView,
+  EventView,
+  ImageFilesView,
+  StatusView,
+  TrafficCounts,
+} from '../../../daemon/http/wire.ts';
 
 export const deviceFake = (name: string, more: Partial<DeviceView> = {}): DeviceView => ({
   id: `d-0000000000${name.slice(-1).padStart(2, '0')}`,
@@ -60,4 +67,15 @@ export const descriptionFake = (view: DeviceView): DeviceDescription => ({
     { at: '2026-01-01T11:50:07.200Z', seconds: 7.2, what: 'ready' },
   ],
   events: [eventFake(1, view.name), eventFake(2, view.name)],
+});
+
+export const imageFilesFake = (device: string): ImageFilesView => ({
+  device,
+  base: 'raspios-lite',
+  format: 'cloud-init',
+  made: false,
+  files: [
+    { path: 'user-data', bytes: 411, secret: true, text: '#cloud-config\nkey: "*** secret, 399 bytes ***"\n' },
+    { path: 'logo.bin', bytes: 5, secret: false, text: null },
+  ],
 });

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { isOnCard, missingFor, modelsOf } from '../../../image-builder/boot-kit.ts';
+import { isOnCard, kitGaps, missingFor, modelsOf } from '../../../image-builder/boot-kit.ts';
 import { renderCardConfig } from '../../../image-builder/join-card.ts';
 import { parseConfig } from '../../lab/board/config-txt.ts';
 import { firmwareSizes } from '../../support/images.ts';
@@ -11,6 +11,12 @@ test('which models a kit starts, and what the others lack', (t) => {
   t.deepEqual(missingFor('cm4', lab), ['bcm2711-rpi-cm4.dtb']);
   t.deepEqual(missingFor('pi2', []), ['bootcode.bin', 'start.elf', 'fixup.dat', 'bcm2710-rpi-2-b.dtb', 'kernel8.img']);
   t.deepEqual(missingFor('pi5', []), ['bcm2712-rpi-5-b.dtb', 'kernel_2712.img or kernel8.img']);
+});
+
+test('gaps of a kit: only the models that it does not start', (t) => {
+  const gaps = kitGaps(lab);
+  t.deepEqual([...gaps.keys()], ['pi2', 'pi400', 'cm4', 'pi500', 'cm5']);
+  t.deepEqual(gaps.get('pi400'), ['bcm2711-rpi-400.dtb']);
 });
 
 test('names on a FAT have no case', (t) => {

@@ -21,6 +21,7 @@ async function desk(t: ExecutionContext) {
     clusterId: '0'.repeat(16),
     authorizedKey: 'ssh-ed25519 AAAA',
     hostKeyFor: () => Promise.reject(new Error('not asked')),
+    storedHostKey: () => undefined,
     site: () => undefined,
     random: createRandomDouble(),
     log,

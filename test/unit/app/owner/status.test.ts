@@ -53,6 +53,7 @@ function master(yaml: string, change: Change) {
     cluster: { reachable: true, detail: '' },
     bases: 1,
     installerAdvice: [],
+    kitGaps: { kit: '', missing: new Map() },
     devices: [],
     progressOf: () => undefined,
     traffic: createTally().now(),
@@ -163,6 +164,15 @@ test('advice names no deed that cannot be done', (t) => {
   const [line] = advice('data: /srv/bramble', { bases: 0 });
   t.is(line, 'boards cannot be installed: there is no base image in /srv/bramble/bases');
   t.deepEqual(advice('', { installerAdvice: ['no busybox'] }), ['boards cannot be installed: no busybox']);
+});
+
+test('a boot kit that cannot start a board that asks says what it lacks; other models are not its business', (t) => {
+  const kitGaps = { kit: 'old', missing: new Map([['pi5', ['kernel8.img']] as const, ['cm5', ['x.dtb']] as const]) };
+  const pi5 = aDevice(states.booting, { model: { model: 'pi5', final: false } });
+  t.deepEqual(advice('', { kitGaps, devices: [pi5] }), [
+    'old cannot start the installer on a pi5 (it lacks kernel8.img): import a newer Raspberry Pi OS and name it as images.kit',
+  ]);
+  t.deepEqual(advice('', { kitGaps, devices: [{ ...pi5, state: states.starting }] }), []);
 });
 
 test('the sickest board comes first', (t) => {
