@@ -75,6 +75,8 @@ const diskRule = z
     'a rule without a condition: name a type',
   );
 
+const moduleName = z.string().regex(/^[A-Za-z0-9_-]{1,55}$/, 'the name of a kernel module, such as virtio_net');
+
 const allowed = z.strictObject({
   serial: parsedBy<Serial>(parseSerial).describe('Serial number as `bramble describe` shows it.'),
   mac: parsedBy<Mac>(parseMac).describe('Hardware address of the Ethernet port.'),
@@ -169,6 +171,13 @@ const keys = z.strictObject({
         .default([])
         .describe(
           'Which disk of a board may be written: the first rule that fits one of its disks says which. No other is ever touched. Without rules: the card or disk that it was started from; from the network the first of sd, emmc, nvme, usb, virtio, other.',
+        ),
+      modules: z
+        .array(moduleName)
+        .max(64)
+        .default([])
+        .describe(
+          'Kernel modules that the installer loads, taken with what they need from the initramfs of the kit. Raspberry Pi OS has built in what Raspberry Pis need.',
         ),
       timezone: z
         .string()

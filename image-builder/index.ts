@@ -15,8 +15,9 @@ export { incompatibility } from './compatibility.ts';
 export { type ByteSource, memorySource } from './device.ts';
 export { openDisk } from './disk.ts';
 export { type ImportProgress, importBase } from './import.ts';
-export { INSTALLER_PATH, installerInitramfs, joinConfArchive } from './initramfs.ts';
+export { INSTALLER_PATH, installerInitramfs } from './initramfs.ts';
 export { type JoinCard, joinCard } from './join-card.ts';
+export { kitModules } from './kit-modules.ts';
 export { decodeOverlay, encodeOverlay, type Overlay, overlaySource } from './overlay.ts';
 export { planBoard } from './plan.ts';
 export type {

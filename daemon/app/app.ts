@@ -93,7 +93,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     random,
     log,
   });
-  const installer = installerKit({ log });
+  const installer = installerKit({ config, kit: images.kit, log });
   const cluster = openCluster({ kubeconfig: config.cluster.kubeconfig, clock, random, log, signal });
   const joiner = createJoiner({
     cluster,
@@ -187,7 +187,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
   });
 
   // Early, so that the owner hears of what is missing before a board needs it.
-  void installer.initramfs();
+  void installer.initramfs().catch((error: unknown) => log.error('the installer cannot be made', { error }));
   let told = false;
   const admin = async () => {
     const server = await serveHttp({

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import { must } from '../../config/result.ts';
-import { INSTALLER_PATH, installerInitramfs, joinConfArchive, readBusybox } from '../../image-builder/index.ts';
+import { INSTALLER_PATH, installerInitramfs, readBusybox } from '../../image-builder/index.ts';
 import { emptyFolder } from './installer-boot-fake.ts';
 
 const run = promisify(execFile);
@@ -24,7 +24,7 @@ test('without modules it is small, and has what starts the installer', async (t)
   const busybox = must(await readBusybox());
   const archive = await installerInitramfs({ busybox });
   t.true(archive.length < 4 * 2 ** 20, `${archive.length} bytes`);
-  t.deepEqual(await installerInitramfs({ busybox }), archive, 'the same bytes each time');
+  t.is(Buffer.compare(await installerInitramfs({ busybox }), archive), 0, 'the same bytes each time');
   const { folder, listing } = await unpacked(t, archive);
   for (const program of ['init', 'bin/busybox', 'bin/udhcpc', INSTALLER_PATH]) {
     t.regex(listing, new RegExp(`^-rwxr-xr-x .* ${program}$`, 'm'));
@@ -32,12 +32,6 @@ test('without modules it is small, and has what starts the installer', async (t)
   t.true((await readFile(join(folder, 'bin/busybox'))).equals(busybox));
   t.regex(await readFile(join(folder, 'init'), 'utf8'), /^#!\/bin\/busybox sh\n/);
   t.notRegex(listing, /\.ko$/m);
-});
-
-test('what a join card says follows as an archive of its own, for nobody else to read', async (t) => {
-  const { folder, listing } = await unpacked(t, await joinConfArchive('server=http://10.77.0.1:8067\n'));
-  t.is(await readFile(join(folder, 'etc/bramble/join.conf'), 'utf8'), 'server=http://10.77.0.1:8067\n');
-  t.regex(listing, /^-rw------- .* etc\/bramble\/join\.conf$/m);
 });
 
 test('a busybox that is not there, or of another machine, is named', async (t) => {

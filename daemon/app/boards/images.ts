@@ -39,6 +39,8 @@ export type ImageDesk = {
   readonly files: (device: Device) => Promise<Result<ImageFilesView, Problem>>;
   /** What the boot kit lacks, by model; a kit that is not there lacks nothing, `count` tells of that. */
   readonly kitGaps: () => Promise<KitGaps>;
+  /** The base that boards netboot from, while there is one. */
+  readonly kit: () => Promise<Base | undefined>;
   /** Bases there are. */
   readonly count: () => Promise<number>;
   /** Its sectors hold its host key: they go once they are on its disk. Never rejects: `sweep` makes up for it. */
@@ -182,6 +184,7 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     sectorsOf,
     openKitFile,
     kitGaps: gapsOfKit,
+    kit,
     count: async () => (await bases.records()).length,
     discard,
     sweep,

@@ -1,6 +1,8 @@
 /** The initramfs that every board's installer is started from. */
+
 import type { Problem, Result } from '../../../config/result.ts';
-import { installerInitramfs, readBusybox } from '../../../image-builder/index.ts';
+import type { Config } from '../../../config/schema.ts';
+import { type Base, installerInitramfs, kitModules, readBusybox } from '../../../image-builder/index.ts';
 import type { Log } from '../../ports.ts';
 
 export type InstallerKit = {
@@ -10,28 +12,47 @@ export type InstallerKit = {
   readonly advice: () => readonly string[];
 };
 
-export function installerKit({ log }: { readonly log: Log }): InstallerKit {
-  let made: Promise<Result<Uint8Array, Problem>> | undefined;
-  let advice: readonly string[] = [];
+export type InstallerKitDeps = {
+  readonly config: Pick<Config, 'images'>;
+  /** The base that boards netboot from; another one once the owner imported it. */
+  readonly kit: () => Promise<Base | undefined>;
+  readonly readBusybox?: typeof readBusybox;
+  readonly log: Log;
+};
 
-  async function make(): Promise<Result<Uint8Array, Problem>> {
-    const busybox = await readBusybox();
-    if (busybox.ok) {
-      advice = [];
-      return { ok: true, value: await installerInitramfs({ busybox: busybox.value }) };
+export function installerKit(deps: InstallerKitDeps): InstallerKit {
+  const { config, log } = deps;
+  const names = config.images.modules;
+  let kept: { readonly kit: string | undefined; readonly made: Promise<Result<Uint8Array, Problem>> } | undefined;
+  let known: readonly string[] = [];
+
+  async function make(kit: Base | undefined): Promise<Result<Uint8Array, Problem>> {
+    const busybox = await (deps.readBusybox ?? readBusybox)();
+    if (!busybox.ok) {
+      // Asked again at the next boot: the owner may have mended it.
+      kept = undefined;
+      tell([busybox.error]);
+      return busybox;
     }
-    // Asked again at the next boot: the owner may have mended it.
-    made = undefined;
-    if (!advice.includes(busybox.error.detail)) log.error('boards cannot be installed', { ...busybox.error });
-    advice = [busybox.error.detail];
-    return busybox;
+    // Without a kit no board gets this far.
+    const { modules, problems } = kit === undefined ? { modules: [], problems: [] } : await kitModules(kit, names);
+    tell(problems);
+    return { ok: true, value: await installerInitramfs({ busybox: busybox.value, modules }) };
+  }
+
+  /** Once each: all boards ask. */
+  function tell(problems: readonly Problem[]): void {
+    for (const problem of problems)
+      if (!known.includes(problem.detail)) log.error('boards cannot be installed', { ...problem });
+    known = problems.map(({ detail }) => detail);
   }
 
   return {
-    initramfs: () => {
-      made ??= make();
-      return made;
+    initramfs: async () => {
+      const kit = names.length === 0 ? undefined : await deps.kit();
+      if (kept === undefined || kept.kit !== kit?.id) kept = { kit: kit?.id, made: make(kit) };
+      return await kept.made;
     },
-    advice: () => advice,
+    advice: () => known,
   };
 }

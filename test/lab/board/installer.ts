@@ -1,8 +1,13 @@
-/** The board runs the installer: the real script, by the same busybox, over a file instead of a block device. */
+/**
+ * The board runs the installer out of its initramfs: the real script, over a file instead of a block device. Not real: `init`,
+ * which a virtual board has no use for (test/integration/initramfs-init.test.ts), and the arm64 busybox.
+ */
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { must } from '../../../config/result.ts';
 import { INSTALLER_PATH } from '../../../image-builder/index.ts';
+import { unpackInitramfs } from '../../../image-builder/unpack-initramfs.ts';
 import type { BootPartition } from './disk.ts';
 import { readBootText } from './disk.ts';
 import type { Emit } from './events.ts';
@@ -21,7 +26,7 @@ export async function joinConf(boot: BootPartition, signal: AbortSignal): Promis
   return server === undefined || key === undefined ? undefined : { server, key };
 }
 
-/** The installer's initramfs has busybox and nothing else. */
+/** The installer's initramfs has busybox and nothing else. This machine's plays the part of the one in it, which is arm64's. */
 async function busyboxOnly(folder: string, signal: AbortSignal): Promise<string> {
   await mkdir(folder, { recursive: true });
   const { output } = await run('busybox', ['--list'], { signal });
@@ -30,11 +35,14 @@ async function busyboxOnly(folder: string, signal: AbortSignal): Promise<string>
   return folder;
 }
 
-/** What the kernel does with an initramfs. Settles with the installer's path. */
-async function unpack(initramfs: Uint8Array, folder: string, signal: AbortSignal): Promise<string> {
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, 'archive.gz'), initramfs);
-  await run('sh', ['-c', 'busybox zcat archive.gz | busybox cpio -idm'], { cwd: folder, signal });
+/** What the kernel does with an initramfs: the card's own archive too. Settles with the installer's path. */
+async function unpack(initramfs: Uint8Array, folder: string): Promise<string> {
+  for (const { path, mode, bytes } of must(await unpackInitramfs(initramfs))) {
+    const isDirectory = (mode & 0o170000) === 0o040000;
+    await (isDirectory
+      ? mkdir(join(folder, path), { recursive: true })
+      : writeFile(join(folder, path), bytes, { mode: mode & 0o777 }));
+  }
   return join(folder, INSTALLER_PATH);
 }
 
@@ -57,7 +65,7 @@ export async function runInstaller(installation: Installation): Promise<void> {
   emit('address', { address: await leaseAddress(undefined, 'once', signal), from: 'dhcp' });
   const row = modelTable[identity.model];
   const path = await busyboxOnly('/run/board/applets', signal);
-  const script = await unpack(installation.initramfs, '/run/board/root', signal);
+  const script = await unpack(installation.initramfs, '/run/board/root');
   const { code } = await run(join(path, 'sh'), [script], {
     signal,
     accept: 'any',

@@ -19,7 +19,7 @@ test('the example says every default', async (t) => {
 test('each commented example in the file is legal too', async (t) => {
   const text = await readFile(new URL('../../../config/example.yaml', import.meta.url), 'utf8');
   const keys = text.matchAll(
-    /^( *)# ((?:addresses|guests|gateway|dns|ntp|allow|default|models|kit|additions|server|ranges): .+)$/gm,
+    /^( *)# ((?:addresses|guests|gateway|dns|ntp|allow|default|models|kit|additions|modules|server|ranges): .+)$/gm,
   );
   const lines = [...keys].map(([, indent = '', line = '']) => ({ indent, line }));
   t.true(lines.length >= 9, `found ${lines.length}`);
