@@ -23,9 +23,15 @@ export function descriptionText(board: DeviceDescription, nowMs: number): string
     ({ seconds, what }) => `${seconds.toFixed(1).padStart(9)} s  ${harmless(what)}\n`,
   );
   const events = board.events.map((event) => `  ${eventText(event)}`);
+  const log = board.installerLog.map((line) => `  ${harmless(line)}\n`);
   const section = (title: string, lines: readonly string[]): string =>
     `\n${title}:\n${lines.length === 0 ? '  none\n' : lines.join('')}`;
-  return head + section('Boot, in seconds from its first packet', timeline) + section('Events', events);
+  return (
+    head +
+    section('Boot, in seconds from its first packet', timeline) +
+    (log.length === 0 ? '' : section('Its installer, when it last failed', log)) +
+    section('Events', events)
+  );
 }
 
 /** One line, with its end. */

@@ -1,9 +1,10 @@
 /** Wires the rooms. The only file, with those beside it, that knows all of them. */
 import type { Config } from '../../config/schema.ts';
-import { minutes } from '../../config/values.ts';
+import { type Mac, minutes } from '../../config/values.ts';
 import { createTimelines } from '../boot/timeline.ts';
 import { openCluster } from '../cluster/index.ts';
 import { adminApi } from '../http/endpoints/admin.ts';
+import { bootKey } from '../http/proof.ts';
 import { serveHttp } from '../http/server.ts';
 import { clearStaleSocket } from '../http/socket.ts';
 import { createJoiner } from '../join/index.ts';
@@ -159,6 +160,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     store,
     runner,
     timelines,
+    installerLog: (id) => boot.logOf(id),
     feed,
     images,
     installer,
@@ -174,6 +176,8 @@ export async function runApp(deps: AppDeps): Promise<void> {
     clock,
     random,
     clusterKey: identity.clusterKey,
+    clusterId: identity.clusterId,
+    diskRules: config.images.disk,
     addressesAreOurs: network.standing.isAlone,
     onHeard: network.onHeard,
     isAcceptable: (device, report) => verdictNow(admission, device, report).verdict === 'accept',
@@ -188,6 +192,8 @@ export async function runApp(deps: AppDeps): Promise<void> {
 
   // Early, so that the owner hears of what is missing before a board needs it.
   void installer.initramfs().catch((error: unknown) => log.error('the installer cannot be made', { error }));
+  const bootKeyOf = (mac: Mac): string => bootKey(identity.clusterKey, mac).toString('hex');
+
   let told = false;
   const admin = async () => {
     const server = await serveHttp({
@@ -218,6 +224,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
         images,
         installer,
         boot,
+        bootKeyOf,
         read: owner,
         supervisor,
       }),

@@ -14,8 +14,13 @@ export function renderConfigTxt(model: Model | undefined): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** One line: the firmware takes the first only. No secret is ever on it. */
-export function renderCmdlineTxt(board: { readonly mac: Mac; readonly server: Ipv4; readonly port: number }): string {
+/** One line: the firmware takes the first only. `key` is the board's boot key in hex, which everybody hears who hears TFTP. */
+export function renderCmdlineTxt(board: {
+  readonly mac: Mac;
+  readonly server: Ipv4;
+  readonly port: number;
+  readonly key: string;
+}): string {
   const words = [
     'console=serial0,115200',
     'console=tty1',
@@ -23,6 +28,7 @@ export function renderCmdlineTxt(board: { readonly mac: Mac; readonly server: Ip
     'rdinit=/init',
     `bramble.server=http://${board.server}:${board.port}`,
     `bramble.mac=${board.mac}`,
+    `bramble.key=${board.key}`,
   ];
   return `${words.join(' ')}\n`;
 }

@@ -1,6 +1,14 @@
 /** What the installer says about its board, as a form (`POST /v1/boot/report`) → a claim. Pure. */
 import { ok, type Problem, problem, type Result } from '../../config/result.ts';
-import { type Mac, type Model, parseMac, parseSerial, type Serial } from '../../config/values.ts';
+import {
+  type DiskType,
+  diskTypes,
+  type Mac,
+  type Model,
+  parseMac,
+  parseSerial,
+  type Serial,
+} from '../../config/values.ts';
 
 export type BootClaim = {
   readonly mac: Mac;
@@ -9,14 +17,32 @@ export type BootClaim = {
   /** As in /proc/device-tree/model, printable characters only. */
   readonly modelText: string;
   readonly memoryBytes: number;
-  readonly disk: { readonly bytes: number; readonly content: (typeof contents)[number] };
-  readonly source: (typeof sources)[number];
+  /** All that it has, each name once. */
+  readonly disks: readonly DiskClaim[];
+  /** The one that it was started from, if it was one of its own and is known. */
+  readonly card: string | undefined;
+  readonly source: BootSource;
+  /** What the daemon's own proof is to be made over: 32 hex digits, new in each report. */
+  readonly challenge: string;
   /** HMAC-SHA-256 in hex, not checked yet (`bootProof`). */
   readonly proof: string | undefined;
 };
 
-const contents = ['blank', 'empty', 'ours', 'foreign', 'none'] as const;
-const sources = ['netboot', 'join-card'] as const;
+export type DiskClaim = {
+  /** The kernel's: `mmcblk0`. */
+  readonly name: string;
+  readonly type: DiskType;
+  readonly bytes: number;
+  readonly content: (typeof contents)[number];
+  /** Printable ASCII, 64 characters at most. */
+  readonly model: string;
+};
+
+const contents = ['blank', 'empty', 'ours', 'foreign'] as const;
+const sources = ['netboot', 'join-card', 'reinstall'] as const;
+export type BootSource = (typeof sources)[number];
+/** No board has half of it; a form that names more is no board's. */
+const MOST_DISKS = 16;
 
 export function parseClaim(form: URLSearchParams): Result<BootClaim, Problem<'INVALID_CLAIM'>> {
   const mac = parseMac(form.get('mac') ?? '');
@@ -24,27 +50,49 @@ export function parseClaim(form: URLSearchParams): Result<BootClaim, Problem<'IN
   const serialText = form.get('serial') ?? '';
   const serial = serialText === '' ? undefined : parseSerial(serialText);
   if (serial !== undefined && !serial.ok) return problem('INVALID_CLAIM', `serial: ${serial.error.detail}`);
-  const content = contents.find((known) => known === form.get('disk-content'));
-  if (content === undefined) return problem('INVALID_CLAIM', `disk-content: one of ${contents.join(', ')}`);
-  const source = sources.find((known) => known === form.get('source'));
+  const source = parseSource(form.get('source'));
   if (source === undefined) return problem('INVALID_CLAIM', `source: one of ${sources.join(', ')}`);
   const memoryBytes = byteCount(form.get('memory') ?? '0');
   if (memoryBytes === undefined) return problem('INVALID_CLAIM', 'memory: a number of bytes');
-  const diskBytes = byteCount(form.get('disk-bytes') ?? '0');
-  if (diskBytes === undefined) return problem('INVALID_CLAIM', 'disk-bytes: a number of bytes');
+  const disks = form.getAll('disk').map(parseDisk);
+  if (disks.length > MOST_DISKS) return problem('INVALID_CLAIM', `disk: ${MOST_DISKS} at most`);
+  const legible = disks.filter((disk) => disk !== undefined);
+  if (legible.length < disks.length) return problem('INVALID_CLAIM', 'disk: NAME|TYPE|BYTES|CONTENT|MODEL');
+  if (new Set(legible.map(({ name }) => name)).size < disks.length)
+    return problem('INVALID_CLAIM', 'disk: each name once');
+  const card = form.get('card') ?? '';
+  if (card !== '' && !isDiskName(card)) return problem('INVALID_CLAIM', 'card: the name of a disk');
+  const challenge = form.get('challenge') ?? '';
+  if (!isChallenge(challenge)) return problem('INVALID_CLAIM', 'challenge: 32 hex digits');
   const proofText = form.get('proof') ?? '';
   if (!/^([0-9a-f]{64})?$/.test(proofText)) return problem('INVALID_CLAIM', 'proof: 64 hex digits');
-  const modelText = (form.get('model') ?? '').replace(/[^\x20-\x7e]/g, '').slice(0, 128);
+  const modelText = printable(form.get('model') ?? '').slice(0, 128);
   return ok({
     mac: mac.value,
     serial: serial?.value,
     model: modelFromDeviceTree(modelText),
     modelText,
     memoryBytes,
-    disk: { bytes: diskBytes, content },
+    disks: legible,
+    card: card === '' ? undefined : card,
     source,
+    challenge,
     proof: proofText === '' ? undefined : proofText,
   });
+}
+
+export const parseSource = (text: string | null): BootSource | undefined => sources.find((known) => known === text);
+export const isChallenge = (text: string): boolean => /^[0-9a-f]{32}$/.test(text);
+const isDiskName = (text: string): boolean => /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/.test(text);
+
+/** `mmcblk0|sd|31914983424|blank|SC32G` */
+function parseDisk(text: string): DiskClaim | undefined {
+  const [name = '', typeText, bytesText = '', contentText, ...model] = text.split('|');
+  const type = diskTypes.find((known) => known === typeText);
+  const content = contents.find((known) => known === contentText);
+  const bytes = byteCount(bytesText);
+  if (!isDiskName(name) || type === undefined || content === undefined || bytes === undefined) return undefined;
+  return { name, type, bytes, content, model: printable(model.join('|')).trim().slice(0, 64) };
 }
 
 /**
@@ -68,6 +116,8 @@ const modelNames: readonly (readonly [RegExp, Model])[] = [
   [/^500\+?$/, 'pi500'],
   [/^Compute Module 5( Lite)?$/, 'cm5'],
 ];
+
+const printable = (text: string): string => text.replace(/[^\x20-\x7e]/g, '');
 
 function byteCount(text: string): number | undefined {
   const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;

@@ -83,6 +83,8 @@ export type DeviceDescription = DeviceView & {
   readonly firstSeen: string;
   /** Oldest first. */
   readonly timeline: readonly TimelineEntry[];
+  /** What its installer said when it last failed; empty if it did not. */
+  readonly installerLog: readonly string[];
   readonly events: readonly EventView[];
 };
 

@@ -12,12 +12,13 @@ import { type AdminDeps, adminApi } from '../../daemon/http/endpoints/admin.ts';
 import { bootApi } from '../../daemon/http/endpoints/boot.ts';
 import { lanApi } from '../../daemon/http/endpoints/lan.ts';
 import { pageRoutes } from '../../daemon/http/page/assets.ts';
+import { daemonProof } from '../../daemon/http/proof.ts';
 import { get, type Route } from '../../daemon/http/router.ts';
 import { type HttpOptions, serveHttp } from '../../daemon/http/server.ts';
 import type { EventView } from '../../daemon/http/wire.ts';
 import { memorySource } from '../../image-builder/index.ts';
 import { descriptionFake, deviceFake, eventFake, imageFilesFake, statusFake } from '../unit/http/views-fake.ts';
-import { baseOf, bootFake, installOf, sha256, silentLog } from './installer-boot-fake.ts';
+import { baseOf, bootFake, installOf, KEY, sha256, silentLog } from './installer-boot-fake.ts';
 
 type AdminFake = AdminDeps & {
   readonly acted: string[];
@@ -242,15 +243,18 @@ test('boot: install lines, the base from an offset, sectors, and 403 or 404 for 
     ],
     blob: new Uint8Array(1024).fill(7),
   };
-  const fake = bootFake({ script: [() => ({ ...installOf(base), message: 'two\nlines' })], base, payload });
+  const fake = bootFake({ script: [() => ({ ...installOf(base, payload), message: 'two\nlines' })], base, payload });
   const { url } = await serve(t, bootApi(fake));
   const post = (path: string, form: Record<string, string>): Promise<Response> =>
     fetch(`${url}/v1/boot/${path}`, { method: 'POST', body: new URLSearchParams(form) });
-  const claim = { mac: 'dc:a6:32:01:02:03', 'disk-content': 'blank', source: 'netboot' };
+  const challenge = '0123456789abcdef'.repeat(2);
+  const claim = { mac: 'dc:a6:32:01:02:03', disk: 'mmcblk0|sd|8000000000|blank|', source: 'netboot', challenge };
+  const index = sha256(Buffer.from(`sha256 ${sha256(payload.blob)} 1024\n9 1 1\n0 1 0\n`));
+  const order = `${challenge}|${claim.mac}|install|arm-1|mmcblk0|${sha256(base)}|${base.length}|${index}`;
   const digest = sha256(base);
   t.is(
     await (await post('report', claim)).text(),
-    `action=install\nstate=installing\nmessage=two lines\narming=arm-1\nbase=/v1/boot/base/${digest}\nbase-bytes=${base.length}\nbase-sha256=${digest}\nsectors=/v1/boot/sectors/arm-1\n`,
+    `action=install\nstate=installing\nmessage=two lines\narming=arm-1\ndisk=mmcblk0\nbase=/v1/boot/base/${digest}\nbase-bytes=${base.length}\nbase-sha256=${digest}\nsectors=/v1/boot/sectors/arm-1\nsectors-sha256=${index}\nproof=${daemonProof(KEY, `daemon|${order}`)}\n`,
   );
   const bad = await post('report', { ...claim, mac: 'x' });
   t.is(bad.status, 400);

@@ -9,12 +9,21 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
 import { must } from '../../config/result.ts';
-import { parseIpv4, seconds } from '../../config/values.ts';
+import { type Mac, parseIpv4, seconds } from '../../config/values.ts';
 import type { BootClaim } from '../../daemon/http/claim.ts';
-import { type BootDeps, type BootInstruction, bootApi, type SectorsPayload } from '../../daemon/http/endpoints/boot.ts';
+import {
+  type BootDeps,
+  bootApi,
+  type Progress,
+  type SectorsPayload,
+  sectorIndex,
+} from '../../daemon/http/endpoints/boot.ts';
+import type { BootInstruction } from '../../daemon/http/order.ts';
+import { daemonProof } from '../../daemon/http/proof.ts';
 import { serveHttp } from '../../daemon/http/server.ts';
 import type { ByteSource, Log } from '../../daemon/ports.ts';
 import { memorySource } from '../../image-builder/index.ts';
+import { showDisk } from '../support/board-disks.ts';
 
 export const silentLog: Log = {
   debug: () => undefined,
@@ -24,14 +33,19 @@ export const silentLog: Log = {
   child: () => silentLog,
 };
 
+/** Of board and daemon. */
+export const KEY = Buffer.from('00ff0a255c7f80018d9e10203040506070809fafbfcfdfef0d0a0908075b2527', 'hex');
+
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 export type BootFake = BootDeps & {
   readonly claims: BootClaim[];
   readonly opened: number[];
-  readonly progressed: number[];
+  readonly progressed: Progress[];
   readonly failures: { readonly code: string; readonly detail: string }[];
   readonly installations: string[];
+  readonly wipes: string[];
+  readonly logs: { readonly mac: Mac; readonly text: string }[];
 };
 
 /** Answers each report with the next of `script`, the last one for ever. `open` may spoil the base. */
@@ -39,6 +53,8 @@ export function bootFake(options: {
   readonly script: readonly ((claim: BootClaim) => BootInstruction)[];
   readonly base?: Uint8Array;
   readonly payload?: SectorsPayload;
+  /** Of the daemon, if it is not the board's. */
+  readonly key?: Uint8Array;
   readonly open?: (source: ByteSource, opening: number) => ByteSource;
 }): BootFake {
   const base = options.base ?? new Uint8Array(0);
@@ -48,6 +64,10 @@ export function bootFake(options: {
     progressed: [],
     failures: [],
     installations: [],
+    wipes: [],
+    logs: [],
+    clusterId: 'c',
+    prove: (_, text) => daemonProof(options.key ?? KEY, text),
     report: async (claim) => {
       fake.claims.push(claim);
       const answer = options.script[Math.min(fake.claims.length, options.script.length) - 1];
@@ -64,6 +84,8 @@ export function bootFake(options: {
     progress: async (arming, bytes) => fake.progressed.push(bytes) > 0 && arming === 'arm-1',
     installed: async (arming, digest) => fake.installations.push(digest) > 0 && arming === 'arm-1',
     failed: async (arming, code, detail) => fake.failures.push({ code, detail }) > 0 && arming === 'arm-1',
+    wiped: async (arming, how) => fake.wipes.push(how) > 0 && arming === 'arm-1',
+    log: async (mac, text) => fake.logs.push({ mac, text }) > 0,
   };
   return fake;
 }
@@ -75,14 +97,21 @@ export const wait = (nonce?: string): BootInstruction => ({
   retry: seconds(1),
   ...(nonce !== undefined && { nonce }),
 });
-export const installOf = (base: Uint8Array, digest = sha256(base)): BootInstruction => ({
+export const installOf = (
+  base: Uint8Array,
+  payload: SectorsPayload,
+  changes: Partial<Extract<BootInstruction, { action: 'install' }>> = {},
+): BootInstruction => ({
   action: 'install',
   state: 'installing',
   message: 'writing',
   arming: 'arm-1',
-  base: { sha256: digest, bytes: base.length },
+  disk: 'mmcblk0',
+  base: { sha256: sha256(base), bytes: base.length },
+  sectorsSha256: sha256(Buffer.from(sectorIndex(payload))),
+  ...changes,
 });
-export const boot: BootInstruction = { action: 'boot', state: 'starting', message: 'done' };
+export const boot: BootInstruction = { action: 'boot', state: 'starting', message: 'done', disk: '' };
 export const stop: BootInstruction = { action: 'stop', state: 'rejected', message: 'the owner said no' };
 
 /** Pseudo-random, so that a byte in a wrong place shows; sector 0 is zero, as in every base. */
@@ -115,16 +144,18 @@ export async function emptyFolder(t: ExecutionContext): Promise<string> {
   return folder;
 }
 
+/** An SD card, mmcblk0. */
 export async function diskOf(folder: string, bytes: number, start?: Uint8Array | string): Promise<string> {
   const disk = join(folder, 'disk');
   await writeFile(disk, start ?? '');
   await truncate(disk, bytes);
+  await showDisk(folder, { name: 'mmcblk0', file: disk, mmc: 'SD' });
   return disk;
 }
 
 const script = fileURLToPath(new URL('../../image-builder/installer/bramble-installer', import.meta.url));
 const applets =
-  'awk blockdev cat cmp cut date dd grep head hexdump mkdir mkfifo rm sed sh sha256sum sleep stat sync tail timeout tr wc wget';
+  'awk blkdiscard cat cmp cut dd grep head hexdump ip kill mkdir mkfifo printf readlink rm sed sh sha256sum sleep stat sync tail timeout tr wc wget';
 
 /** Arguments of the installer in `folder` and of all programs that it has running. */
 export function runningArguments(folder: string): readonly string[] {
@@ -141,15 +172,15 @@ export function runningArguments(folder: string): readonly string[] {
 
 export type InstallerRun = { readonly code: number | null; readonly log: string; readonly rebooted: boolean };
 
-/** Runs the installer with busybox and nothing else in its PATH, until it ends; 60 s at most. */
+/** Runs the installer with busybox and nothing else in its PATH, over the disks of `folder` (`showDisk`), until it ends; 60 s at most. */
 export async function runInstaller(
   t: ExecutionContext,
   folder: string,
-  env: { readonly BRAMBLE_SERVER: string; readonly BRAMBLE_DISK: string; readonly [name: string]: string },
+  env: Readonly<Record<string, string>>,
 ): Promise<InstallerRun> {
   const bin = join(folder, 'bin');
-  await mkdir(bin);
-  for (const applet of applets.split(' ')) await symlink('/bin/busybox', join(bin, applet));
+  await mkdir(bin, { recursive: true });
+  for (const applet of applets.split(' ')) await symlink('/bin/busybox', join(bin, applet)).catch(() => undefined);
   const rebooted = join(folder, 'rebooted');
   const child = spawn(join(bin, 'sh'), [script], {
     env: {
@@ -158,6 +189,9 @@ export async function runInstaller(
       BRAMBLE_SERIAL: '10000000abcdef01',
       BRAMBLE_MODEL: 'Raspberry Pi 4 Model B Rev 1.4',
       BRAMBLE_SOURCE: 'netboot',
+      BRAMBLE_KEY: KEY.toString('hex'),
+      BRAMBLE_SYS: join(folder, 'sys'),
+      BRAMBLE_DEV: join(folder, 'dev'),
       BRAMBLE_WORK: join(folder, 'work'),
       BRAMBLE_PAUSE: '0',
       BRAMBLE_REBOOT: `echo yes >${rebooted}`,

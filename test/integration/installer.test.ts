@@ -4,7 +4,7 @@ import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
-import type { BootClaim } from '../../daemon/http/claim.ts';
+import type { DiskClaim } from '../../daemon/http/claim.ts';
 import { bootProof, isBootProof } from '../../daemon/http/proof.ts';
 import {
   baseOf,
@@ -51,9 +51,9 @@ test('a blank disk: waits, then writes base and sectors byte for byte, reports a
   const folder = await emptyFolder(t);
   // Not a multiple of the block of 64 KiB, and more than one chunk.
   const base = baseOf(20 * mebi + 3 * 512);
-  const fake = bootFake({ script: [() => wait(), () => installOf(base)], base, payload: payloadOf() });
+  const fake = bootFake({ script: [() => wait(), () => installOf(base, payloadOf())], base, payload: payloadOf() });
   const disk = await diskOf(folder, 24 * mebi);
-  const run = await runInstaller(t, folder, { BRAMBLE_SERVER: await serveFake(t, fake), BRAMBLE_DISK: disk });
+  const run = await runInstaller(t, folder, { BRAMBLE_SERVER: await serveFake(t, fake) });
   t.is(run.code, 0, run.log);
   t.true(run.rebooted);
   t.deepEqual(fake.failures, []);
@@ -68,7 +68,7 @@ test('a blank disk: waits, then writes base and sectors byte for byte, reports a
     modelText: 'Raspberry Pi 4 Model B Rev 1.4',
     source: 'netboot',
     proof: undefined,
-    disk: { bytes: 24 * mebi, content: 'blank' },
+    disks: [{ name: 'mmcblk0', type: 'sd', bytes: 24 * mebi, content: 'blank', model: 'SC32G' }],
   });
   t.true(fake.progressed.length > 0);
 });
@@ -76,9 +76,9 @@ test('a blank disk: waits, then writes base and sectors byte for byte, reports a
 test('a disk of exactly the base size is written too', async (t) => {
   const folder = await emptyFolder(t);
   const base = baseOf(6 * mebi);
-  const fake = bootFake({ script: [() => installOf(base)], base, payload: payloadOf() });
+  const fake = bootFake({ script: [() => installOf(base, payloadOf())], base, payload: payloadOf() });
   const disk = await diskOf(folder, 6 * mebi);
-  const run = await runInstaller(t, folder, { BRAMBLE_SERVER: await serveFake(t, fake), BRAMBLE_DISK: disk });
+  const run = await runInstaller(t, folder, { BRAMBLE_SERVER: await serveFake(t, fake) });
   t.is(run.code, 0, run.log);
   t.true(Buffer.from(expectedDisk(base, 6 * mebi)).equals(await readFile(disk)));
 });
@@ -88,7 +88,7 @@ test('a connection that breaks in the middle goes on where it was', async (t) =>
   const base = baseOf(20 * mebi);
   const offsets: number[] = [];
   const fake = bootFake({
-    script: [() => installOf(base)],
+    script: [() => installOf(base, payloadOf())],
     base,
     payload: payloadOf(),
     open: (source, opening) => {
@@ -106,7 +106,7 @@ test('a connection that breaks in the middle goes on where it was', async (t) =>
     },
   });
   const disk = await diskOf(folder, 24 * mebi);
-  const run = await runInstaller(t, folder, { BRAMBLE_SERVER: await serveFake(t, fake), BRAMBLE_DISK: disk });
+  const run = await runInstaller(t, folder, { BRAMBLE_SERVER: await serveFake(t, fake) });
   t.is(run.code, 0, run.log);
   t.is(offsets.length, 2);
   t.is(offsets[0], 0);
@@ -120,7 +120,7 @@ test('a base that reads back differently is reported, sector 0 stays clear, and 
   const base = baseOf(4 * mebi);
   const spoilt: number[] = [];
   const fake = bootFake({
-    script: [() => installOf(base), () => stop],
+    script: [() => installOf(base, payloadOf()), () => stop],
     base,
     payload: payloadOf(),
     open: (source) => ({
@@ -136,23 +136,23 @@ test('a base that reads back differently is reported, sector 0 stays clear, and 
     }),
   });
   const disk = await diskOf(folder, 8 * mebi);
-  const run = await runInstaller(t, folder, { BRAMBLE_SERVER: await serveFake(t, fake), BRAMBLE_DISK: disk });
+  const run = await runInstaller(t, folder, { BRAMBLE_SERVER: await serveFake(t, fake) });
   t.is(run.code, 10, run.log);
   t.false(run.rebooted);
   t.is(fake.failures[0]?.code, 'VERIFY_FAILED');
   t.deepEqual(fake.installations, []);
   t.true((await readFile(disk)).subarray(0, 512).every((byte) => byte === 0));
   // A half-written disk is known as our own doing.
-  t.is(fake.claims[1]?.disk.content, 'ours');
+  t.is(fake.claims[1]?.disks[0]?.content, 'ours');
 });
 
 test('a system larger than the disk is refused before anything is written', async (t) => {
   const folder = await emptyFolder(t);
   const base = baseOf(4 * mebi);
-  const fake = bootFake({ script: [() => installOf(base), () => boot], base, payload: payloadOf() });
+  const fake = bootFake({ script: [() => installOf(base, payloadOf()), () => boot], base, payload: payloadOf() });
   const disk = await diskOf(folder, 2 * mebi, 'a foreign system');
   const before = await readFile(disk);
-  const run = await runInstaller(t, folder, { BRAMBLE_SERVER: await serveFake(t, fake), BRAMBLE_DISK: disk });
+  const run = await runInstaller(t, folder, { BRAMBLE_SERVER: await serveFake(t, fake) });
   t.is(run.code, 0, run.log);
   t.is(fake.failures[0]?.code, 'DISK_TOO_SMALL');
   t.true(before.equals(await readFile(disk)));
@@ -162,16 +162,16 @@ test('sectors that point outside the disk are refused', async (t) => {
   const folder = await emptyFolder(t);
   const base = baseOf(2 * mebi);
   const payload = { runs: [{ sector: 1e9, count: 1, blobSector: 0 }], blob: new Uint8Array(512) };
-  const fake = bootFake({ script: [() => installOf(base), () => stop], base, payload });
-  const disk = await diskOf(folder, 4 * mebi);
-  const run = await runInstaller(t, folder, { BRAMBLE_SERVER: await serveFake(t, fake), BRAMBLE_DISK: disk });
+  const fake = bootFake({ script: [() => installOf(base, payload), () => stop], base, payload });
+  await diskOf(folder, 4 * mebi);
+  const run = await runInstaller(t, folder, { BRAMBLE_SERVER: await serveFake(t, fake) });
   t.is(run.code, 10, run.log);
   t.is(fake.failures[0]?.code, 'SECTORS_FAILED');
 });
 
 test('what is on the disk is told apart', async (t) => {
-  const cases: readonly (readonly [string, number, Buffer, BootClaim['disk']['content']])[] = [
-    ['no disk', 0, Buffer.alloc(0), 'none'],
+  const cases: readonly (readonly [string, number, Buffer, DiskClaim['content'] | undefined])[] = [
+    ['no disk', 0, Buffer.alloc(0), undefined],
     ['zeros', 8 * mebi, Buffer.alloc(0), 'blank'],
     ['a partition table', 8 * mebi, Buffer.concat([Buffer.alloc(510), Buffer.from([0x55, 0xaa])]), 'foreign'],
     ['bytes in the first MiB', 8 * mebi, Buffer.concat([Buffer.alloc(700_000), Buffer.from('x')]), 'foreign'],
@@ -275,9 +275,9 @@ function exfat(entryTypes: readonly number[]): Buffer {
 async function contentOf(t: ExecutionContext, folder: string, disk: string): Promise<string | undefined> {
   const before = (await stat(disk)).mtimeMs;
   const fake = bootFake({ script: [() => stop] });
-  const run = await runInstaller(t, folder, { BRAMBLE_SERVER: await serveFake(t, fake), BRAMBLE_DISK: disk });
+  const run = await runInstaller(t, folder, { BRAMBLE_SERVER: await serveFake(t, fake) });
   t.is((await stat(disk)).mtimeMs, before, `it was written: ${run.log}`);
-  return fake.claims[0]?.disk.content;
+  return fake.claims[0]?.disks[0]?.content;
 }
 
 test('the proof of the cluster key is HMAC-SHA-256 as node:crypto makes it, and the key is in no argument', async (t) => {
@@ -294,12 +294,11 @@ test('the proof of the cluster key is HMAC-SHA-256 as node:crypto makes it, and 
       },
     ],
   });
-  const disk = await diskOf(folder, 2 * mebi);
+  await diskOf(folder, 2 * mebi);
   const run = await runInstaller(t, folder, {
     BRAMBLE_SERVER: await serveFake(t, fake),
-    BRAMBLE_DISK: disk,
     BRAMBLE_SOURCE: 'join-card',
-    BRAMBLE_CLUSTER_KEY: key.toString('hex'),
+    BRAMBLE_KEY: key.toString('hex'),
   });
   const [first, second] = fake.claims;
   t.is(first?.proof, undefined, run.log);
@@ -323,8 +322,8 @@ test('without a server it goes on asking', async (t) => {
       },
     ],
   });
-  const disk = await diskOf(folder, 2 * mebi);
-  const run = await runInstaller(t, folder, { BRAMBLE_SERVER: await serveFake(t, fake), BRAMBLE_DISK: disk });
+  await diskOf(folder, 2 * mebi);
+  const run = await runInstaller(t, folder, { BRAMBLE_SERVER: await serveFake(t, fake) });
   t.is(run.code, 0, run.log);
   t.is(fake.claims.length, 3);
   t.regex(run.log, /no answer/);

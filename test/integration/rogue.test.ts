@@ -1,9 +1,12 @@
 /** The daemon beside a router, where every board has the router's address: who a client is, is seen on the wire only. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
+import { must } from '../../config/result.ts';
+import { parseMac } from '../../config/values.ts';
+import { bootProof } from '../../daemon/http/proof.ts';
 import { type Host, makeLan, runPrefix } from '../support/netns.ts';
 import { pi400Discover } from '../vectors/dhcp.ts';
 
@@ -32,8 +35,8 @@ async function lanWithDaemon(t: ExecutionContext) {
   return { daemon, master, board, rogue, folder };
 }
 
-const report = async (host: Host, mac: string): Promise<string> => {
-  const form = `mac=${mac}&disk-content=blank&source=netboot&disk-bytes=8000000000&memory=1`;
+const report = async (host: Host, mac: string, proof = ''): Promise<string> => {
+  const form = `mac=${mac}&disk=mmcblk0%7Csd%7C8000000000%7Cblank%7C&source=netboot&memory=1&challenge=${'0'.repeat(32)}${proof}`;
   return (await host.exec(['curl', '-s', '-d', form, 'http://10.77.0.1:8067/v1/boot/report'])).stdout;
 };
 
@@ -52,7 +55,11 @@ test('beside a router: the board is known by its hardware address, and nobody el
   t.regex((await fetch(rogue)).stderr, /File not found/);
 
   t.regex(await report(rogue, MAC), /message=this comes from dc:a6:32:66:66:66, which is not this board/);
-  t.regex(await report(board, MAC), /state=pending/);
+  // What it fetched tells its key; the rogue, which got nothing, has none.
+  const key = /bramble\.key=([0-9a-f]{64})/.exec(await readFile(join(folder, 'board'), 'utf8'))?.[1] ?? '';
+  const nonce = /^nonce=(\w+)$/m.exec(await report(board, MAC))?.[1] ?? '';
+  const proof = bootProof(Buffer.from(key, 'hex'), { nonce, mac: must(parseMac(MAC)), serial: undefined });
+  t.regex(await report(board, MAC, `&proof=${proof}`), /state=pending/);
   t.regex(daemon.stderr(), /10\.77\.0\.2 are its own|"address":"10\.77\.0\.2"/, 'neither the network’s own nor ours');
   await daemon.kill();
   t.is(await daemon.exited, 0);

@@ -22,6 +22,8 @@ export type BootFilesDeps = {
   readonly hardwareAddressOf: (address: Ipv4) => Promise<Mac | undefined>;
   /** The board speaks from this address. */
   readonly onHeard: HearAddress;
+  /** Hex; what the board and we know each other by (`bootKey`). */
+  readonly bootKeyOf: (mac: Mac) => string;
   /** Where the installer finds us over HTTP. */
   readonly server: { readonly address: Ipv4; readonly port: number };
   /** A file of the boot kit, straight out of the base's FAT partition. Undefined: it has none of that name. */
@@ -81,7 +83,12 @@ export function bootFileDesk(deps: BootFilesDeps): {
     if (name === 'config.txt') return renderConfigTxt(device.model?.model);
     const [mac] = device.macs;
     if (mac === undefined) throw new Error(`${device.name} has no hardware address`);
-    return renderCmdlineTxt({ mac, server: deps.server.address, port: deps.server.port });
+    return renderCmdlineTxt({
+      mac,
+      server: deps.server.address,
+      port: deps.server.port,
+      key: deps.bootKeyOf(mac),
+    });
   }
 
   async function boardAt(address: Ipv4): Promise<Device | undefined> {

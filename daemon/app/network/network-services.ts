@@ -2,7 +2,7 @@
 
 import { must } from '../../../config/result.ts';
 import type { Config } from '../../../config/schema.ts';
-import { type Ipv4, parseIpv4 } from '../../../config/values.ts';
+import { type Ipv4, type Mac, parseIpv4 } from '../../../config/values.ts';
 import type { Timelines } from '../../boot/timeline.ts';
 import { type BootDeps, bootApi } from '../../http/endpoints/boot.ts';
 import { lanApi } from '../../http/endpoints/lan.ts';
@@ -51,6 +51,8 @@ export type ServicesDeps = {
   readonly installer: InstallerKit;
   readonly neighbourhood: Neighbourhood;
   readonly boot: BootDeps;
+  /** Hex. */
+  readonly bootKeyOf: (mac: Mac) => string;
   readonly read: ReadDeps;
   readonly openUdp: OpenUdp;
   /** Sockets that the launcher bound to the interface, by port. */

@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { ok, problem } from '../../../config/result.ts';
 import type { Config } from '../../../config/schema.ts';
-import { parseDeviceId, parseHostname } from '../../../config/values.ts';
+import { type DeviceId, parseDeviceId, parseHostname } from '../../../config/values.ts';
 import type { Timelines } from '../../boot/timeline.ts';
 import type { AdminDeps } from '../../http/endpoints/admin.ts';
 import type { Device } from '../../lifecycle/device.ts';
@@ -26,6 +26,8 @@ export type OwnerDeskDeps = {
   readonly store: Pick<Store, 'revision' | 'deviceEvents'>;
   readonly runner: Pick<Runner, 'fleet' | 'dispatch'>;
   readonly timelines: Timelines;
+  /** What its installer said when it failed, oldest line first. */
+  readonly installerLog: (id: DeviceId) => readonly string[];
   readonly feed: EventFeed;
   readonly installer: Pick<InstallerKit, 'advice'>;
   readonly images: Pick<ImageDesk, 'count' | 'kitGaps' | 'files'>;
@@ -65,7 +67,11 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
   const describe: AdminDeps['describe'] = (name) => {
     const device = find(name);
     if (device === undefined) return undefined;
-    return describeDevice(device, progressOf(device), deps.store.deviceEvents(device.id), deps.timelines.of(device.id));
+    return describeDevice(device, progressOf(device), {
+      rows: deps.store.deviceEvents(device.id),
+      marks: deps.timelines.of(device.id),
+      installerLog: deps.installerLog(device.id),
+    });
   };
 
   const ready: AdminDeps['ready'] = () => {

@@ -41,16 +41,22 @@ export const eventView = (row: EventRow, nameOf: (row: EventRow) => string): Eve
   reason: row.reason,
 });
 
+export type History = {
+  readonly rows: readonly EventRow[];
+  readonly marks: readonly Mark[];
+  readonly installerLog: readonly string[];
+};
+
 export function describeDevice(
   device: Device,
   progress: number | undefined,
-  rows: readonly EventRow[],
-  marks: readonly Mark[],
+  { rows, marks, installerLog }: History,
 ): DeviceDescription {
   return {
     ...deviceView(device, progress),
     firstSeen: rfc3339(device.firstSeen),
     timeline: timeline(rows, marks),
+    installerLog,
     events: rows.map((row) => eventView(row, () => device.name)),
   };
 }

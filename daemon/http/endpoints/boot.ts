@@ -1,34 +1,14 @@
 /**
  * What the installer asks, in the order in which it asks. Answers are `key=value` lines, because a busybox shell reads
- * them; unknown keys are to be skipped. Nothing secret is in any of them.
+ * them; unknown keys are to be skipped. Nothing secret is in any of them. What it is to do carries the daemon's proof.
  */
 import { createHash } from 'node:crypto';
-import type { Millis } from '../../../config/values.ts';
+import { type Mac, parseMac } from '../../../config/values.ts';
 import type { ByteSource } from '../../ports.ts';
 import { type Answer, nothing, text } from '../answer.ts';
-import { type BootClaim, parseClaim } from '../claim.ts';
+import { type BootClaim, isChallenge, parseClaim, parseSource } from '../claim.ts';
+import { type BootInstruction, type Fields, orderFields, orderText } from '../order.ts';
 import { get, type HttpClient, type HttpRequest, post, type Route } from '../router.ts';
-
-/** What a board is to do now. `message` is for a person in front of its screen. */
-export type BootInstruction = { readonly state: string; readonly message: string } & (
-  | {
-      /** Ask again after `retry`; with `nonce`, at once and with the proof for it. */
-      readonly action: 'wait';
-      readonly retry: Millis;
-      readonly nonce?: string;
-    }
-  | {
-      /** Write `base`, then the sectors of `arming`. */
-      readonly action: 'install';
-      readonly arming: string;
-      /** The stream as `openBase(sha256)` serves it: `bytes` long, sector 0 zeroed. */
-      readonly base: { readonly sha256: string; readonly bytes: number };
-    }
-  /** Restart, from the own disk. */
-  | { readonly action: 'boot' }
-  /** Leave everything as it is and ask no more. */
-  | { readonly action: 'stop' }
-);
 
 /** `count` sectors of 512 bytes from `blobSector` of the blob go to `sector` of the disk. */
 export type SectorRun = { readonly sector: number; readonly count: number; readonly blobSector: number };
@@ -37,63 +17,67 @@ export type SectorsPayload = { readonly runs: readonly SectorRun[]; readonly blo
 
 export type BootDeps = {
   readonly report: (claim: BootClaim, client: HttpClient) => Promise<BootInstruction>;
+  /** The daemon's proof, with the key that a board of this claim knows. */
+  readonly prove: (to: Pick<BootClaim, 'mac' | 'source'>, text: DaemonText) => string;
+  readonly clusterId: string;
   /** A new source for each call; it is closed here. Undefined: no such base. */
   readonly openBase: (sha256: string) => Promise<ByteSource | undefined>;
   /** Undefined: no such arming, or it is not this client's. The same answer each time until `installed`. */
   readonly sectors: (arming: string, client: HttpClient) => Promise<SectorsPayload | undefined>;
-  /** These three: false for an arming that does not exist or is not this client's. */
-  readonly progress: (arming: string, bytes: number, client: HttpClient) => Promise<boolean>;
+  /** These: false for an arming that does not exist or is not this client's. `bytes`: written and then read back, in all. */
+  readonly progress: (arming: string, bytes: Progress, client: HttpClient) => Promise<boolean>;
   /** Settles once it is committed. `sha256` is that of the base as read back from the disk. Repeatable. */
   readonly installed: (arming: string, sha256: string, client: HttpClient) => Promise<boolean>;
   readonly failed: (arming: string, code: string, detail: string, client: HttpClient) => Promise<boolean>;
+  /** Settles once it is committed. Repeatable. */
+  readonly wiped: (arming: string, how: string, client: HttpClient) => Promise<boolean>;
+  /** What its installer has to say about a failure, for people; false if that board is not this client. */
+  readonly log: (mac: Mac, text: string, client: HttpClient) => Promise<boolean>;
 };
+export type DaemonText = ReturnType<typeof orderText> | `hello|${string}`;
+export type Progress = { readonly written: number; readonly verified: number };
 
 /** For the LAN: every claim is only a claim, and nothing that is served is a secret. */
 export const bootApi = (deps: BootDeps): readonly Route[] => [
+  get('/v1/boot/hello', (request) => hello(deps, request)),
   post('/v1/boot/report', (request) => report(deps, request)),
   get('/v1/boot/base/:sha256', (request) => base(deps, request)),
-  get('/v1/boot/sectors/:arming/index', (request) => sectors(deps, request, sectorIndex)),
+  get('/v1/boot/sectors/:arming/index', (request) => sectors(deps, request, (payload) => text(sectorIndex(payload)))),
   get('/v1/boot/sectors/:arming/data', (request) => sectors(deps, request, ({ blob }) => octets(blob))),
   post('/v1/boot/progress', (request) => progress(deps, request)),
   post('/v1/boot/installed', (request) => installed(deps, request)),
   post('/v1/boot/failed', (request) => failed(deps, request)),
+  post('/v1/boot/wiped', (request) => wiped(deps, request)),
+  post('/v1/boot/log', (request) => log(deps, request)),
 ];
 
 /**
- * `POST /v1/boot/report` (form: `mac serial model memory disk-bytes disk-content source proof`) →
- * `action= state= message= retry= nonce= arming= base= base-bytes= base-sha256= sectors=`, those that apply.
- * `disk-content` is `blank empty ours foreign none`, `source` is `netboot join-card`, `memory` and `disk-bytes` are
- * bytes, `model` is the text of /proc/device-tree/model, `proof` see `bootProof`. 400 with `error=` for a claim that
- * cannot be read.
+ * `GET /v1/boot/hello?challenge=HEX&mac=MAC&source=SOURCE` → `cluster= proof=`: whether this is the daemon that an
+ * installer looks for, by a key that both know. `source` as in a report.
+ */
+function hello({ prove, clusterId }: BootDeps, { query }: HttpRequest): Answer {
+  const challenge = query.get('challenge') ?? '';
+  const mac = parseMac(query.get('mac') ?? '');
+  const source = parseSource(query.get('source'));
+  if (!isChallenge(challenge) || !mac.ok || source === undefined)
+    return refusal(400, 'challenge: 32 hex digits; mac; source: netboot, join-card or reinstall');
+  return lines({ cluster: clusterId, proof: prove({ mac: mac.value, source }, `hello|${challenge}`) });
+}
+
+/**
+ * `POST /v1/boot/report` (form: `mac serial model memory source challenge proof card`, `disk` once for each) →
+ * `action= state= message= retry= nonce= blink= arming= disk= base= base-bytes= base-sha256= sectors= sectors-sha256=
+ * proof=`, those that apply. `disk` is `NAME|TYPE|BYTES|CONTENT|MODEL` with TYPE `sd emmc nvme usb virtio other` and
+ * CONTENT `blank empty ours foreign`; `card` the one that it was started from; `source` is `netboot join-card reinstall`;
+ * `memory` bytes; `model` the text of /proc/device-tree/model; `proof` see `bootProof`; the answer's see `orderText`.
+ * 400 with `error=` for a claim that cannot be read.
  */
 async function report(deps: BootDeps, request: HttpRequest): Promise<Answer> {
   const claim = parseClaim(new URLSearchParams(request.body));
   if (!claim.ok) return refusal(400, claim.error.detail);
-  return instruction(await deps.report(claim.value, request.client));
-}
-
-function instruction(what: BootInstruction): Answer {
-  const common = { action: what.action, state: what.state, message: what.message };
-  switch (what.action) {
-    case 'wait':
-      return lines({
-        ...common,
-        retry: String(Math.ceil(what.retry / 1000)),
-        ...(what.nonce && { nonce: what.nonce }),
-      });
-    case 'install':
-      return lines({
-        ...common,
-        arming: what.arming,
-        base: `/v1/boot/base/${what.base.sha256}`,
-        'base-bytes': String(what.base.bytes),
-        'base-sha256': what.base.sha256,
-        sectors: `/v1/boot/sectors/${what.arming}`,
-      });
-    case 'boot':
-    case 'stop':
-      return lines(common);
-  }
+  const { challenge, mac } = claim.value;
+  const order = await deps.report(claim.value, request.client);
+  return lines({ ...orderFields(order), proof: deps.prove(claim.value, orderText(challenge, mac, order)) });
 }
 
 /**
@@ -127,20 +111,21 @@ async function sectors(
   return payload === undefined ? notArmed : answer(payload);
 }
 
-function sectorIndex({ runs, blob }: SectorsPayload): Answer {
+export function sectorIndex({ runs, blob }: SectorsPayload): string {
   const head = `sha256 ${createHash('sha256').update(blob).digest('hex')} ${blob.length}`;
-  return text(`${[head, ...runs.map((run) => `${run.sector} ${run.count} ${run.blobSector}`)].join('\n')}\n`);
+  return `${[head, ...runs.map((run) => `${run.sector} ${run.count} ${run.blobSector}`)].join('\n')}\n`;
 }
 
 const octets = (body: Uint8Array): Answer => ({ kind: 'content', status: 200, type: 'application/octet-stream', body });
 
-/** `POST /v1/boot/progress` (form: `arming bytes`) → 204; about once a second while the base is written. 403. */
+/** `POST /v1/boot/progress` (form: `arming bytes verified`) → 204; about once a second. `verified`: of those, read back. 403. */
 async function progress(deps: BootDeps, { body, client }: HttpRequest): Promise<Answer> {
   const form = new URLSearchParams(body);
   const arming = form.get('arming') ?? '';
-  const bytes = wholeNumber(form.get('bytes') ?? '');
-  if (bytes === undefined) return refusal(400, 'bytes: how many are written');
-  return isArming(arming) && (await deps.progress(arming, bytes, client)) ? nothing : notArmed;
+  const written = wholeNumber(form.get('bytes') ?? '');
+  const verified = wholeNumber(form.get('verified') ?? '0');
+  if (written === undefined || verified === undefined) return refusal(400, 'bytes: how many are written');
+  return isArming(arming) && (await deps.progress(arming, { written, verified }, client)) ? nothing : notArmed;
 }
 
 /** `POST /v1/boot/installed` (form: `arming sha256`, of the base as read back) → `action=boot`. Repeatable. 403. */
@@ -162,6 +147,21 @@ async function failed(deps: BootDeps, { body, client }: HttpRequest): Promise<An
   return isArming(arming) && (await deps.failed(arming, code, detail, client)) ? nothing : notArmed;
 }
 
+/** `POST /v1/boot/wiped` (form: `arming how`, a few words for people) → 204. Repeatable. 403. */
+async function wiped(deps: BootDeps, { body, client }: HttpRequest): Promise<Answer> {
+  const form = new URLSearchParams(body);
+  const arming = form.get('arming') ?? '';
+  const how = oneLine(form.get('how') ?? '').slice(0, 100);
+  return isArming(arming) && (await deps.wiped(arming, how, client)) ? nothing : notArmed;
+}
+
+/** `POST /v1/boot/log?mac=MAC`, the body as it is: the last 16 KiB of what the installer said, when it failed → 204. 403. */
+async function log(deps: BootDeps, { query, body, client }: HttpRequest): Promise<Answer> {
+  const mac = parseMac(query.get('mac') ?? '');
+  if (!mac.ok) return refusal(400, `mac: ${mac.error.detail}`);
+  return (await deps.log(mac.value, body, client)) ? nothing : refusal(403, 'this is another board');
+}
+
 const isSha256 = (given: string): boolean => /^[0-9a-f]{64}$/.test(given);
 const isArming = (given: string): boolean => /^[\w-]{1,128}$/.test(given);
 
@@ -172,7 +172,7 @@ function wholeNumber(given: string): number | undefined {
 
 const oneLine = (given: string): string => given.replace(/\p{Cc}+/gu, ' ').trim();
 
-const lines = (fields: Readonly<Record<string, string>>): Answer =>
+const lines = (fields: Fields): Answer =>
   text(
     Object.entries(fields)
       .map(([key, value]) => `${key}=${oneLine(value)}\n`)

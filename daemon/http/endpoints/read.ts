@@ -69,7 +69,7 @@ export const deviceRoute = (deps: Pick<ReadDeps, 'describe'>): Route =>
   get(
     '/v1/devices/:name',
     withBoard(deps, (board) => {
-      const { firstSeen: _firstSeen, timeline: _timeline, events: _events, ...view } = board;
+      const { firstSeen: _firstSeen, timeline: _timeline, installerLog: _log, events: _events, ...view } = board;
       return json(view satisfies DeviceView);
     }),
   );

@@ -121,6 +121,10 @@ async function serveBases({ data }: { readonly data: string }): Promise<{ readon
     progress: no,
     installed: no,
     failed: no,
+    wiped: no,
+    log: no,
+    prove: () => '',
+    clusterId: 'bench',
   });
   return must(await serve({ listen: { address, port: 8067 }, routes, log, signal }));
 }

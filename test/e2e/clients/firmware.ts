@@ -62,7 +62,10 @@ export async function uBootAsPi4(check: Check, { lan, folder, daemon }: Brambled
   const files = labBootFiles('cloud-init');
   files.set('config.txt', Buffer.from(renderConfigTxt('pi4')));
   const server = must(parseIpv4(stage.server));
-  files.set('cmdline.txt', Buffer.from(renderCmdlineTxt({ mac: must(parseMac(mac)), server, port: httpPort })));
+  files.set(
+    'cmdline.txt',
+    Buffer.from(renderCmdlineTxt({ mac: must(parseMac(mac)), server, port: httpPort, key: '0'.repeat(64) })),
+  );
   files.set('bramble-installer.cpio.gz', await madeInitramfs());
 
   let told = '';

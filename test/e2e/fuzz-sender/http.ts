@@ -6,7 +6,8 @@ const port = 8067;
 const atOnce = 16;
 const patienceMs = 20_000;
 
-const form = 'mac=dc%3Aa6%3A32%3A00%3A00%3A77&disk-content=blank&source=netboot&disk-bytes=8000000000&memory=1';
+const form =
+  'mac=dc%3Aa6%3A32%3A00%3A00%3A77&disk=sda%7Cusb%7C8000000000%7Cblank%7Cx&source=netboot&memory=1&challenge=00112233445566778899aabbccddeeff';
 const vectors: readonly Uint8Array[] = [
   'GET /v1/status HTTP/1.1\r\nhost: master\r\nconnection: close\r\n\r\n',
   'GET /healthz HTTP/1.1\r\nhost: master\r\nconnection: close\r\n\r\n',

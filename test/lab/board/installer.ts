@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { must } from '../../../config/result.ts';
 import { INSTALLER_PATH } from '../../../image-builder/index.ts';
 import { unpackInitramfs } from '../../../image-builder/unpack-initramfs.ts';
+import { showDisk } from '../../support/board-disks.ts';
 import type { BootPartition } from './disk.ts';
 import { readBootText } from './disk.ts';
 import type { Emit } from './events.ts';
@@ -51,7 +52,8 @@ export type Installation = {
   readonly disk: string;
   readonly server: string;
   readonly source: 'netboot' | 'join-card';
-  readonly key: string | undefined;
+  /** Hex: the cluster key of a card, the boot key of a netboot. */
+  readonly key: string;
   /** As the firmware loaded it; what runs is the installer in it. */
   readonly initramfs: Uint8Array;
   readonly emit: Emit;
@@ -66,19 +68,22 @@ export async function runInstaller(installation: Installation): Promise<void> {
   const row = modelTable[identity.model];
   const path = await busyboxOnly('/run/board/applets', signal);
   const script = await unpack(installation.initramfs, '/run/board/root');
+  await showDisk('/run/board/disks', { name: 'mmcblk0', file: installation.disk, mmc: 'SD' });
   const { code } = await run(join(path, 'sh'), [script], {
     signal,
     accept: 'any',
     env: {
       PATH: path,
       BRAMBLE_SERVER: server,
-      BRAMBLE_DISK: installation.disk,
+      BRAMBLE_SYS: '/run/board/disks/sys',
+      BRAMBLE_DEV: '/run/board/disks/dev',
+      BRAMBLE_CARD: source === 'netboot' ? '' : 'mmcblk0',
       BRAMBLE_MAC: identity.mac,
       BRAMBLE_SERIAL: identity.serial,
       BRAMBLE_MODEL: row.description,
       BRAMBLE_MEMORY: String(row.memoryBytes),
       BRAMBLE_SOURCE: source,
-      ...(key !== undefined && { BRAMBLE_CLUSTER_KEY: key }),
+      BRAMBLE_KEY: key,
       BRAMBLE_REBOOT: 'true',
       BRAMBLE_WORK: '/run/board/installer',
     },

@@ -49,10 +49,12 @@ async function boot(): Promise<number> {
   };
   if (started.from === 'network') {
     const { cmdline, initramfs } = started.loaded;
-    const server = serverOf(parseCmdline(cmdline));
-    if (server === undefined) return panic('no bramble.server= on the kernel command line');
+    const words = parseCmdline(cmdline);
+    const [server, key] = [serverOf(words), words.get('bramble.key')];
+    if (server === undefined || key === undefined)
+      return panic('no bramble.server= or bramble.key= on the kernel command line');
     if (initramfs === undefined) return panic('no initramfs');
-    await runInstaller({ ...common, server, initramfs, source: 'netboot', key: undefined });
+    await runInstaller({ ...common, server, initramfs, source: 'netboot', key });
     return exits.reboot;
   }
   const { boot: partition, initramfs } = started;

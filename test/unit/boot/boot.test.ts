@@ -56,9 +56,10 @@ test('what the firmware reads is ASCII, short, and one line where one line is re
     t.true(text.length < 4096);
     t.true(text.includes(model === 'pi5' ? 'kernel=kernel_2712.img\n' : 'kernel=kernel8.img\n'));
   }
-  const line = renderCmdlineTxt({ mac: MAC, server: must(parseIpv4('10.77.0.1')), port: 8067 });
+  const line = renderCmdlineTxt({ mac: MAC, server: must(parseIpv4('10.77.0.1')), port: 8067, key: 'ab'.repeat(32) });
   t.is(line.trimEnd().split('\n').length, 1);
   t.true(line.includes('bramble.server=http://10.77.0.1:8067 '));
+  t.regex(line, / bramble\.key=[0-9a-f]{64}$/m);
 });
 
 test('a timeline is of one boot: repeated packets are one mark, a later boot starts afresh', (t) => {

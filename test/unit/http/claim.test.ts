@@ -2,15 +2,17 @@ import test from 'ava';
 import fc from 'fast-check';
 import { modelFromDeviceTree, parseClaim } from '../../../daemon/http/claim.ts';
 
+const CHALLENGE = '0123456789abcdef'.repeat(2);
 const form = (more: Record<string, string> = {}): URLSearchParams =>
   new URLSearchParams({
     mac: 'DC-A6-32-01-02-03',
     serial: '10000000ABCDEF01',
     model: 'Raspberry Pi 4 Model B Rev 1.4\0',
     memory: '4294967296',
-    'disk-bytes': '31914983424',
-    'disk-content': 'blank',
+    disk: 'mmcblk0|sd|31914983424|blank|SC32G\u0007|x ',
+    card: '',
     source: 'netboot',
+    challenge: CHALLENGE,
     ...more,
   });
 
@@ -23,8 +25,10 @@ test('a whole claim', (t) => {
     model: 'pi4',
     modelText: 'Raspberry Pi 4 Model B Rev 1.4',
     memoryBytes: 4294967296,
-    disk: { bytes: 31914983424, content: 'blank' },
+    disks: [{ name: 'mmcblk0', type: 'sd', bytes: 31914983424, content: 'blank', model: 'SC32G|x' }],
+    card: undefined,
     source: 'netboot',
+    challenge: CHALLENGE,
   });
 });
 
@@ -37,8 +41,9 @@ for (const [field, value] of Object.entries({
   mac: 'dc:a6',
   serial: 'xyz',
   memory: '-1',
-  'disk-bytes': '1e9',
-  'disk-content': 'full',
+  disk: 'sda|usb|1e9|blank|x',
+  card: '../sda',
+  challenge: '0123',
   source: 'usb',
   proof: 'abc',
 })) {
@@ -49,11 +54,37 @@ for (const [field, value] of Object.entries({
   });
 }
 
+test('several disks, none, and more than any board has', (t) => {
+  const many = (lines: readonly string[]) => {
+    const more = form({ card: 'sda' });
+    more.delete('disk');
+    for (const line of lines) more.append('disk', line);
+    return parseClaim(more);
+  };
+  const two = many(['sda|usb|8000000000|ours|', 'nvme0n1|nvme|256060514304|foreign|KINGSTON OM8']);
+  t.like(two.ok ? two.value : {}, { card: 'sda' });
+  t.deepEqual(two.ok ? two.value.disks.map(({ name, type, model }) => [name, type, model]) : [], [
+    ['sda', 'usb', ''],
+    ['nvme0n1', 'nvme', 'KINGSTON OM8'],
+  ]);
+  t.true(many([]).ok);
+  t.false(many(Array.from({ length: 17 }, (_, index) => `sd${index}|usb|1|blank|`)).ok);
+  t.false(many(['sda|usb|1|blank|', 'sda|usb|2|blank|']).ok, 'one name twice');
+  for (const line of ['sda|ide|1|blank|', 'sda|usb|1|none|', 'sda', '', '|usb|1|blank|', 's/a|usb|1|blank|'])
+    t.false(many([line]).ok, line);
+});
+
 test('no form makes it throw', (t) => {
   fc.assert(
-    fc.property(fc.dictionary(fc.constantFrom('mac', 'serial', 'model', 'proof', 'x'), fc.string()), (fields) => {
-      parseClaim(new URLSearchParams(fields));
-    }),
+    fc.property(
+      fc.dictionary(
+        fc.constantFrom('mac', 'serial', 'model', 'proof', 'disk', 'card', 'challenge', 'source', 'x'),
+        fc.string(),
+      ),
+      (fields) => {
+        parseClaim(new URLSearchParams(fields));
+      },
+    ),
   );
   t.pass();
 });

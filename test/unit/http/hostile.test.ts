@@ -10,11 +10,15 @@ const routes = bootApi({
     asked.push(mac);
     return { action: 'stop', state: 'rejected', message: 'nobody' };
   },
+  prove: () => 'f'.repeat(64),
+  clusterId: 'c',
   openBase: async () => undefined,
   sectors: async () => undefined,
   progress: async () => false,
   installed: async () => false,
   failed: async () => false,
+  wiped: async () => false,
+  log: async () => false,
 });
 
 const word = fc.oneof(
@@ -27,6 +31,9 @@ const word = fc.oneof(
     'progress',
     'installed',
     'failed',
+    'wiped',
+    'log',
+    'hello',
     'index',
     'a'.repeat(64),
   ),
@@ -42,17 +49,34 @@ const field = fc.constantFrom(
   'sha256',
   'code',
   'detail',
-  'disk-bytes',
+  'disk',
+  'card',
+  'challenge',
+  'verified',
+  'how',
   'source',
 );
 const value = fc.oneof(
-  fc.constantFrom('dc:a6:32:01:02:03', 'blank', 'netboot', '8000000000', 'VERIFY_FAILED', '%', '\0', '__proto__'),
+  fc.constantFrom(
+    'dc:a6:32:01:02:03',
+    'blank',
+    'netboot',
+    '8000000000',
+    'sda|usb|8000000000|blank|A|B',
+    '0123456789abcdef'.repeat(2),
+    'VERIFY_FAILED',
+    '%',
+    '\0',
+    '__proto__',
+  ),
   fc.string(),
 );
 
 test('no request to the installer’s endpoints is an exception, and no answer has a second line of a client’s making', async (t) => {
   const path = fc.oneof(
-    fc.constantFrom('report', 'progress', 'installed', 'failed').map((name) => `/v1/boot/${name}`),
+    fc
+      .constantFrom('report', 'hello', 'progress', 'installed', 'failed', 'wiped', 'log')
+      .map((name) => `/v1/boot/${name}`),
     fc.array(word, { maxLength: 6 }).map((words) => `/${words.join('/')}`),
   );
   const body = fc.oneof(

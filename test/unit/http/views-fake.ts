@@ -66,6 +66,7 @@ export const descriptionFake = (view: DeviceView): DeviceDescription => ({
     { at: '2026-01-01T11:50:00.000Z', seconds: 0, what: 'seen' },
     { at: '2026-01-01T11:50:07.200Z', seconds: 7.2, what: 'ready' },
   ],
+  installerLog: [],
   events: [eventFake(1, view.name), eventFake(2, view.name)],
 });
 

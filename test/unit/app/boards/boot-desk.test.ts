@@ -2,12 +2,15 @@
 import test, { type ExecutionContext } from 'ava';
 import { must } from '../../../../config/result.ts';
 import { type Ipv4, type Mac, parseIpv4, parseMac, parseSerial, seconds } from '../../../../config/values.ts';
-import { bootDesk } from '../../../../daemon/app/boards/boot-desk.ts';
+import { type BootDesk, bootDesk } from '../../../../daemon/app/boards/boot-desk.ts';
 import { createChanges } from '../../../../daemon/app/changes.ts';
 import { createTimelines } from '../../../../daemon/boot/timeline.ts';
-import type { BootClaim } from '../../../../daemon/http/claim.ts';
-import { bootProof } from '../../../../daemon/http/proof.ts';
+import type { BootClaim, DiskClaim } from '../../../../daemon/http/claim.ts';
+import type { BootInstruction } from '../../../../daemon/http/order.ts';
+import { bootKey, bootProof } from '../../../../daemon/http/proof.ts';
+import type { HttpClient } from '../../../../daemon/http/router.ts';
 import type { Device, DeviceState } from '../../../../daemon/lifecycle/device.ts';
+import type { DiskRule } from '../../../../daemon/lifecycle/disk-choice.ts';
 import type { LifecycleEvent } from '../../../../daemon/lifecycle/event.ts';
 import { createRunner } from '../../../../daemon/lifecycle/runner.ts';
 import { aDevice, aReport, MAC, SERIAL, START, states } from '../../../support/boards.ts';
@@ -18,14 +21,24 @@ const ELSEWHERE = must(parseIpv4('10.77.0.66'));
 const ROGUE = must(parseMac('dc:a6:32:66:66:66'));
 const KEY = new Uint8Array(32).fill(7);
 const SHA = 'a'.repeat(64);
+const CHALLENGE = '0123456789abcdef'.repeat(2);
+const aCard = (content: 'blank' | 'foreign'): DiskClaim => ({
+  name: 'mmcblk0',
+  type: 'sd',
+  bytes: 8_000_000_000,
+  content,
+  model: 'SC32G',
+});
 const claim = (changes: Partial<BootClaim> = {}): BootClaim => ({
   mac: MAC,
   serial: SERIAL,
   model: 'pi4',
   modelText: 'Raspberry Pi 4 Model B',
   memoryBytes: 4_000_000_000,
-  disk: { bytes: 8_000_000_000, content: 'blank' },
+  disks: [aCard('blank')],
+  card: undefined,
   source: 'netboot',
+  challenge: CHALLENGE,
   proof: undefined,
   ...changes,
 });
@@ -34,6 +47,7 @@ const at = (address: Ipv4) => ({ address, port: 40_000 });
 type Setting = {
   readonly isAcceptable?: () => boolean;
   readonly addressesAreOurs?: boolean;
+  readonly diskRules?: readonly DiskRule[];
   readonly neighbours?: ReadonlyMap<Ipv4, Mac>;
 };
 
@@ -78,6 +92,8 @@ function desk(t: ExecutionContext, state: DeviceState, setting: Setting = {}) {
     clock,
     random: createRandomDouble(),
     clusterKey: KEY,
+    clusterId: 'c',
+    diskRules: setting.diskRules ?? [],
     addressesAreOurs: () => setting.addressesAreOurs ?? true,
     hardwareAddressOf: async (address) => neighbours.get(address),
     onHeard: (device, address) => void heard.push(`${device.name} ${address}`),
@@ -91,6 +107,17 @@ function desk(t: ExecutionContext, state: DeviceState, setting: Setting = {}) {
     isAcceptable: setting.isAcceptable ?? (() => false),
   });
   return { boot, runner, clock, heard, stateNow: () => runner.fleet.byMac(MAC)?.state };
+}
+
+/** As the installer does: proves its key if it is asked to. */
+async function tell(boot: BootDesk, said: BootClaim, client: HttpClient): Promise<BootInstruction> {
+  const order = await boot.report(said, client);
+  if (order.action !== 'wait' || order.nonce === undefined) return order;
+  const key = said.source === 'join-card' ? KEY : bootKey(KEY, said.mac);
+  return boot.report(
+    { ...said, proof: bootProof(key, { nonce: order.nonce, mac: said.mac, serial: said.serial }) },
+    client,
+  );
 }
 
 /** What it may try: its own address; the board's address; and beside a router, where every address may be the board's. */
@@ -108,11 +135,11 @@ for (const { why, from, setting } of rogues) {
   test(`a rogue ${why}: no instruction, no sectors, and nothing that it says is believed`, async (t) => {
     const { boot, stateNow } = desk(t, states.installing, setting);
     const before = stateNow();
-    const told = await boot.report(claim({ disk: { bytes: 1, content: 'foreign' } }), at(from));
+    const told = await boot.report(claim({ disks: [aCard('foreign')] }), at(from));
     t.is(told.action, 'wait');
     t.false('arming' in told);
     t.is(await boot.sectors('a1', at(from)), undefined);
-    t.false(await boot.progress('a1', 1, at(from)));
+    t.false(await boot.progress('a1', { written: 1, verified: 0 }, at(from)));
     t.false(await boot.installed('a1', SHA, at(from)));
     t.false(await boot.failed('a1', 'VERIFY_FAILED', '', at(from)));
     t.deepEqual(stateNow(), before);
@@ -123,8 +150,8 @@ test('the board itself: behind the master and beside a router', async (t) => {
   const beside: Setting = { addressesAreOurs: false, neighbours: new Map([[ELSEWHERE, MAC]]) };
   for (const [from, setting] of [[OWN, {}] as const, [ELSEWHERE, beside] as const]) {
     const { boot, stateNow, heard } = desk(t, states.installing, setting);
-    t.like(await boot.report(claim(), at(from)), { action: 'install', arming: 'a1' });
-    t.deepEqual(heard, [`worker-kube1 ${from}`]);
+    t.like(await tell(boot, claim(), at(from)), { action: 'install', arming: 'a1' });
+    t.deepEqual(new Set(heard), new Set([`worker-kube1 ${from}`]));
     t.truthy(await boot.sectors('a1', at(from)));
     t.true(await boot.installed('a1', SHA, at(from)));
     t.is(stateNow()?.name, 'starting');
@@ -134,20 +161,20 @@ test('the board itself: behind the master and beside a router', async (t) => {
 
 test('a board that was accepted by a forged report of an empty disk is not told to overwrite its own', async (t) => {
   const { boot, stateNow } = desk(t, { ...states.pending, report: aReport() });
-  const foreign = claim({ disk: { bytes: 8_000_000_000, content: 'foreign' } });
+  const foreign = claim({ disks: [aCard('foreign')] });
   const { boot: forged, runner, stateNow: after } = desk(t, states.installing);
-  t.is((await forged.report(foreign, at(OWN))).action, 'wait');
+  t.is((await tell(forged, foreign, at(OWN))).action, 'wait');
   t.is(after()?.name, 'pending');
   t.is(runner.fleet.byArming('a1'), undefined, 'the arming is void');
-  t.is((await boot.report(claim(), at(OWN))).action, 'wait');
+  t.is((await tell(boot, claim(), at(OWN))).action, 'wait');
   t.is(stateNow()?.name, 'pending');
 });
 
 test('a report that comes while another one is decided about is not answered with that one’s decision', async (t) => {
   const { boot, stateNow } = desk(t, states.seen);
   const [blank, foreign] = await Promise.all([
-    boot.report(claim(), at(OWN)),
-    boot.report(claim({ disk: { bytes: 8_000_000_000, content: 'foreign' } }), at(OWN)),
+    tell(boot, claim(), at(OWN)),
+    tell(boot, claim({ disks: [aCard('foreign')] }), at(OWN)),
   ]);
   t.not(foreign.action, 'install');
   t.truthy(blank);
@@ -156,7 +183,7 @@ test('a report that comes while another one is decided about is not answered wit
 
 test('a proof is good for the serial it was made for, and is forgotten with the board', async (t) => {
   const { boot, runner } = desk(t, { ...states.pending, report: aReport({ source: 'join-card' }) });
-  const card = { source: 'join-card' } as const;
+  const card = { source: 'join-card', card: 'mmcblk0' } as const;
   const asked = await boot.report(claim(card), at(OWN));
   const nonce = asked.action === 'wait' ? asked.nonce : undefined;
   t.truthy(nonce);
@@ -171,7 +198,7 @@ test('a proof is good for the serial it was made for, and is forgotten with the 
 
 test('a proof that is used again, or made with another key, is none', async (t) => {
   const { boot, runner, stateNow } = desk(t, { ...states.pending, report: aReport({ source: 'join-card' }) });
-  const card = { source: 'join-card' } as const;
+  const card = { source: 'join-card', card: 'mmcblk0' } as const;
   const asked = await boot.report(claim(card), at(OWN));
   const nonce = asked.action === 'wait' ? (asked.nonce ?? '') : '';
   const wrong = bootProof(new Uint8Array(32), { nonce, mac: MAC, serial: SERIAL });
@@ -191,8 +218,81 @@ test('a board that waited until it was known whose network this is: accepted by 
     { isAcceptable: () => isAcceptable },
   );
   await clock.advance(seconds(11));
-  await boot.report(claim(), at(OWN));
+  await tell(boot, claim(), at(OWN));
   t.is(stateNow()?.name, 'pending');
   isAcceptable = true;
-  t.is((await boot.report(claim(), at(OWN))).action, 'install');
+  t.is((await tell(boot, claim(), at(OWN))).action, 'install');
+});
+
+test('a board that does not know its key gets no instruction, and is told what to do', async (t) => {
+  const { boot, stateNow } = desk(t, states.installing);
+  const before = stateNow();
+  for (const [source, advice] of [
+    ['netboot', /switch it off and on/],
+    ['join-card', /image join-card/],
+    ['reinstall', /join card/],
+  ] as const) {
+    await boot.report(claim({ source }), at(OWN));
+    const told = await boot.report(claim({ source, proof: 'ab'.repeat(32) }), at(OWN));
+    t.is(told.action, 'wait');
+    t.regex(told.message, advice);
+  }
+  t.deepEqual(stateNow(), before);
+});
+
+test('the key of a netboot is known to who listens: it opens no shared network', async (t) => {
+  const { boot, stateNow } = desk(t, states.booting);
+  await tell(boot, claim(), at(OWN));
+  const netbooted = stateNow();
+  t.false(netbooted?.name === 'installing' && netbooted.report.proof);
+  const { boot: other, stateNow: then } = desk(t, states.booting);
+  await tell(other, claim({ source: 'join-card', card: 'mmcblk0' }), at(OWN));
+  const carded = then();
+  t.true(carded?.name === 'installing' && carded.report.proof);
+});
+
+test('the order names the disk that the rules allow, by the name that it has now', async (t) => {
+  const nvme: DiskClaim = { name: 'nvme1n1', type: 'nvme', bytes: 256_000_000_000, content: 'blank', model: 'X' };
+  const { boot } = desk(t, states.installing, { diskRules: [{ type: 'nvme' }] });
+  t.like(await tell(boot, claim({ disks: [aCard('blank'), nvme] }), at(OWN)), { action: 'install', disk: 'nvme1n1' });
+  t.like(await tell(boot, claim(), at(OWN)), {
+    action: 'wait',
+    message: 'it has no disk any more that may be written',
+  });
+});
+
+test('the daemon’s proof is for the key of that board and for its challenge', async (t) => {
+  const { boot } = desk(t, states.seen);
+  const text = `daemon|${CHALLENGE}|${MAC}|boot|||||` as const;
+  t.not(boot.prove({ mac: MAC, source: 'netboot' }, text), boot.prove({ mac: MAC, source: 'join-card' }, text));
+  t.not(boot.prove({ mac: MAC, source: 'netboot' }, text), boot.prove({ mac: ROGUE, source: 'netboot' }, text));
+  t.is(boot.prove({ mac: MAC, source: 'netboot' }, text), boot.prove({ mac: MAC, source: 'reinstall' }, text));
+});
+
+test('a light blinks once for each time somebody looks for the board', async (t) => {
+  const { boot, runner } = desk(t, states.ready);
+  const [device] = runner.fleet.all();
+  await tell(boot, claim(), at(OWN));
+  if (device !== undefined) boot.locate(device.id);
+  t.is((await tell(boot, claim(), at(OWN))).blink, seconds(60));
+  t.is((await tell(boot, claim(), at(OWN))).blink, undefined);
+});
+
+test('what an installer says is kept for its own board only, printable and bounded', async (t) => {
+  const { boot, runner } = desk(t, states.installing, {
+    neighbours: new Map([
+      [OWN, MAC],
+      [ELSEWHERE, ROGUE],
+    ]),
+  });
+  const [device] = runner.fleet.all();
+  if (device === undefined) return t.fail('no board');
+  t.false(await boot.log(MAC, 'I am the board', at(ELSEWHERE)));
+  t.false(await boot.log(ROGUE, 'who is that', at(OWN)));
+  t.deepEqual(boot.logOf(device.id), []);
+  t.true(await boot.log(MAC, `lost\n${'x'.repeat(16_000)}\n\u001b[2Jdd: I/O error\r\n\n`, at(OWN)));
+  t.is(boot.logOf(device.id).at(-1), '[2Jdd: I/O error');
+  t.true(boot.logOf(device.id).join('').length <= 16 * 1024);
+  boot.forget(device.id);
+  t.deepEqual(boot.logOf(device.id), []);
 });

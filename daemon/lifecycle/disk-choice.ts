@@ -1,0 +1,62 @@
+/** Which of a board's disks may be written: the owner's word, and never another one. Pure. */
+import { type DiskType, diskTypes } from '../../config/values.ts';
+import type { BoardReport, DiskReport } from './device.ts';
+
+/** All that is named has to fit. Bytes; `model` with `*` and `?`. */
+export type DiskRule = {
+  readonly type?: DiskType | undefined;
+  readonly model?: string | undefined;
+  readonly min?: number | undefined;
+  readonly max?: number | undefined;
+};
+
+export type FoundDisks = {
+  readonly disks: readonly DiskReport[];
+  readonly source: BoardReport['source'];
+  /** Name of the one that it was started from; undefined with `netboot`, or if that could not be told. */
+  readonly card: string | undefined;
+};
+
+/**
+ * By `rules`, the first that fits a disk; without rules the card or disk it was started from, or for a netboot the first by
+ * type. Content `none` if there is none that may be written. One whose boot medium is not known is left alone: the installer
+ * could not tell the disk that it must not break from the others.
+ */
+export function chooseDisk({ disks, source, card }: FoundDisks, rules: readonly DiskRule[]): DiskReport {
+  const medium = disks.find(({ name }) => name === card);
+  if (source !== 'netboot' && medium === undefined) return noDisk;
+  if (rules.length === 0) return medium ?? firstByType(disks) ?? noDisk;
+  for (const rule of rules) {
+    const fitting = firstByType(disks.filter((disk) => fits(rule, disk)));
+    if (fitting !== undefined) return fitting;
+  }
+  return noDisk;
+}
+
+const noDisk: DiskReport = { name: '', type: 'other', model: '', bytes: 0, content: 'none' };
+
+const firstByType = (disks: readonly DiskReport[]): DiskReport | undefined =>
+  disks.toSorted((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name, 'en', { numeric: true }))[0];
+const rank = ({ type }: DiskReport): number => diskTypes.indexOf(type);
+
+const fits = ({ type, model, min = 0, max = Number.POSITIVE_INFINITY }: DiskRule, disk: DiskReport): boolean =>
+  (type === undefined || type === disk.type) &&
+  (model === undefined || matches(model, disk.model)) &&
+  min <= disk.bytes &&
+  disk.bytes <= max;
+
+/** Whatever the case: makers are not of one mind. Both are 64 characters at most. */
+function matches(glob: string, text: string): boolean {
+  const [pattern, subject] = [glob.toLowerCase(), text.toLowerCase()];
+  // Which beginnings of `subject` the pattern so far stands for: no pattern takes longer than their product.
+  let reached = new Set([0]);
+  for (const wanted of pattern) {
+    const next = new Set<number>();
+    for (const at of reached) {
+      if (wanted === '*') for (let to = at; to <= subject.length; to += 1) next.add(to);
+      else if (at < subject.length && (wanted === '?' || wanted === subject[at])) next.add(at + 1);
+    }
+    reached = next;
+  }
+  return reached.has(subject.length);
+}
