@@ -1,17 +1,15 @@
 /** The join card: one small card image, the same for every board, that starts the installer from the card. */
 import { createHash } from 'node:crypto';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import type { Result } from '../config/result.ts';
 import { type Model, models } from '../config/values.ts';
 import type { Base } from './base.ts';
 import { listBootFiles, readBootFile } from './boot-files.ts';
 import { isOnCard, missingFor, modelsOf } from './boot-kit.ts';
 import { type CardFile, cardFile, cardImage } from './card-image.ts';
-import { cpioArchive } from './cpio.ts';
 import type { ByteSource } from './device.ts';
 import { type EepromChip, eepromSignature } from './eeprom.ts';
 import { attempt, ImageError, type ImageProblem, orThrow } from './errors.ts';
+import { joinConfArchive } from './initramfs.ts';
 
 export type JoinConfig = {
   /** Where the installer asks: `http://192.168.1.10:8067`. */
@@ -56,7 +54,7 @@ const INITRAMFS = 'bramble-installer.cpio.gz';
 export async function joinCard(options: JoinCardOptions): Promise<Result<JoinCard, ImageProblem>> {
   const { kit, config, enableNetboot, eeprom, signal } = options;
   return await attempt(async () => {
-    const conf = Buffer.from(renderJoinConf(config));
+    const conf = renderJoinConf(config);
     const listed = orThrow(await listBootFiles(kit));
     const paths = listed.map(({ path }) => path);
     const startable = modelsOf(paths);
@@ -72,10 +70,11 @@ export async function joinCard(options: JoinCardOptions): Promise<Result<JoinCar
       );
     const files = [
       ...fromKit,
-      cardFile(INITRAMFS, await withJoinConf(options.initramfs, conf)),
+      // Its second copy: not every kernel can read the card's FAT, which is for people and tells our card from others.
+      cardFile(INITRAMFS, Buffer.concat([options.initramfs, await joinConfArchive(conf)])),
       cardFile('config.txt', Buffer.from(renderCardConfig(paths, enableNetboot))),
       cardFile('cmdline.txt', Buffer.from('console=serial0,115200 console=tty1 panic=10 rdinit=/init\n')),
-      cardFile(JOIN_CONF_PATH, conf),
+      cardFile(JOIN_CONF_PATH, Buffer.from(conf)),
       ...(enableNetboot && eeprom !== undefined ? eepromFiles(eeprom) : []),
     ];
     // The same card whenever it is made; the key stays out of what `blkid` shows.
@@ -95,19 +94,6 @@ function incomplete(kit: Base, paths: readonly string[]): ImageError {
     'KIT_INCOMPLETE',
     `the base image ${kit.name} starts our installer on no board${lack}: ${advice}`,
   );
-}
-
-/**
- * The kernel unpacks one archive behind the other. The FAT's copy is for people, and tells our card from others: not every
- * kernel has FAT built in.
- */
-async function withJoinConf(initramfs: Uint8Array, conf: Uint8Array): Promise<Uint8Array> {
-  const archive = cpioArchive([
-    { path: 'etc', directory: true },
-    { path: 'etc/bramble', directory: true },
-    { path: 'etc/bramble/join.conf', mode: 0o600, bytes: conf },
-  ]);
-  return Buffer.concat([initramfs, await promisify(gzip)(archive, { level: 9 })]);
 }
 
 /**
