@@ -11,6 +11,9 @@ const SCRIPTS = new URL('./installer/', import.meta.url);
 /** Where the installer lies in the archive; what it sources lies beside it. */
 export const INSTALLER_PATH = 'bin/bramble-installer';
 
+/** Where `init` finds what a join card says. */
+const JOIN_CONF_PATH = 'etc/bramble/join.conf';
+
 export type InitramfsParts = {
   /** A static one, for arm64. */
   readonly busybox: Uint8Array;
@@ -48,4 +51,13 @@ function directoriesOf(entries: readonly { readonly path: string }[]): readonly 
     for (let end = path.indexOf('/'); end > 0; end = path.indexOf('/', end + 1)) paths.add(path.slice(0, end));
   }
   return [...paths].sort(byName).map((path) => ({ path, directory: true }));
+}
+
+/**
+ * What is put behind the initramfs on a join card, with the text of its join.conf: the kernel unpacks one archive after the
+ * other (Linux Documentation/driver-api/early-userspace/buffer-format.rst). Not every kernel can read the card's FAT.
+ */
+export async function joinConfArchive(text: string): Promise<Uint8Array> {
+  const conf = { path: JOIN_CONF_PATH, mode: 0o600, bytes: Buffer.from(text) };
+  return await compress(cpioArchive([...directoriesOf([conf]), conf]), { level: 9 });
 }
