@@ -186,6 +186,16 @@ const keys = z.strictObject({
       additions: additionsSchema.describe('More for the images of groups of boards; of several that fit, all count.'),
     })
     .prefault({}),
+  netboot: z
+    .strictObject({
+      bootOrder: z
+        .enum(['keep', 'disk-first'])
+        .default('keep')
+        .describe(
+          'Of a Pi 4 or 5 that was seen to ask the network before its disk. `keep`: its EEPROM is its own affair. `disk-first`: after joining it is told once, over SSH, that its disk comes first.',
+        ),
+    })
+    .prefault({}),
   cluster: z
     .strictObject({
       driver: z.enum(['kubeadm']).default('kubeadm').describe('How boards join: `kubeadm` is the plain TLS bootstrap.'),

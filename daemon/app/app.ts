@@ -14,6 +14,7 @@ import type { Clock, Log, OpenUdp, Random } from '../ports.ts';
 import { openStore } from '../store/open.ts';
 import { hardwareAddressOf } from '../system/neighbours.ts';
 import { bootDesk } from './boards/boot-desk.ts';
+import { bootOrderDesk } from './boards/boot-order.ts';
 import { createClusterFacts, driverFor } from './boards/control-plane.ts';
 import { type AdmissionDeps, effectDesk, recentAcceptances, verdictNow } from './boards/effects.ts';
 import { hostKeys } from './boards/host-keys.ts';
@@ -21,6 +22,7 @@ import { imageDesk } from './boards/images.ts';
 import { installerKit } from './boards/installer-kit.ts';
 import { followNodes, NODES_TURN } from './boards/node-events.ts';
 import { createProgress } from './boards/progress.ts';
+import { installerStarter } from './boards/reinstall.ts';
 import { createChanges } from './changes.ts';
 import { loadIdentity } from './identity.ts';
 import { together } from './lifetime.ts';
@@ -95,6 +97,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     log,
   });
   const installer = installerKit({ config, kit: images.kit, log });
+  const bootKeyOf = (mac: Mac): string => bootKey(identity.clusterKey, mac).toString('hex');
   const cluster = openCluster({ kubeconfig: config.cluster.kubeconfig, clock, random, log, signal });
   const joiner = createJoiner({
     cluster,
@@ -132,6 +135,25 @@ export async function runApp(deps: AppDeps): Promise<void> {
       onChange: changes.subscribe,
       hostKeyOf: keys.publicOf,
       hasRival: network.hasRival,
+      hardwareAddressOf,
+      correctBootOrder: bootOrderDesk({
+        wanted: config.netboot.bootOrder,
+        joiner,
+        askedNetworkFirst: timelines.wasSentToDisk,
+        tell: (id, event) => runner.dispatch(id, event),
+        log,
+      }),
+      startInstaller: installerStarter({
+        joiner,
+        kitFiles: images.kitFiles,
+        openKitFile: images.openKitFile,
+        initramfs: installer.initramfs,
+        keyOf: bootKeyOf,
+        server: () => {
+          const site = network.site();
+          return site && { address: site.address, port: config.http.port };
+        },
+      }),
     }),
     onTurn: pulse.loop('lifecycle', minutes(1)),
     onChange: (change) => {
@@ -192,8 +214,6 @@ export async function runApp(deps: AppDeps): Promise<void> {
 
   // Early, so that the owner hears of what is missing before a board needs it.
   void installer.initramfs().catch((error: unknown) => log.error('the installer cannot be made', { error }));
-  const bootKeyOf = (mac: Mac): string => bootKey(identity.clusterKey, mac).toString('hex');
-
   let told = false;
   const admin = async () => {
     const server = await serveHttp({

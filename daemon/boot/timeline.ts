@@ -11,6 +11,10 @@ export type Timelines = {
   readonly mark: (device: DeviceId, at: Instant, what: string) => void;
   /** The boot ROM's DISCOVER: a new boot, unless it only repeats the one before. */
   readonly bootRom: (device: DeviceId, at: Instant) => void;
+  /** It was refused a boot file. True once for each boot that its ROM began by a DISCOVER. */
+  readonly sentToDisk: (device: DeviceId, at: Instant) => boolean;
+  /** Whether that was so in its last boot. */
+  readonly wasSentToDisk: (device: DeviceId) => boolean;
   readonly of: (device: DeviceId) => readonly Mark[];
   readonly forget: (device: DeviceId) => void;
 };
@@ -19,8 +23,12 @@ export type Timelines = {
 const SAME_BOOT = seconds(60);
 const MARKS_PER_BOARD = 40;
 
+const SENT_TO_DISK = 'asked the network for a boot and was sent to its disk';
+
 export function createTimelines(): Timelines {
   const boards = new Map<DeviceId, Mark[]>();
+  /** Its ROM has asked for an address, and for no file yet. */
+  const begun = new Set<DeviceId>();
   const marksOf = (device: DeviceId): Mark[] => boards.get(device) ?? [];
 
   function mark(device: DeviceId, at: Instant, what: string): void {
@@ -33,7 +41,20 @@ export function createTimelines(): Timelines {
     const last = marksOf(device).at(-1);
     if (last !== undefined && since(last.at, at) > SAME_BOOT) boards.delete(device);
     mark(device, at, 'DISCOVER of its boot ROM');
+    begun.add(device);
   }
 
-  return { mark, bootRom, of: marksOf, forget: (device) => void boards.delete(device) };
+  function sentToDisk(device: DeviceId, at: Instant): boolean {
+    mark(device, at, SENT_TO_DISK);
+    return begun.delete(device);
+  }
+
+  function forget(device: DeviceId): void {
+    boards.delete(device);
+    begun.delete(device);
+  }
+
+  const wasSentToDisk = (device: DeviceId): boolean => marksOf(device).some(({ what }) => what === SENT_TO_DISK);
+
+  return { mark, bootRom, sentToDisk, wasSentToDisk, of: marksOf, forget };
 }

@@ -1,6 +1,7 @@
 /** What bramble asks of a Kubernetes distribution. One driver per distribution; each step is idempotent. */
 import type { Problem, Result } from '../../config/result.ts';
 import type { DeviceId, Hostname, Ipv4, Millis } from '../../config/values.ts';
+import type { ByteSource } from '../ports.ts';
 
 /** The board to be joined. */
 export type JoinBoard = {
@@ -17,7 +18,8 @@ export type JoinBoard = {
 /** Where it is may not be known any more. */
 export type LeavingBoard = Omit<JoinBoard, 'address'> & { readonly address: Ipv4 | undefined };
 
-export type RunOptions = { readonly stdin?: string; readonly timeout?: Millis };
+/** `stdin` of bytes is read as fast as the board takes them. */
+export type RunOptions = { readonly stdin?: string | AsyncIterable<Uint8Array>; readonly timeout?: Millis };
 export type RunResult = {
   /** 255 if a signal ended the program. */
   readonly code: number;
@@ -40,6 +42,12 @@ export type SshSession = {
   readonly putFile: (
     path: string,
     content: string,
+    mode: number,
+  ) => Promise<Result<void, SshProblem | Problem<'PUT_FILE_FAILED'>>>;
+  /** The same for what is too long for one string, or no text; all of `source`, which stays open. */
+  readonly putBytes: (
+    path: string,
+    source: ByteSource,
     mode: number,
   ) => Promise<Result<void, SshProblem | Problem<'PUT_FILE_FAILED'>>>;
 };

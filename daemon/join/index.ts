@@ -13,7 +13,7 @@ import { semaphore } from './semaphore.ts';
 import { awaitSsh, type SshTarget, withSsh } from './ssh.ts';
 import { mintToken, revokeTokens, sweepTokens } from './tokens.ts';
 
-export type { Driver, JoinBoard, LeavingBoard } from './driver.ts';
+export type { Driver, JoinBoard, LeavingBoard, SshSession } from './driver.ts';
 export { generateSshKeyPair } from './keys.ts';
 export { caCertHashes, kubeadmDriver } from './kubeadm.ts';
 
@@ -42,6 +42,12 @@ export type Joiner = {
   readonly join: (board: JoinBoard, signal: AbortSignal) => Promise<Result<void, Problem>>;
   /** Once Node, address and host key agree: takes the taint off and deletes the token. */
   readonly release: (board: JoinBoard, signal: AbortSignal) => Promise<Result<void, Problem>>;
+  /** A root shell on it, with its host key verified, for what is neither of these. */
+  readonly onBoard: (
+    board: JoinBoard,
+    signal: AbortSignal,
+    work: (session: SshSession) => Promise<Result<void, Problem>>,
+  ) => Promise<Result<void, Problem>>;
   /** Takes token and Node back, and what is on the board if it can be reached. */
   readonly leave: (board: LeavingBoard, signal: AbortSignal) => Promise<Result<void, Problem>>;
   /** Deletes the tokens that an earlier process left. Before the first join only. */
@@ -64,11 +70,7 @@ export function createJoiner(options: JoinerOptions): Joiner {
     privateKey: options.privateKey,
     hostKey: board.hostKeyPublic,
   });
-  const onBoard = async (
-    board: JoinBoard,
-    signal: AbortSignal,
-    work: (session: SshSession) => Promise<Result<void, Problem>>,
-  ): Promise<Result<void, Problem>> => {
+  const onBoard: Joiner['onBoard'] = async (board, signal, work) => {
     const end = await withSsh({ ...target(board), signal, timeout: seconds(20) }, (session) => {
       verified.add(board.id);
       return work(session);
@@ -218,6 +220,7 @@ export function createJoiner(options: JoinerOptions): Joiner {
     awaitSsh: (board, deadline, signal) => awaitSsh({ ...target(board), clock, signal, deadline }),
     join,
     release,
+    onBoard,
     leave,
     sweep: (signal) => sweepTokens(cluster.request, signal),
     done: approver.done,

@@ -3,11 +3,12 @@
  * without a verifier would accept any key (facts packages 7, measured).
  */
 import { dirname } from 'node:path';
+import { Readable } from 'node:stream';
 import { NodeSSH } from 'node-ssh';
 import type { ClientChannel } from 'ssh2';
 import { ok, type Problem, problem, type Result } from '../../config/result.ts';
 import { after, type Millis, millis, seconds, since } from '../../config/values.ts';
-import type { Clock } from '../ports.ts';
+import type { ByteSource, Clock } from '../ports.ts';
 import type { RunOptions, RunResult, SshCode, SshProblem, SshSession } from './driver.ts';
 import { retryIntervals } from './intervals.ts';
 import { parsePublicLine } from './keys.ts';
@@ -153,6 +154,10 @@ function openSession(ssh: NodeSSH, closed: Promise<void>, ended: () => SshProble
     { stdin, timeout = defaultRunTimeout }: RunOptions = {},
   ): Promise<Result<RunResult, SshProblem>> => {
     const command = quoteWords([program, ...args]);
+    const input =
+      stdin === undefined || typeof stdin === 'string' ? stdin : Readable.from(stdin, { objectMode: false });
+    // What cannot be read ends the program, whose word then counts.
+    if (typeof input === 'object') input.on('error', () => channel?.close());
     let channel: ClientChannel | undefined;
     let received = 0;
     // node-ssh decodes each chunk by itself, which breaks a character that was cut in two.
@@ -170,7 +175,7 @@ function openSession(ssh: NodeSSH, closed: Promise<void>, ended: () => SshProble
     });
     const executing = ssh.execCommand(command, {
       ...{ onStdout: keepIn(stdout), onStderr: keepIn(stderr) },
-      ...(stdin !== undefined && { stdin }),
+      ...(input !== undefined && { stdin: input }),
       onChannel: (opened) => {
         channel = opened;
         // Writing to a program that has ended is its business; the exit code tells.
@@ -192,10 +197,29 @@ function openSession(ssh: NodeSSH, closed: Promise<void>, ended: () => SshProble
       return problem(isTimeout(error) ? 'SSH_TIMEOUT' : ended().code, messageOf(error));
     } finally {
       clearTimeout(timer);
+      if (typeof input === 'object') input.destroy();
       executing.catch(() => undefined);
     }
   };
-  return { run, putFile: (path, content, mode) => putFile(run, path, content, mode) };
+  return {
+    run,
+    putFile: (path, content, mode) => put(run, { path, mode, bytes: Buffer.byteLength(content), content }, seconds(20)),
+    putBytes: (path, source, mode) =>
+      put(run, { path, mode, bytes: source.size, content: chunksOf(source) }, slowCard(source.size)),
+  };
+}
+
+/** 512 KiB/s, and time for a card that gathers its breath. */
+const slowCard = (bytes: number): Millis => millis(60_000 + bytes / 512);
+
+async function* chunksOf(source: ByteSource): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < source.size; ) {
+    const chunk = new Uint8Array(Math.min(256 * 1024, source.size - at));
+    const read = await source.read(chunk, at);
+    if (read === 0) throw new Error(`the source ended at byte ${at} of ${source.size}`);
+    yield chunk.subarray(0, read);
+    at += read;
+  }
 }
 
 /**
@@ -205,15 +229,20 @@ function openSession(ssh: NodeSSH, closed: Promise<void>, ended: () => SshProble
 const receiveFile = `umask 077; mkdir -p "\${1%/*}/" && cat > "$1.new" && [ "$(wc -c < "$1.new")" -eq "$3" ] &&
 chmod "$2" "$1.new" && mv -f "$1.new" "$1" || { rm -f "$1.new"; exit 1; }`;
 
-async function putFile(
+async function put(
   run: SshSession['run'],
-  path: string,
-  content: string,
-  mode: number,
+  file: {
+    readonly path: string;
+    readonly mode: number;
+    readonly bytes: number;
+    readonly content: NonNullable<RunOptions['stdin']>;
+  },
+  timeout: Millis,
 ): Promise<Result<void, SshProblem | Problem<'PUT_FILE_FAILED'>>> {
+  const { path, mode, bytes, content } = file;
   if (!path.startsWith('/') || dirname(path) === '/') throw new Error(`not a path below a folder: ${path}`);
-  const words = ['-c', receiveFile, 'sh', path, mode.toString(8), String(Buffer.byteLength(content))];
-  const end = await run('sh', words, { stdin: content, timeout: millis(20_000) });
+  const words = ['-c', receiveFile, 'sh', path, mode.toString(8), String(bytes)];
+  const end = await run('sh', words, { stdin: content, timeout });
   if (!end.ok) return end;
   return end.value.code === 0
     ? ok(undefined)

@@ -42,14 +42,30 @@ export type DeviceState =
   | { readonly name: 'accepted'; readonly report: BoardReport; readonly by: string }
   /** Its image is ready and may be written: `arming` is the nonce that this one installation is tied to. */
   | { readonly name: 'installing'; readonly report: BoardReport; readonly arming: string }
-  /** The image is on its disk; it starts from there. */
-  | { readonly name: 'starting' }
+  /** The image is on its disk; it starts from there. `card`: on one that was made for it, and that somebody has to put in. */
+  | { readonly name: 'starting'; readonly card?: true }
   /** Its sshd answered with the host key we made; it is being joined. */
   | { readonly name: 'joining'; readonly attempt: number }
   /** Its Node is Ready. `quarantined` until our taint is off and its token deleted. */
   | { readonly name: 'ready'; readonly quarantined: boolean }
   /** Its Node was Ready and is not any more. */
   | { readonly name: 'unreachable' }
+  /** It asked the network for a boot `rounds` times in a row, and its system was not heard. `joined`: it has a Node of ours. */
+  | { readonly name: 'local-boot-failed'; readonly rounds: number; readonly joined: boolean }
+  /** The owner wants one new installation of it: the next installer that reports is given it, and no other. */
+  | { readonly name: 'reinstalling'; readonly by: string; readonly start: InstallerStart }
+  /**
+   * The owner wants its disk cleared, by the installer, tied to the nonce `arming`. `left`: its Node and token are gone.
+   * `done`: it has nothing of ours any more, and is left alone.
+   */
+  | {
+      readonly name: 'wiping';
+      readonly by: string;
+      readonly arming: string;
+      readonly left: boolean;
+      readonly start: InstallerStart;
+      readonly done: boolean;
+    }
   /** It gets an address and nothing else: something speaks against touching it. */
   | { readonly name: 'held'; readonly reason: string }
   /** The owner said no. */
@@ -61,7 +77,24 @@ export type DeviceState =
 export type ResumePoint =
   | { readonly at: 'install'; readonly report: BoardReport }
   | { readonly at: 'start' }
-  | { readonly at: 'join' };
+  | { readonly at: 'join' }
+  | { readonly at: 'wipe'; readonly by: string; readonly arming: string };
+
+/**
+ * How far the installer is on a board that has a system. `restarts`: how often the board was started again for it.
+ * Whatever is written here, an installer that came by the network or from a join card is as good.
+ */
+export type InstallerStart =
+  /** It is being put into the board's own boot partition, over SSH. */
+  | { readonly step: 'trying'; readonly restarts: number }
+  /** That did not work; it is tried again now and then. */
+  | { readonly step: 'waiting'; readonly restarts: number; readonly code: string; readonly detail: string }
+  /** It is there, and the board was restarted. */
+  | { readonly step: 'restarted'; readonly restarts: number }
+  /** It was heard, and this is the disk that it was given. */
+  | { readonly step: 'running'; readonly disk: DiskReport }
+  /** The board was restarted often enough, and it was never heard. */
+  | { readonly step: 'given-up' };
 
 export type StateName = DeviceState['name'];
 

@@ -13,5 +13,7 @@ export type Effect =
   | 'join'
   /** Check that Node, address and host key agree, take our taint off, delete the token. */
   | 'release-quarantine'
+  /** Put the installer into the board's own boot partition over SSH, and restart it; ends with `installer-started`. */
+  | 'start-installer'
   /** Take Node and token back. */
   | 'leave';

@@ -17,14 +17,28 @@ export type LifecycleEvent =
   | { readonly event: 'accept-requested'; readonly by: string }
   | { readonly event: 'reject-requested'; readonly by: string }
   | { readonly event: 'retry-requested'; readonly by: string }
+  | { readonly event: 'reinstall-requested'; readonly by: string }
+  /** `arming`: the nonce that this one wipe is tied to. */
+  | { readonly event: 'wipe-requested'; readonly by: string; readonly arming: string }
+  /** An image of it was made for a card, which somebody will put in. */
+  | { readonly event: 'card-made'; readonly by: string }
   | { readonly event: 'image-made'; readonly arming: string }
   | { readonly event: 'image-failed'; readonly code: string; readonly detail: string }
   | { readonly event: 'installed' }
   | { readonly event: 'install-failed'; readonly code: string; readonly detail: string }
-  /** The board's sshd answered with the host key of its image. */
-  | { readonly event: 'ssh-answered' }
+  /** The installer is on the board's own boot partition, and the board was told to restart. */
+  | { readonly event: 'installer-started' }
+  | { readonly event: 'installer-start-failed'; readonly code: string; readonly detail: string }
+  /** Nothing of ours is on its disk any more. */
+  | { readonly event: 'wiped' }
+  /** The board's sshd answered with the host key of its image. `mac`: of whoever answered, if no packet of it was seen yet. */
+  | { readonly event: 'ssh-answered'; readonly mac?: Mac }
   | { readonly event: 'ssh-failed'; readonly code: string; readonly detail: string }
   | { readonly event: 'join-failed'; readonly code: string; readonly detail: string }
+  /** Its boot ROM asked for a boot, was sent to its disk, and asked again: `rounds` times in a row. */
+  | { readonly event: 'local-boot-failed'; readonly rounds: number }
+  /** Its firmware asks its disk before the network from now on; boot orders as the firmware writes them (`0xf21`). */
+  | { readonly event: 'boot-order-corrected'; readonly from: string; readonly to: string }
   /** From the watch on Nodes. */
   | { readonly event: 'node-ready' }
   | { readonly event: 'node-not-ready' }

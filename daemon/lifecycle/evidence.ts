@@ -51,6 +51,9 @@ function evidenceIn(event: LifecycleEvent): Evidence {
       const { mac, serial, model } = event.report;
       return { mac, serial, model: model && { model, final: true }, read: true };
     }
+    case 'ssh-answered':
+      // It showed the key that we made for this board: it is this board, on whatever hardware.
+      return { mac: event.mac, read: false };
     default:
       return { read: false };
   }

@@ -1,5 +1,5 @@
 /** A state in plain words: why it is so, or what it waits for. Pure. */
-import type { Device } from './device.ts';
+import type { Device, DeviceState, InstallerStart } from './device.ts';
 
 export function explain(device: Device): string {
   const { state } = device;
@@ -18,13 +18,21 @@ export function explain(device: Device): string {
     case 'installing':
       return 'its image is being written to its disk';
     case 'starting':
-      return `starts from its own disk${lost}`;
+      return state.card
+        ? `its card was made; put it in and switch the board on${lost}`
+        : `starts from its own disk${lost}`;
     case 'joining':
       return `joins the cluster${state.attempt === 1 ? '' : `, attempt ${state.attempt}`}${lost}`;
     case 'ready':
       return state.quarantined ? 'Node is Ready; last checks before it gets work' : 'Node is Ready';
     case 'unreachable':
       return 'its Node is not Ready any more';
+    case 'local-boot-failed':
+      return `asked the network for a boot ${state.rounds} times in a row, and its own system was not heard: its disk does not start`;
+    case 'reinstalling':
+      return `to be installed anew, once, asked by ${state.by}: ${startText(state.start)}`;
+    case 'wiping':
+      return wipeText(state);
     case 'held':
       return state.reason;
     case 'rejected':
@@ -32,6 +40,36 @@ export function explain(device: Device): string {
     case 'failed':
       return `${state.code}: ${state.detail}`;
   }
+}
+
+function wipeText({ by, left, done, start }: Extract<DeviceState, { name: 'wiping' }>): string {
+  if (done) return `its disk is cleared, asked by ${by}; it is left alone until it is accepted again`;
+  const step = left ? startText(start) : 'its Node is being removed first';
+  return `its disk is to be cleared, asked by ${by}: ${step}`;
+}
+
+function startText(start: InstallerStart): string {
+  switch (start.step) {
+    case 'trying':
+      return 'its installer is being put into its boot partition over SSH';
+    case 'waiting':
+      return `waits for its installer (over SSH: ${start.code}: ${start.detail})`;
+    case 'restarted':
+      return 'it restarts into its installer';
+    case 'running':
+      return 'its installer clears the disk';
+    case 'given-up':
+      return 'it was restarted for its installer, which was never heard';
+  }
+}
+
+/** What only hands can do, where SSH did not bring the installer to run; undefined while it may. */
+function installerDeed({ name, state }: Device): string | undefined {
+  if (state.name !== 'reinstalling' && state.name !== 'wiping') return undefined;
+  const { start } = state;
+  if (start.step !== 'waiting' && start.step !== 'given-up') return undefined;
+  const why = start.step === 'waiting' ? `SSH: ${start.code}` : 'its installer was never heard';
+  return `insert a join card into ${name}, or switch it off and on if it boots from the network    (${why})`;
 }
 
 /** The one command or deed that brings this board on; undefined where nothing is asked of anybody. */
@@ -46,6 +84,11 @@ export function nextDeed(device: Device): string | undefined {
       return `bramble retry ${name}    (${state.code}: ${state.detail})`;
     case 'unreachable':
       return `look at ${name}: its Node is not Ready`;
+    case 'local-boot-failed':
+      return `bramble reinstall ${name}    (its disk does not start: it asked the network ${state.rounds} times in a row)`;
+    case 'reinstalling':
+    case 'wiping':
+      return installerDeed(device);
     case 'seen':
     case 'booting':
     case 'reported':

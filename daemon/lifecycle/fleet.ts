@@ -1,6 +1,6 @@
 /** All boards, in memory, by everything they are looked up with. The disk is the truth; this is what it says. */
 import type { DeviceId, Hostname, Ipv4, Mac } from '../../config/values.ts';
-import type { Device } from './device.ts';
+import type { Device, DeviceState } from './device.ts';
 import { isUndecided } from './registry.ts';
 
 export type Fleet = {
@@ -15,6 +15,10 @@ export type Fleet = {
   readonly put: (device: Device) => void;
   readonly remove: (id: DeviceId) => void;
 };
+
+/** A nonce is good for what was armed with it, as long as that lasts. */
+const isArmed = (state: DeviceState): state is Extract<DeviceState, { readonly arming: string }> =>
+  state.name === 'installing' || (state.name === 'wiping' && !state.done);
 
 export function createFleet(devices: readonly Device[]): Fleet {
   const byId = new Map<DeviceId, Device>();
@@ -57,7 +61,7 @@ export function createFleet(devices: readonly Device[]): Fleet {
     byMac: (mac) => find(macs.get(mac)),
     byAddress: (address) => find(addresses.get(address)),
     byName: (name) => find(names.get(name)),
-    byArming: (arming) => byId.values().find(({ state }) => state.name === 'installing' && state.arming === arming),
+    byArming: (arming) => byId.values().find(({ state }) => isArmed(state) && state.arming === arming),
     undecided: () => undecided,
     put,
     remove,

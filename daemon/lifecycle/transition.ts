@@ -3,18 +3,42 @@
  * here on purpose: the types make a missing one a compile error. What a state needs done is a function of the state
  * (`wants`), and so is how long it may last (`lifetime`): after a crash the same state wants the same again.
  */
-import { after, type Instant, type Millis, minutes, seconds, since } from '../../config/values.ts';
+import { after, type Instant, type Millis, minutes, since } from '../../config/values.ts';
+import {
+  alreadyOurs,
+  type Context,
+  fail,
+  late,
+  type Next,
+  noDeadline,
+  noNode,
+  noSystem,
+  note,
+  notFailed,
+  onTheLan,
+  packets,
+  type Row,
+  ready,
+  refuse,
+  rejected,
+  reported,
+  stay,
+  to,
+} from './cell.ts';
 import {
   type BoardReport,
   type Device,
   type DeviceState,
+  type InstallerStart,
   type ResumePoint,
   type StateName,
   sameDisk,
 } from './device.ts';
 import type { Effect } from './effect.ts';
-import type { EventName, LifecycleEvent } from './event.ts';
+import type { LifecycleEvent } from './event.ts';
 import { learn } from './evidence.ts';
+import { doesNotStart, localBootFailed, reinstalling, toBeWiped, wiping, wishes } from './system-rows.ts';
+import { booting, pending, reportedRow, seen } from './undecided-rows.ts';
 
 export type Transition = {
   readonly device: Device;
@@ -49,7 +73,13 @@ export function wants(state: DeviceState): readonly Effect[] {
     case 'accepted':
       return ['make-image'];
     case 'starting':
+    case 'local-boot-failed':
       return ['await-ssh'];
+    case 'reinstalling':
+      return wantsStart(state.start);
+    case 'wiping':
+      // First its Node: nothing is to run on a disk that is being cleared.
+      return state.done ? [] : state.left ? wantsStart(state.start) : ['leave'];
     case 'joining':
       return ['join'];
     case 'ready':
@@ -67,6 +97,9 @@ export function wants(state: DeviceState): readonly Effect[] {
   }
 }
 
+const wantsStart = ({ step }: InstallerStart): readonly Effect[] =>
+  step === 'trying' || step === 'waiting' ? ['start-installer'] : [];
+
 /** How long a board may stay in a state before that in itself is news; undefined: for ever. */
 export function lifetime(state: DeviceState): Millis | undefined {
   switch (state.name) {
@@ -77,7 +110,11 @@ export function lifetime(state: DeviceState): Millis | undefined {
       return minutes(70);
     case 'starting':
       // The article's two minutes for growing the root file system, on the slowest card and board.
-      return minutes(15);
+      return state.card ? undefined : minutes(15);
+    case 'reinstalling':
+    case 'wiping':
+      // Services that do not want to stop have 90 s of systemd's each, and then it starts.
+      return state.start.step === 'restarted' ? minutes(10) : undefined;
     case 'joining':
       return minutes(10);
     case 'seen':
@@ -86,6 +123,7 @@ export function lifetime(state: DeviceState): Millis | undefined {
     case 'accepted':
     case 'ready':
     case 'unreachable':
+    case 'local-boot-failed':
     case 'held':
     case 'rejected':
     case 'failed':
@@ -97,50 +135,6 @@ export function lifetime(state: DeviceState): Millis | undefined {
 export const JOIN_ATTEMPTS = 5;
 /** A board whose installation failed and whose installer asks again is tried again after this. */
 export const REINSTALL_PAUSE = minutes(0.5);
-/** A waiting board that tells something else each time is decided about no more often: each decision writes the disk. */
-export const REDECIDE_PAUSE = seconds(10);
-
-/** `since`: when the board came into its state. */
-type Context = { readonly since: Instant; readonly now: Instant };
-type Next =
-  | { readonly go: 'to'; readonly state: DeviceState; readonly reason: string }
-  | { readonly go: 'stay'; readonly reason: string }
-  | { readonly go: 'note'; readonly reason: string }
-  | { readonly go: 'refuse'; readonly reason: string };
-
-const to = (state: DeviceState, reason: string): Next => ({ go: 'to', state, reason });
-const stay = (): Next => ({ go: 'stay', reason: '' });
-const note = (reason: string): Next => ({ go: 'note', reason });
-const refuse = (reason: string) => (): Next => ({ go: 'refuse', reason });
-
-type StateOf<S extends StateName> = Extract<DeviceState, { name: S }>;
-type EventOf<E extends EventName> = Extract<LifecycleEvent, { event: E }>;
-type Cell<S extends StateName, E extends EventName> = (state: StateOf<S>, event: EventOf<E>, context: Context) => Next;
-type Row<S extends StateName> = { readonly [E in EventName]: Cell<S, E> };
-type Table = { readonly [S in StateName]: Row<S> };
-
-const fail = (code: string, detail: string, resume: ResumePoint): Next =>
-  to({ name: 'failed', code, detail, resume }, `${code}: ${detail}`);
-const reported = (report: BoardReport): Next => to({ name: 'reported', report }, 'the installer reported');
-const ready = (): Next => to({ name: 'ready', quarantined: true }, 'its Node is Ready');
-const rejected = (_: unknown, { by }: { by: string }): Next =>
-  to({ name: 'rejected', by, left: false }, `rejected by ${by}`);
-
-/** What changes the answer to "may this board be written?"; the installer repeats the rest every two seconds. */
-const sameClaims = (a: BoardReport, b: BoardReport): boolean =>
-  a.mac === b.mac &&
-  a.serial === b.serial &&
-  a.disk.content === b.disk.content &&
-  sameDisk(a.disk, b.disk) &&
-  a.proof === b.proof;
-const askAgainIfNew = (
-  state: { readonly report: BoardReport },
-  { report, again = false }: EventOf<'installer-reported'>,
-  context: Context,
-): Next =>
-  (sameClaims(state.report, report) && !again) || since(context.since, context.now) < REDECIDE_PAUSE
-    ? stay()
-    : reported(report);
 
 /**
  * What was decided does not cover this disk: it holds something that is not ours and that nobody was asked about. Whoever
@@ -151,109 +145,51 @@ export const wouldLose = (decided: BoardReport, { disk }: BoardReport): boolean 
 const askAgainIfLost = (state: { readonly report: BoardReport }, { report }: { readonly report: BoardReport }): Next =>
   wouldLose(state.report, report) ? reported(report) : stay();
 
-/** Answers to questions that this state does not ask: late, or repeated after a crash. The world is looked at again anyway. */
-const late = {
-  'admission-decided': stay,
-  'image-made': stay,
-  'image-failed': stay,
-  installed: stay,
-  'install-failed': stay,
-  'ssh-answered': stay,
-  'ssh-failed': stay,
-  'join-failed': stay,
-  'quarantine-released': stay,
-  left: stay,
-} as const;
-const noNode = { 'node-ready': stay, 'node-not-ready': stay, 'node-deleted': stay } as const;
-/** In every state, and changing none: where it is, which `learn` takes in, and whether another host has its name. */
-const onTheLan = {
-  'address-heard': stay,
-  'address-lost': stay,
-  'name-conflict': (_: unknown, { by }: { by: string }): Next => note(`another host has its name: ${by}`),
-  'name-conflict-over': () => note('nobody else has its name any more'),
-} as const;
-const packets = { 'dhcp-seen': stay, 'boot-file-served': stay } as const;
-const notFailed = { 'retry-requested': refuse('Nothing failed: there is nothing to try again.') } as const;
-const alreadyOurs = { 'accept-requested': refuse('It is accepted already.') } as const;
-const noDeadline = { 'deadline-passed': stay } as const;
+type Table = { readonly [S in StateName]: Row<S> };
 
-const beforeReport = {
+/** Nothing is done to it, whoever asks, until the owner takes that back. */
+const leftAlone = (why: string) =>
+  ({
+    ...noSystem,
+    'installer-reported': stay,
+    'reinstall-requested': refuse(why),
+    'wipe-requested': refuse(why),
+    'card-made': refuse(why),
+  }) as const;
+
+/** Its image is on its way. */
+const underWay = {
   ...late,
   ...onTheLan,
   ...noNode,
-  ...notFailed,
-  'dhcp-seen': stay,
-  'installer-reported': (_: unknown, { report }: { report: BoardReport }) => reported(report),
-  'accept-requested': refuse(
-    'It has not told yet what it is. Wait until its installer runs: its state is then "pending".',
-  ),
-  'reject-requested': rejected,
-} as const;
-
-/** Its installer runs, and may ask for as long as it likes whether the board is ours. */
-const beforeDecision = {
-  ...late,
-  ...onTheLan,
-  ...noNode,
+  ...noSystem,
   ...packets,
   ...notFailed,
-  ...noDeadline,
-  'installer-reported': askAgainIfNew,
-  'accept-requested': ({ report }: { report: BoardReport }, { by }: { by: string }): Next =>
-    to({ name: 'accepted', report, by }, `accepted by ${by}`),
+  ...alreadyOurs,
+  // A board that lost power half-way reports again and is given the same image again.
+  'installer-reported': askAgainIfLost,
   'reject-requested': rejected,
+  'reinstall-requested': refuse('It is being installed already.'),
+  'wipe-requested': refuse('It is being installed: wait until it is ready, or reject it.'),
 } as const;
 
 const table: Table = {
-  seen: {
-    ...beforeReport,
-    ...noDeadline,
-    'boot-file-served': (_, { file }) => to({ name: 'booting' }, `fetches ${file}`),
-  },
-  booting: {
-    ...beforeReport,
-    'boot-file-served': stay,
-    'deadline-passed': () => to({ name: 'seen' }, 'fetched boot files, but its installer was never heard of'),
-  },
-  reported: {
-    ...beforeDecision,
-    'admission-decided': ({ report }, { verdict }) => {
-      switch (verdict.verdict) {
-        case 'accept':
-          return to({ name: 'accepted', report, by: verdict.by }, verdict.by);
-        case 'wait':
-          return to({ name: 'pending', report, reason: verdict.reason }, verdict.reason);
-        case 'hold':
-          return to({ name: 'held', reason: verdict.reason }, verdict.reason);
-      }
-    },
-  },
-  pending: beforeDecision,
+  seen,
+  booting,
+  reported: reportedRow,
+  pending,
   accepted: {
-    ...late,
-    ...onTheLan,
-    ...noNode,
-    ...packets,
-    ...notFailed,
-    ...alreadyOurs,
+    ...underWay,
     ...noDeadline,
-    'installer-reported': askAgainIfLost,
+    'card-made': refuse('Its image is being made for the installer: ask again in a moment.'),
     'image-made': ({ report }, { arming }) => to({ name: 'installing', report, arming }, 'its image is ready'),
     'image-failed': ({ report }, { code, detail }) => fail(code, detail, { at: 'install', report }),
-    'reject-requested': rejected,
   },
   installing: {
-    ...late,
-    ...onTheLan,
-    ...noNode,
-    ...packets,
-    ...notFailed,
-    ...alreadyOurs,
-    // A board that lost power half-way reports again and is given the same image again.
-    'installer-reported': askAgainIfLost,
+    ...underWay,
+    'card-made': (_, { by }) => note(`a copy of the image that it is being given was made, asked by ${by}`),
     installed: () => to({ name: 'starting' }, 'its image is on its disk'),
     'install-failed': ({ report }, { code, detail }) => fail(code, detail, { at: 'install', report }),
-    'reject-requested': rejected,
     'deadline-passed': ({ report }) =>
       fail('INSTALL_TIMEOUT', 'the installation did not end; is the board still powered?', { at: 'install', report }),
   },
@@ -263,10 +199,13 @@ const table: Table = {
     ...packets,
     ...notFailed,
     ...alreadyOurs,
+    ...wishes,
     // The installer's own last words may arrive twice; the edge tells it to start its disk.
     'installer-reported': stay,
     'ssh-answered': () => to({ name: 'joining', attempt: 1 }, 'its system answers with the host key we made'),
     'ssh-failed': (_, { code, detail }) => fail(code, detail, { at: 'start' }),
+    // A card that is not in yet starts nothing.
+    'local-boot-failed': (state, event) => (state.card ? stay() : doesNotStart(false)(state, event)),
     // A Node of its earlier life may still be Ready; this board has joined nothing yet.
     'node-ready': stay,
     'node-not-ready': stay,
@@ -281,11 +220,13 @@ const table: Table = {
     ...packets,
     ...notFailed,
     ...alreadyOurs,
+    ...wishes,
     'installer-reported': stay,
     'join-failed': ({ attempt }, { code, detail }) =>
       attempt < JOIN_ATTEMPTS
         ? to({ name: 'joining', attempt: attempt + 1 }, `attempt ${attempt}: ${code}: ${detail}`)
         : fail(code, detail, { at: 'join' }),
+    'local-boot-failed': doesNotStart(false),
     'node-ready': ready,
     // It registers before it is Ready.
     'node-not-ready': stay,
@@ -299,8 +240,11 @@ const table: Table = {
     ...packets,
     ...notFailed,
     ...alreadyOurs,
+    ...wishes,
     ...noDeadline,
     'installer-reported': stay,
+    // The cluster knows it better than its boot ROM's packets, which anybody can forge: once it is unreachable, they count.
+    'local-boot-failed': stay,
     'node-ready': stay,
     'node-not-ready': () => to({ name: 'unreachable' }, 'its Node is not Ready any more'),
     'node-deleted': () => fail('NODE_DELETED', 'its Node was deleted; `bramble retry` joins it again', { at: 'join' }),
@@ -314,10 +258,13 @@ const table: Table = {
     ...late,
     ...onTheLan,
     ...packets,
-    ...notFailed,
     ...alreadyOurs,
+    ...wishes,
     ...noDeadline,
     'installer-reported': stay,
+    'local-boot-failed': doesNotStart(true),
+    // It may run another system than the one that joined: from a card that was made for it, say.
+    'retry-requested': (_, { by }) => to({ name: 'starting' }, `waited for again, asked by ${by}`),
     'node-ready': ready,
     'node-not-ready': stay,
     'node-deleted': () => fail('NODE_DELETED', 'its Node was deleted; `bramble retry` joins it again', { at: 'join' }),
@@ -329,7 +276,7 @@ const table: Table = {
     ...noNode,
     ...packets,
     ...noDeadline,
-    'installer-reported': stay,
+    ...leftAlone('It is held: `bramble retry` looks at it again.'),
     'accept-requested': refuse(
       'It is held for a reason that accepting does not mend; `bramble retry` looks at it again.',
     ),
@@ -343,7 +290,7 @@ const table: Table = {
     ...packets,
     ...notFailed,
     ...noDeadline,
-    'installer-reported': stay,
+    ...leftAlone('It is rejected: `bramble accept` takes it in again.'),
     'accept-requested': (_, { by }) => to({ name: 'seen' }, `no longer rejected, asked by ${by}`),
     'reject-requested': stay,
     left: ({ by }) => to({ name: 'rejected', by, left: true }, 'its Node and token are gone'),
@@ -354,6 +301,15 @@ const table: Table = {
     ...packets,
     ...alreadyOurs,
     ...noDeadline,
+    ...wishes,
+    'reinstall-requested': (state, event) =>
+      state.resume.at === 'start' || state.resume.at === 'join'
+        ? wishes['reinstall-requested'](state, event)
+        : refuse('It did not get that far: `bramble retry` goes on where it failed.')(),
+    'local-boot-failed': (state, event) => {
+      const { at } = state.resume;
+      return at === 'start' || at === 'join' ? doesNotStart(at === 'join')(state, event) : stay();
+    },
     'installer-reported': ({ resume, code }, { report }, context) => {
       if (resume.at !== 'install' || since(context.since, context.now) < REINSTALL_PAUSE) return stay();
       // A disk that is too small stays so; anything else deserves another try, and nobody should have to ask for it.
@@ -362,12 +318,15 @@ const table: Table = {
         ? reported(report)
         : to({ name: 'accepted', report, by: 'an earlier decision' }, 'its installer asks again');
     },
-    'node-ready': ({ resume }) => (resume.at === 'install' ? stay() : ready()),
+    'node-ready': ({ resume }) => (resume.at === 'start' || resume.at === 'join' ? ready() : stay()),
     'node-not-ready': stay,
     'node-deleted': stay,
     'reject-requested': rejected,
     'retry-requested': ({ resume }, { by }) => to(resumed(resume, by), `tried again, asked by ${by}`),
   },
+  'local-boot-failed': localBootFailed,
+  reinstalling,
+  wiping,
 };
 
 function resumed(resume: ResumePoint, by: string): DeviceState {
@@ -378,6 +337,8 @@ function resumed(resume: ResumePoint, by: string): DeviceState {
       return { name: 'starting' };
     case 'join':
       return { name: 'joining', attempt: 1 };
+    case 'wipe':
+      return toBeWiped(resume.by, resume.arming);
   }
 }
 

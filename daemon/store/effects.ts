@@ -12,6 +12,7 @@ const known: Readonly<Record<Effect, true>> = {
   'await-ssh': true,
   join: true,
   'release-quarantine': true,
+  'start-installer': true,
   leave: true,
 };
 const effects = Object.keys(known).filter((name): name is Effect => name in known);

@@ -1,7 +1,14 @@
 /** The JSON of a device's state and of an event: written with a version, read by the parser of that version. */
 import { assertNever } from '../../config/result.ts';
 import { diskTypes, instant, models, parseIpv4, parseMac, parseSerial } from '../../config/values.ts';
-import type { BoardReport, DeviceState, ResumePoint, StateName } from '../lifecycle/device.ts';
+import type {
+  BoardReport,
+  DeviceState,
+  DiskReport,
+  InstallerStart,
+  ResumePoint,
+  StateName,
+} from '../lifecycle/device.ts';
 import type { EventName, LifecycleEvent, Verdict } from '../lifecycle/event.ts';
 import { asFields, count, Damage, type Fields, flag, json, object, oneOf, optional, parsed, text } from './fields.ts';
 
@@ -22,6 +29,9 @@ const stateNames: readonly StateName[] = namesOf<StateName>({
   joining: true,
   ready: true,
   unreachable: true,
+  'local-boot-failed': true,
+  reinstalling: true,
+  wiping: true,
   held: true,
   rejected: true,
   failed: true,
@@ -37,13 +47,21 @@ const eventNames: readonly EventName[] = namesOf<EventName>({
   'accept-requested': true,
   'reject-requested': true,
   'retry-requested': true,
+  'reinstall-requested': true,
+  'wipe-requested': true,
+  'card-made': true,
   'image-made': true,
   'image-failed': true,
   installed: true,
   'install-failed': true,
+  'installer-started': true,
+  'installer-start-failed': true,
+  wiped: true,
   'ssh-answered': true,
   'ssh-failed': true,
   'join-failed': true,
+  'local-boot-failed': true,
+  'boot-order-corrected': true,
   'node-ready': true,
   'node-not-ready': true,
   'node-deleted': true,
@@ -65,9 +83,11 @@ export function readState(row: Fields): DeviceState {
   switch (name) {
     case 'seen':
     case 'booting':
-    case 'starting':
     case 'unreachable':
       return { name };
+    case 'starting':
+      // Absent before there were cards made for one board.
+      return optional(from, 'card', flag) === true ? { name, card: true } : { name };
     case 'reported':
       return { name, report: boardReport(from) };
     case 'pending':
@@ -80,6 +100,15 @@ export function readState(row: Fields): DeviceState {
       return { name, attempt: count(from, 'attempt') };
     case 'ready':
       return { name, quarantined: flag(from, 'quarantined') };
+    case 'local-boot-failed':
+      return { name, rounds: count(from, 'rounds'), joined: flag(from, 'joined') };
+    case 'reinstalling':
+      return { name, by: text(from, 'by'), start: installerStart(object(from, 'start')) };
+    case 'wiping': {
+      const [by, arming] = [text(from, 'by'), text(from, 'arming')];
+      const [left, done] = [flag(from, 'left'), flag(from, 'done')];
+      return { name, by, arming, left, start: installerStart(object(from, 'start')), done };
+    }
     case 'held':
       return { name, reason: text(from, 'reason') };
     case 'rejected':
@@ -110,16 +139,30 @@ export function readEvent(row: Fields): LifecycleEvent {
     case 'accept-requested':
     case 'reject-requested':
     case 'retry-requested':
+    case 'reinstall-requested':
+    case 'card-made':
       return { event, by: text(from, 'by') };
+    case 'wipe-requested':
+      return { event, by: text(from, 'by'), arming: text(from, 'arming') };
     case 'image-made':
       return { event, arming: text(from, 'arming') };
     case 'image-failed':
     case 'install-failed':
     case 'ssh-failed':
     case 'join-failed':
+    case 'installer-start-failed':
       return { event, ...failure(from) };
+    case 'ssh-answered': {
+      const mac = optional(from, 'mac', (fields, name) => parsed(fields, name, parseMac));
+      return mac === undefined ? { event } : { event, mac };
+    }
+    case 'local-boot-failed':
+      return { event, rounds: count(from, 'rounds') };
+    case 'boot-order-corrected':
+      return { event, from: text(from, 'from'), to: text(from, 'to') };
     case 'installed':
-    case 'ssh-answered':
+    case 'installer-started':
+    case 'wiped':
     case 'node-ready':
     case 'node-not-ready':
     case 'node-deleted':
@@ -145,22 +188,25 @@ function dataOf(row: Fields): Fields {
 
 function boardReport(from: Fields): BoardReport {
   const report = object(from, 'report');
-  const disk = object(report, 'disk');
   return {
     mac: parsed(report, 'mac', parseMac),
     serial: serialOf(report).serial,
     model: modelOf(report).model,
-    disk: {
-      // What was written before the installer told all disks has none of these.
-      name: optional(disk, 'name', text) ?? '',
-      type: optional(disk, 'type', (from, name) => oneOf(from, name, diskTypes)) ?? 'other',
-      model: optional(disk, 'model', text) ?? '',
-      bytes: count(disk, 'bytes'),
-      content: oneOf(disk, 'content', ['blank', 'empty', 'ours', 'foreign', 'none']),
-    },
+    disk: diskReport(object(report, 'disk')),
     memoryBytes: count(report, 'memoryBytes'),
     source: oneOf(report, 'source', ['netboot', 'join-card', 'reinstall']),
     proof: flag(report, 'proof'),
+  };
+}
+
+function diskReport(disk: Fields): DiskReport {
+  return {
+    // What was written before the installer told all disks has none of these.
+    name: optional(disk, 'name', text) ?? '',
+    type: optional(disk, 'type', (from, name) => oneOf(from, name, diskTypes)) ?? 'other',
+    model: optional(disk, 'model', text) ?? '',
+    bytes: count(disk, 'bytes'),
+    content: oneOf(disk, 'content', ['blank', 'empty', 'ours', 'foreign', 'none']),
   };
 }
 
@@ -170,8 +216,35 @@ function verdict(from: Fields): Verdict {
 }
 
 function resumePoint(from: Fields): ResumePoint {
-  const at = oneOf(from, 'at', ['install', 'start', 'join']);
-  return at === 'install' ? { at, report: boardReport(from) } : { at };
+  const at = oneOf(from, 'at', ['install', 'start', 'join', 'wipe']);
+  switch (at) {
+    case 'install':
+      return { at, report: boardReport(from) };
+    case 'wipe':
+      return { at, by: text(from, 'by'), arming: text(from, 'arming') };
+    case 'start':
+    case 'join':
+      return { at };
+    default:
+      return assertNever(at);
+  }
+}
+
+function installerStart(from: Fields): InstallerStart {
+  const step = oneOf(from, 'step', ['trying', 'waiting', 'restarted', 'running', 'given-up']);
+  switch (step) {
+    case 'trying':
+    case 'restarted':
+      return { step, restarts: count(from, 'restarts') };
+    case 'waiting':
+      return { step, restarts: count(from, 'restarts'), ...failure(from) };
+    case 'running':
+      return { step, disk: diskReport(object(from, 'disk')) };
+    case 'given-up':
+      return { step };
+    default:
+      return assertNever(step);
+  }
 }
 
 const failure = (from: Fields) => ({ code: text(from, 'code'), detail: text(from, 'detail') });

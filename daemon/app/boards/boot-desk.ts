@@ -132,14 +132,21 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
       case 'rejected':
         return { action: 'stop', state: state.name, message };
       case 'failed':
-        return state.resume.at === 'install'
+        return state.resume.at === 'install' || state.resume.at === 'wipe'
           ? wait(state.name, message)
           : { action: 'boot', state: state.name, message, disk: disk.name };
+      case 'wiping':
+        if (state.done) return { action: 'stop', state: state.name, message };
+        if (state.start.step !== 'running') return wait(state.name, message);
+        return { action: 'wipe', state: state.name, message, arming: state.arming, disk: disk.name };
       case 'seen':
       case 'booting':
       case 'reported':
       case 'pending':
       case 'accepted':
+      case 'reinstalling':
+      // Its disk does not start: to send it there once more helps nobody.
+      case 'local-boot-failed':
       case 'held':
         return wait(state.name, message);
     }
@@ -185,6 +192,7 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
     const device = await clients.armed(arming, client);
     if (device === undefined) return false;
     timelines.mark(device.id, clock.now(), `its disk is wiped: ${how}`);
+    await runner.dispatch(device.id, { event: 'wiped' });
     return true;
   }
 

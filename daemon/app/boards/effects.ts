@@ -1,6 +1,6 @@
 /** How each effect is carried out: the meeting of the life of boards with images, SSH and the cluster. */
 import type { Config } from '../../../config/schema.ts';
-import { type DeviceId, type Instant, minutes, seconds, since } from '../../../config/values.ts';
+import { type DeviceId, type Instant, type Ipv4, type Mac, minutes, seconds, since } from '../../../config/values.ts';
 import type { Cluster } from '../../cluster/index.ts';
 import type { JoinBoard, Joiner, LeavingBoard } from '../../join/index.ts';
 import { admit } from '../../lifecycle/admission.ts';
@@ -11,7 +11,9 @@ import type { Change } from '../../lifecycle/runner.ts';
 import type { Clock } from '../../ports.ts';
 import type { Store } from '../../store/store.ts';
 import { aborted } from '../lifetime.ts';
+import type { CorrectBootOrder } from './boot-order.ts';
 import type { ImageDesk } from './images.ts';
+import type { StartInstaller } from './reinstall.ts';
 
 export type EffectDeps = {
   readonly config: Config;
@@ -31,7 +33,20 @@ export type EffectDeps = {
   readonly lanIsOurs: () => boolean | undefined;
   /** Another device answers for its address; the owner is told by whoever knows. */
   readonly hasRival: (board: Device) => boolean;
+  readonly startInstaller: StartInstaller;
+  /** Of a board that has joined. */
+  readonly correctBootOrder: CorrectBootOrder;
+  /** Who answers for this address on our link; undefined if nobody does. */
+  readonly hardwareAddressOf: (address: Ipv4) => Promise<Mac | undefined>;
 };
+
+/** Between two tries to put the installer onto a board over SSH. */
+const START_PAUSE = minutes(1);
+
+const knownTrouble = (state: Device['state']): string | undefined =>
+  (state.name === 'reinstalling' || state.name === 'wiping') && state.start.step === 'waiting'
+    ? state.start.code
+    : undefined;
 
 /** Whether the rival is gone is asked about once a minute. */
 const RIVAL_TURN = seconds(10);
@@ -71,9 +86,20 @@ export function effectDesk(deps: EffectDeps): Execute {
   };
 
   const awaitSsh = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
-    // The state's own deadline ends the waiting; this one only has to be later.
-    const answered = await located(device, signal, (board, there) => joiner.awaitSsh(board, minutes(60), there));
-    return answered.ok ? { event: 'ssh-answered' } : { event: 'ssh-failed', ...answered.error };
+    for (;;) {
+      // The state's own deadline ends the waiting, if it has one; this one only has to be later.
+      const answered = await located(device, signal, (board, there) => joiner.awaitSsh(board, minutes(60), there));
+      if (answered.ok) return { event: 'ssh-answered', ...(await unknownMac(device)) };
+      if (device.deadline !== undefined) return { event: 'ssh-failed', ...answered.error };
+    }
+  };
+
+  /** A board whose card was made before any packet of it was seen. */
+  const unknownMac = async (device: Device): Promise<{ readonly mac?: Mac }> => {
+    const { macs, address } = deps.boardNow(device);
+    const mac = macs.length > 0 || address === undefined ? undefined : await deps.hardwareAddressOf(address);
+    const isFree = mac !== undefined && !deps.boards().some((other) => other.macs.includes(mac));
+    return isFree ? { mac } : {};
   };
 
   const join = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
@@ -105,7 +131,21 @@ export function effectDesk(deps: EffectDeps): Execute {
   const release = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
     const released = await located(device, signal, (board, there) => joiner.release(board, there));
     if (!released.ok) throw new Error(`${released.error.code}: ${released.error.detail}`);
+    await located(device, signal, (board, there) => deps.correctBootOrder(board, device, there));
     return { event: 'quarantine-released' };
+  };
+
+  /** Tried again for as long as it is wanted: the board may be off. Told is only what is news. */
+  const startInstaller = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
+    const told = knownTrouble(device.state);
+    for (let pause = told !== undefined; ; pause = true) {
+      if (pause) await clock.sleep(START_PAUSE, signal);
+      const work = (board: JoinBoard, there: AbortSignal) => deps.startInstaller(board, deps.boardNow(device), there);
+      const started = await located(device, signal, work);
+      if (started.ok) return { event: 'installer-started' };
+      const { code, detail } = started.error;
+      if (code !== told) return { event: 'installer-start-failed', code, detail };
+    }
   };
 
   const leave = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
@@ -166,6 +206,7 @@ export function effectDesk(deps: EffectDeps): Execute {
     join,
     'release-quarantine': release,
     leave,
+    'start-installer': startInstaller,
   };
 }
 

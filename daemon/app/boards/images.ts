@@ -41,6 +41,8 @@ export type ImageDesk = {
   readonly kitGaps: () => Promise<KitGaps>;
   /** The base that boards netboot from, while there is one. */
   readonly kit: () => Promise<Base | undefined>;
+  /** Paths of its boot files; empty without a kit. */
+  readonly kitFiles: () => Promise<readonly string[]>;
   /** Bases there are. */
   readonly count: () => Promise<number>;
   /** Its sectors hold its host key: they go once they are on its disk. Never rejects: `sweep` makes up for it. */
@@ -168,6 +170,12 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     return known;
   }
 
+  async function kitFiles(): Promise<readonly string[]> {
+    const base = await kit();
+    const files = base && (await listBootFiles(base));
+    return files?.ok === true ? files.value.map(({ path }) => path) : [];
+  }
+
   async function openKitFile(path: string): Promise<ByteSource | undefined> {
     const base = await kit();
     const file = base && (await openBootFile(base, path));
@@ -186,6 +194,7 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     kitGaps: gapsOfKit,
     kit,
     count: async () => (await bases.records()).length,
+    kitFiles,
     discard,
     sweep,
     close: bases.close,

@@ -12,7 +12,8 @@ type Nodes = Pick<Cluster, 'node' | 'synced' | 'onNodes'>;
 export function nodeEvent(device: Device, nodes: Nodes): LifecycleEvent | undefined {
   const { state } = device;
   const joined = state.name === 'ready' || state.name === 'unreachable';
-  const mayHaveJoined = state.name === 'failed' && state.resume.at === 'join';
+  const mayHaveJoined =
+    (state.name === 'failed' && state.resume.at === 'join') || (state.name === 'local-boot-failed' && state.joined);
   if (!(joined || mayHaveJoined) || !nodes.synced()) return undefined;
   const node = nodes.node(device.name);
   if (node === undefined) return { event: 'node-deleted' };

@@ -6,6 +6,7 @@ import type { BootFile } from '../../boot/files.ts';
 import { parseBootRequest } from '../../boot/files.ts';
 import { mayNetboot } from '../../boot/offer.ts';
 import { renderCmdlineTxt, renderConfigTxt } from '../../boot/render.ts';
+import { createBootRounds } from '../../boot/rounds.ts';
 import type { Timelines } from '../../boot/timeline.ts';
 import type { Device } from '../../lifecycle/device.ts';
 import { isUndecided } from '../../lifecycle/registry.ts';
@@ -41,6 +42,7 @@ export function bootFileDesk(deps: BootFilesDeps): {
   const { runner, timelines, clock } = deps;
   /** Whom they were opened for. */
   const openedFor = new WeakMap<ByteSource, DeviceId>();
+  const rounds = createBootRounds();
 
   async function open(request: FileRequest): Promise<Answer> {
     const { serial, file } = parseBootRequest(request.file);
@@ -50,7 +52,7 @@ export function bootFileDesk(deps: BootFilesDeps): {
     if (serial !== undefined && !isUndecided(device) && isOfAnother(device, serial))
       return problem('NOT_FOUND', 'this is not your serial number');
     if (!mayNetboot(device)) {
-      timelines.mark(device.id, clock.now(), 'asked the network for a boot and was sent to its disk');
+      if (timelines.sentToDisk(device.id, clock.now())) countRound(device);
       return problem('NOT_FOUND', 'start from your disk');
     }
     const source = await sourceOf(device, file);
@@ -64,6 +66,13 @@ export function bootFileDesk(deps: BootFilesDeps): {
     const opened = { ...source };
     openedFor.set(opened, device.id);
     return ok(opened);
+  }
+
+  function countRound(device: Device): void {
+    const count = rounds.another(device);
+    if (count === undefined) return;
+    // What cannot be written now is told at the next round again.
+    runner.dispatch(device.id, { event: 'local-boot-failed', rounds: count }).catch(() => undefined);
   }
 
   async function sourceOf(device: Device, file: BootFile): Promise<ByteSource | undefined> {

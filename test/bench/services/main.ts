@@ -81,6 +81,7 @@ async function serveDhcp(dhcp: NonNullable<ServiceOptions['dhcp']>): Promise<{ r
       join: nothing,
       'release-quarantine': nothing,
       leave: nothing,
+      'start-installer': nothing,
     },
     onChange: () => undefined,
   });

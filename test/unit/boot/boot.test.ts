@@ -29,8 +29,9 @@ test('file names as boards send them', (t) => {
 });
 
 test('who may boot over the network, and whose system is on its disk', (t) => {
-  const boots: StateName[] = ['seen', 'booting', 'reported', 'pending', 'accepted', 'installing', 'failed'];
-  const installed: StateName[] = ['starting', 'joining', 'ready', 'unreachable'];
+  const undecided: StateName[] = ['seen', 'booting', 'reported', 'pending'];
+  const boots: StateName[] = [...undecided, 'accepted', 'installing', 'reinstalling', 'wiping', 'failed'];
+  const installed: StateName[] = ['starting', 'joining', 'ready', 'unreachable', 'local-boot-failed'];
   for (const [name, state] of Object.entries(states)) {
     t.is(
       mayNetboot(aDevice(state)),
@@ -46,6 +47,9 @@ test('who may boot over the network, and whose system is on its disk', (t) => {
   const foreign = aReport({ disk: { bytes: 1, content: 'foreign' } });
   t.false(mayNetboot(aDevice({ ...states.pending, report: foreign })), 'its own system is to start');
   t.false(mayNetboot(aDevice({ ...states.failed, resume: { at: 'join' } })));
+  t.true(mayNetboot(aDevice({ ...states.failed, resume: { at: 'wipe', by: 'owner', arming: 'w1' } })));
+  t.false(isInstalled(aDevice({ ...states.failed, resume: { at: 'wipe', by: 'owner', arming: 'w1' } })));
+  t.false(mayNetboot(aDevice({ ...states.wiping, done: true })), 'nothing of ours is on it: it is left alone');
   t.true(isInstalled(aDevice({ ...states.failed, resume: { at: 'join' } })));
 });
 

@@ -35,6 +35,7 @@ function recordingSession(answers: { state: string; join?: Partial<RunResult>; j
       calls.push(`put ${path} ${mode.toString(8)} ${content.includes(token.secret) ? 'token' : ''}`);
       return ok(undefined);
     },
+    putBytes: async () => problem('SSH_CLOSED', 'a driver has no bytes to put'),
   };
   return { session, calls };
 }

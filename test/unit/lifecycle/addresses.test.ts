@@ -88,6 +88,7 @@ class WorldDouble {
         join: idle,
         'release-quarantine': idle,
         leave: idle,
+        'start-installer': idle,
       },
       onChange: () => undefined,
     });

@@ -31,6 +31,7 @@ const doNothing: RunnerDeps['execute'] = {
   join: idle,
   'release-quarantine': idle,
   leave: idle,
+  'start-installer': idle,
 };
 
 type DiskDouble = {
@@ -103,6 +104,7 @@ function start(t: ExecutionContext, disk: DiskDouble, changes: Partial<RunnerDep
       join: note('join'),
       'release-quarantine': note('release-quarantine'),
       leave: note('leave'),
+      'start-installer': note('start-installer'),
     },
     onChange: () => undefined,
     ...changes,

@@ -56,6 +56,7 @@ function start(disk: DiskDouble, effects: Effect[] = []) {
     join: { event: 'node-ready' },
     'release-quarantine': { event: 'quarantine-released' },
     leave: { event: 'left' },
+    'start-installer': { event: 'installer-started' },
   };
   const end = (effect: Effect) => async () => {
     effects.push(effect);
@@ -88,6 +89,7 @@ function start(disk: DiskDouble, effects: Effect[] = []) {
       join: end('join'),
       'release-quarantine': end('release-quarantine'),
       leave: end('leave'),
+      'start-installer': end('start-installer'),
     },
     onChange: (change) => {
       for (const look of [...waiting]) look(change);

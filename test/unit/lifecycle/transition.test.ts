@@ -15,6 +15,10 @@ const LATER = after(START, minutes(120));
 /** What each pair leads to; every pair that is not here stays, and `!` is a refusal to the owner. */
 const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
   seen: {
+    'card-made': 'starting',
+    'reinstall-requested': '!',
+    'wipe-requested': '!',
+
     'boot-file-served': 'booting',
     'installer-reported': 'reported',
     'accept-requested': '!',
@@ -22,6 +26,10 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'retry-requested': '!',
   },
   booting: {
+    'card-made': 'starting',
+    'reinstall-requested': '!',
+    'wipe-requested': '!',
+
     'installer-reported': 'reported',
     'accept-requested': '!',
     'reject-requested': 'rejected',
@@ -29,13 +37,28 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'deadline-passed': 'seen',
   },
   reported: {
+    'card-made': 'starting',
+    'reinstall-requested': '!',
+    'wipe-requested': '!',
+
     'admission-decided': 'accepted',
     'accept-requested': 'accepted',
     'reject-requested': 'rejected',
     'retry-requested': '!',
   },
-  pending: { 'accept-requested': 'accepted', 'reject-requested': 'rejected', 'retry-requested': '!' },
+  pending: {
+    'card-made': 'starting',
+    'reinstall-requested': '!',
+    'wipe-requested': '!',
+    'accept-requested': 'accepted',
+    'reject-requested': 'rejected',
+    'retry-requested': '!',
+  },
   accepted: {
+    'card-made': '!',
+    'reinstall-requested': '!',
+    'wipe-requested': '!',
+
     'image-made': 'installing',
     'image-failed': 'failed',
     'accept-requested': '!',
@@ -43,6 +66,9 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'retry-requested': '!',
   },
   installing: {
+    'reinstall-requested': '!',
+    'wipe-requested': '!',
+
     installed: 'starting',
     'install-failed': 'failed',
     'accept-requested': '!',
@@ -51,6 +77,11 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'deadline-passed': 'failed',
   },
   starting: {
+    'card-made': 'starting',
+    'reinstall-requested': 'reinstalling',
+    'wipe-requested': 'wiping',
+    'local-boot-failed': 'local-boot-failed',
+
     'ssh-answered': 'joining',
     'ssh-failed': 'failed',
     'accept-requested': '!',
@@ -59,6 +90,11 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'deadline-passed': 'failed',
   },
   joining: {
+    'card-made': 'starting',
+    'reinstall-requested': 'reinstalling',
+    'wipe-requested': 'wiping',
+    'local-boot-failed': 'local-boot-failed',
+
     'join-failed': 'joining',
     'node-ready': 'ready',
     'accept-requested': '!',
@@ -67,6 +103,10 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'deadline-passed': 'failed',
   },
   ready: {
+    'card-made': 'starting',
+    'reinstall-requested': 'reinstalling',
+    'wipe-requested': 'wiping',
+
     'node-not-ready': 'unreachable',
     'node-deleted': 'failed',
     'quarantine-released': 'ready',
@@ -75,19 +115,73 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'retry-requested': '!',
   },
   unreachable: {
+    'card-made': 'starting',
+    'reinstall-requested': 'reinstalling',
+    'wipe-requested': 'wiping',
+    'local-boot-failed': 'local-boot-failed',
+
     'node-ready': 'ready',
     'node-deleted': 'failed',
     'accept-requested': '!',
     'reject-requested': 'rejected',
-    'retry-requested': '!',
+    'retry-requested': 'starting',
   },
-  held: { 'accept-requested': '!', 'reject-requested': 'rejected', 'retry-requested': 'seen' },
-  rejected: { 'accept-requested': 'seen', 'retry-requested': '!', left: 'rejected' },
+  held: {
+    'card-made': '!',
+    'reinstall-requested': '!',
+    'wipe-requested': '!',
+    'accept-requested': '!',
+    'reject-requested': 'rejected',
+    'retry-requested': 'seen',
+  },
+  rejected: {
+    'card-made': '!',
+    'reinstall-requested': '!',
+    'wipe-requested': '!',
+    'accept-requested': 'seen',
+    'retry-requested': '!',
+    left: 'rejected',
+  },
   failed: {
+    'card-made': 'starting',
+    'reinstall-requested': '!',
+    'wipe-requested': 'wiping',
+
     'installer-reported': 'accepted',
     'accept-requested': '!',
     'reject-requested': 'rejected',
     'retry-requested': 'accepted',
+  },
+  'local-boot-failed': {
+    'ssh-answered': 'joining',
+    'node-ready': 'ready',
+    'card-made': 'starting',
+    'reinstall-requested': 'reinstalling',
+    'wipe-requested': 'wiping',
+    'accept-requested': '!',
+    'reject-requested': 'rejected',
+    'retry-requested': 'starting',
+  },
+  reinstalling: {
+    'installer-reported': 'accepted',
+    'installer-started': 'reinstalling',
+    'installer-start-failed': 'reinstalling',
+    'card-made': 'starting',
+    'reinstall-requested': '!',
+    'wipe-requested': 'wiping',
+    'accept-requested': '!',
+    'reject-requested': 'rejected',
+    'retry-requested': '!',
+  },
+  wiping: {
+    wiped: 'wiping',
+    'install-failed': 'failed',
+    'card-made': '!',
+    'reinstall-requested': '!',
+    'wipe-requested': '!',
+    'accept-requested': '!',
+    'reject-requested': 'rejected',
+    'retry-requested': 'wiping',
   },
 };
 

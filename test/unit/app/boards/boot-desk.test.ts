@@ -81,6 +81,7 @@ function desk(t: ExecutionContext, state: DeviceState, setting: Setting = {}) {
       join: idle,
       'release-quarantine': idle,
       leave: idle,
+      'start-installer': idle,
     },
     onChange: changes.tell,
   });

@@ -1,12 +1,12 @@
 import test, { type ExecutionContext } from 'ava';
 import { parseConfig } from '../../../../config/load.ts';
-import { must, ok } from '../../../../config/result.ts';
+import { must, ok, type Problem, problem, type Result } from '../../../../config/result.ts';
 import { parseIpv4, seconds } from '../../../../config/values.ts';
 import { effectDesk, verdictNow } from '../../../../daemon/app/boards/effects.ts';
 import type { JoinBoard, Joiner, LeavingBoard } from '../../../../daemon/join/index.ts';
 import type { Device } from '../../../../daemon/lifecycle/device.ts';
 import type { Change } from '../../../../daemon/lifecycle/runner.ts';
-import { aDevice, aHeardDevice, aReport, states } from '../../../support/boards.ts';
+import { aDevice, aHeardDevice, aReport, MAC, states } from '../../../support/boards.ts';
 import { createClockDouble } from '../../../support/doubles.ts';
 
 const ip = (last: number) => must(parseIpv4(`10.77.0.${last}`));
@@ -38,6 +38,7 @@ function desk(t: ExecutionContext, first: Device) {
     join: work('join'),
     release: work('release'),
     leave: work('leave'),
+    onBoard: work('shell'),
     sweep: notAsked,
     done: Promise.resolve(),
   };
@@ -55,7 +56,16 @@ function desk(t: ExecutionContext, first: Device) {
     hostKeyOf: () => 'ssh-ed25519 AAAA',
     lanIsOurs: () => false,
     hasRival: () => hasRival,
+    hardwareAddressOf: async () => MAC,
+    startInstaller: (board) => startInstaller(board),
+    correctBootOrder: async () => undefined,
   });
+  const tries: Result<void, Problem>[] = [];
+  const tried: string[] = [];
+  const startInstaller = async (board: JoinBoard): Promise<Result<void, Problem>> => {
+    tried.push(board.address);
+    return tries.shift() ?? ok(undefined);
+  };
   const stop = new AbortController();
   t.teardown(() => stop.abort());
   const hear = async (last: number): Promise<void> => {
@@ -67,7 +77,7 @@ function desk(t: ExecutionContext, first: Device) {
   const rival = (is: boolean): void => {
     hasRival = is;
   };
-  return { execute, asked, answers, hear, stop, listeners, clock, rival };
+  return { execute, asked, answers, hear, stop, listeners, clock, rival, tries, tried };
 }
 
 test('beside a router SSH waits until the board was heard, and goes where it went', async (t) => {
@@ -150,4 +160,44 @@ test('no image is made while another device answers for the board’s address, a
   const again = execute['make-image'](board, stop.signal);
   stop.abort(new Error('rejected'));
   await t.throwsAsync(again, { message: 'rejected' });
+});
+
+test('the installer is tried over SSH every minute for as long as it is wanted; only what is news is told', async (t) => {
+  const board = aDevice(states.reinstalling);
+  const { execute, stop, clock, tries, tried } = desk(t, board);
+  const silence = problem('SSH_TIMEOUT', 'silence');
+  tries.push(silence, silence, silence, problem('BOOT_FULL', 'no room'), ok(undefined));
+  const failure = { event: 'installer-start-failed', code: 'SSH_TIMEOUT', detail: 'silence' };
+  t.deepEqual(await execute['start-installer'](board, stop.signal), failure as never);
+  const waiting = aDevice({
+    ...states.reinstalling,
+    start: { step: 'waiting', restarts: 0, code: 'SSH_TIMEOUT', detail: 'silence' },
+  });
+  let end: unknown;
+  const running = execute['start-installer'](waiting, stop.signal).then((event) => {
+    end = event;
+  });
+  await clock.advance(seconds(59));
+  t.is(tried.length, 1, 'a minute is left before the next try');
+  await clock.advance(seconds(120));
+  t.is(end, undefined, 'the same again is no news');
+  await clock.advance(seconds(60));
+  await running;
+  t.deepEqual(end, { event: 'installer-start-failed', code: 'BOOT_FULL', detail: 'no room' });
+  t.deepEqual(await execute['start-installer'](board, stop.signal), { event: 'installer-started' });
+  t.deepEqual(new Set(tried), new Set(['10.77.0.100']));
+});
+
+test('a board whose card was made before any packet of it was seen is known by its hardware address from then on', async (t) => {
+  for (const [macs, known] of [
+    [[], { mac: MAC }],
+    [[MAC], {}],
+  ] as const) {
+    const board = aDevice({ name: 'starting', card: true }, { macs, deadline: undefined });
+    const { execute, answers, stop } = desk(t, board);
+    const answered = execute['await-ssh'](board, stop.signal);
+    await settled();
+    answers[0]?.();
+    t.deepEqual(await answered, { event: 'ssh-answered', ...known });
+  }
 });

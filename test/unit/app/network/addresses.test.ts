@@ -81,6 +81,7 @@ function lab({ yaml = 'dhcp: {mode: full, guests: 10.77.0.20-21}', state = 'seen
       join: idle,
       'release-quarantine': idle,
       leave: idle,
+      'start-installer': idle,
     },
     onChange: addresses.changed,
   });

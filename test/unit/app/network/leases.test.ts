@@ -38,6 +38,7 @@ function desk(
       join: idle,
       'release-quarantine': idle,
       leave: idle,
+      'start-installer': idle,
     },
     onChange: () => undefined,
   });
@@ -99,6 +100,9 @@ const toldToBoot: Readonly<Record<StateName, boolean>> = {
   joining: true,
   ready: true,
   unreachable: true,
+  'local-boot-failed': true,
+  reinstalling: true,
+  wiping: true,
   held: false,
   rejected: false,
   failed: true,

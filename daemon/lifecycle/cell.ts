@@ -1,0 +1,72 @@
+/**
+ * What the cells of the table are made of: the vocabulary of decisions, and what many states have in common. Pure.
+ */
+import type { Instant } from '../../config/values.ts';
+import type { BoardReport, DeviceState, ResumePoint, StateName } from './device.ts';
+import type { EventName, LifecycleEvent } from './event.ts';
+
+/** `since`: when the board came into its state. */
+export type Context = { readonly since: Instant; readonly now: Instant };
+export type Next =
+  | { readonly go: 'to'; readonly state: DeviceState; readonly reason: string }
+  | { readonly go: 'stay'; readonly reason: string }
+  | { readonly go: 'note'; readonly reason: string }
+  | { readonly go: 'refuse'; readonly reason: string };
+
+export const to = (state: DeviceState, reason: string): Next => ({ go: 'to', state, reason });
+export const stay = (): Next => ({ go: 'stay', reason: '' });
+export const note = (reason: string): Next => ({ go: 'note', reason });
+export const refuse = (reason: string) => (): Next => ({ go: 'refuse', reason });
+
+export type StateOf<S extends StateName> = Extract<DeviceState, { name: S }>;
+export type EventOf<E extends EventName> = Extract<LifecycleEvent, { event: E }>;
+export type Cell<S extends StateName, E extends EventName> = (
+  state: StateOf<S>,
+  event: EventOf<E>,
+  context: Context,
+) => Next;
+export type Row<S extends StateName> = { readonly [E in EventName]: Cell<S, E> };
+
+export const fail = (code: string, detail: string, resume: ResumePoint): Next =>
+  to({ name: 'failed', code, detail, resume }, `${code}: ${detail}`);
+export const reported = (report: BoardReport): Next => to({ name: 'reported', report }, 'the installer reported');
+export const ready = (): Next => to({ name: 'ready', quarantined: true }, 'its Node is Ready');
+export const rejected = (_: unknown, { by }: { by: string }): Next =>
+  to({ name: 'rejected', by, left: false }, `rejected by ${by}`);
+
+/** Answers to questions that this state does not ask: late, or repeated after a crash. The world is looked at again anyway. */
+export const late = {
+  'admission-decided': stay,
+  'image-made': stay,
+  'image-failed': stay,
+  installed: stay,
+  'install-failed': stay,
+  'installer-started': stay,
+  'installer-start-failed': stay,
+  wiped: stay,
+  'ssh-answered': stay,
+  'ssh-failed': stay,
+  'join-failed': stay,
+  'quarantine-released': stay,
+  left: stay,
+} as const;
+export const noNode = { 'node-ready': stay, 'node-not-ready': stay, 'node-deleted': stay } as const;
+/** In every state, and changing none: where it is, which `learn` takes in, and whether another host has its name. */
+export const onTheLan = {
+  'address-heard': stay,
+  'address-lost': stay,
+  'name-conflict': (_: unknown, { by }: { by: string }): Next => note(`another host has its name: ${by}`),
+  'name-conflict-over': () => note('nobody else has its name any more'),
+  'boot-order-corrected': (_: unknown, { from, to: order }: { from: string; to: string }): Next =>
+    note(`its firmware asks its disk before the network from now on: boot order ${order}, it was ${from}`),
+} as const;
+export const packets = { 'dhcp-seen': stay, 'boot-file-served': stay } as const;
+export const notFailed = { 'retry-requested': refuse('Nothing failed: there is nothing to try again.') } as const;
+export const alreadyOurs = { 'accept-requested': refuse('It is accepted already.') } as const;
+export const noDeadline = { 'deadline-passed': stay } as const;
+/** For states in which its system is not expected to start: that it asks the network for a boot is as it should be. */
+export const noSystem = { 'local-boot-failed': stay } as const;
+
+/** The owner has its image on a card, and will put it in: nobody knows when. */
+export const cardMade = (_: unknown, { by }: { by: string }): Next =>
+  to({ name: 'starting', card: true }, `its card was made, asked by ${by}: it starts from that`);
