@@ -2,6 +2,7 @@
 import { clients } from './clients.ts';
 import { fuzz } from './fuzz.ts';
 import { fuzzLimited } from './fuzz-limited.ts';
+import { install } from './install.ts';
 import { mainJob } from './main-job.ts';
 import { namedPackages } from './named-packages.ts';
 import { networks } from './networks.ts';
@@ -14,6 +15,7 @@ const scenarios = {
   'named-packages': namedPackages,
   networks,
   clients,
+  install,
   package: debianPackage,
   fuzz,
   'fuzz-limited': fuzzLimited,

@@ -20,6 +20,8 @@ export type DaemonOptions = {
   readonly kubeconfig: string;
   /** `topology`, `uplink`, `addresses`, `dhcp` of bramble.yaml. */
   readonly network: Readonly<Record<string, unknown>>;
+  /** `images` of bramble.yaml, beside what the lab's own boards run. */
+  readonly images?: Readonly<Record<string, unknown>>;
   /** Where `bramble-gateway` answers. */
   readonly gatewaySocket: string;
   readonly signal: AbortSignal;
@@ -51,6 +53,7 @@ export async function prepareDaemon(options: DaemonOptions): Promise<Daemon> {
       default: baseNames['cloud-init'],
       models: { pi3: baseNames['device-init'] },
       kit: baseNames['cloud-init'],
+      ...options.images,
     },
     cluster: { driver: 'kubeadm', kubeconfig: options.kubeconfig },
     http: { port: httpPort },

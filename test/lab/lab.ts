@@ -22,6 +22,8 @@ export type LabOptions = {
   readonly controlPlane: 'auto' | 'simulator';
   /** A home network: dnsmasq gives the addresses, and the daemon is a proxy without a range of its own. */
   readonly besideRouter?: boolean;
+  /** `images` of bramble.yaml, beside what the lab's own boards run. */
+  readonly images?: Readonly<Record<string, unknown>>;
   readonly signal: AbortSignal;
   /** What the lab does, for a person. */
   readonly log: (line: string) => void;
@@ -137,6 +139,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
       directory,
       kubeconfig: controlPlane.daemonKubeconfig,
       network: options.besideRouter === true ? besideRouter : behindMaster,
+      ...(options.images !== undefined && { images: options.images }),
       gatewaySocket,
       signal,
     });

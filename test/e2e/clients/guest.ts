@@ -37,6 +37,8 @@ export type GuestSpec = {
   readonly machine: 'arm64' | 'x86';
   /** Beside the machine itself, its serial line and its network card. */
   readonly options: readonly string[];
+  /** MiB; 256 if not given. */
+  readonly memory?: number;
   /** ROM of the network card; none: the firmware cannot boot by it. */
   readonly rom?: string;
   /** For what it leaves there. */
@@ -66,7 +68,17 @@ export async function startGuest(lan: Lan, programs: PeerPrograms, spec: GuestSp
   const data = ['qemu', 'seabios'].map((share) => join(path, '..', '..', 'share', share));
   const serial = startProgram(
     [
-      ...['ip', 'netns', 'exec', lan.netns, path, ...options, '-m', '256', ...data.flatMap((place) => ['-L', place])],
+      ...[
+        'ip',
+        'netns',
+        'exec',
+        lan.netns,
+        path,
+        ...options,
+        '-m',
+        `${spec.memory ?? 256}`,
+        ...data.flatMap((place) => ['-L', place]),
+      ],
       ...['-display', 'none', '-serial', 'stdio', '-monitor', `unix:${monitor},server,nowait`, '-no-reboot'],
       ...['-netdev', `tap,id=lan,ifname=${name},script=no,downscript=no`],
       ...['-device', `${card},netdev=lan,mac=${mac},romfile=${spec.rom ?? ''}`, ...spec.options],
@@ -84,7 +96,9 @@ export async function startGuest(lan: Lan, programs: PeerPrograms, spec: GuestSp
   };
 }
 
-async function plugTap(lan: Lan, name: string): Promise<void> {
+/** A port of the switch for QEMU. One that is there stays: a guest may be switched on again. */
+export async function plugTap(lan: Lan, name: string): Promise<void> {
+  if ((await finish(startProgram(['ip', '-n', lan.netns, 'link', 'show', name]))).code === 0) return;
   for (const change of [`tuntap add ${name} mode tap`, `link set ${name} master br0 up`]) {
     const { code, stderr } = await finish(startProgram(['ip', '-n', lan.netns, ...change.split(' ')]));
     if (code !== 0) throw new Error(`ip ${change}: ${stderr}`);

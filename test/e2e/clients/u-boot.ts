@@ -14,6 +14,10 @@ export type UBootSpec = {
   readonly mac: string;
   readonly script: readonly string[];
   readonly folder: string;
+  /** Beside the small disk with the script. */
+  readonly options?: readonly string[];
+  /** MiB; 256 if not given. */
+  readonly memory?: number;
 };
 
 /** It runs the script from a small disk, as an EEPROM would be there; `resetting` on the serial line says that it ended. */
@@ -31,8 +35,9 @@ export async function startUBoot(lan: Lan, programs: PeerPrograms, spec: UBootSp
   await run(['mformat', '-i', disk, '-v', 'EEPROM', '::'], programs);
   await run(['mcopy', '-i', disk, script, '::/boot.scr'], programs);
   const firmware = await programs.find('usr/lib/u-boot/qemu_arm64/u-boot.bin');
-  const options = ['-bios', firmware, '-drive', `file=${disk},format=raw,if=virtio`];
-  return await startGuest(lan, programs, { name, mac: spec.mac, machine: 'arm64', folder, options });
+  const options = ['-bios', firmware, '-drive', `file=${disk},format=raw,if=virtio`, ...(spec.options ?? [])];
+  const memory = spec.memory ?? 256;
+  return await startGuest(lan, programs, { name, mac: spec.mac, machine: 'arm64', folder, options, memory });
 }
 
 async function run(command: readonly string[], { env }: PeerPrograms): Promise<void> {

@@ -1,0 +1,51 @@
+/** Somebody pulls the plug, five times, in the middle of one installation. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { assertDiskHolds, bootDeadline, imageWhileInstalling, installed, writeDeadline } from './installation.ts';
+import type { Story } from './stories.ts';
+
+const cutsOfOne = 5;
+
+export const cuts: Story = async ({ site, check, say }) => {
+  const seed = Number(process.env['BRAMBLE_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+  say(`  BRAMBLE_SEED=${seed}`);
+  const random = generator(seed);
+  const machine = await site.machine({
+    name: 'cuts',
+    mac: 'dc:a6:32:10:00:03',
+    serial: '10000003',
+    diskBytes: 2 ** 30,
+  });
+  let image: string | undefined;
+  for (let cut = 1; cut <= cutsOfOne; cut++) {
+    // The last one after the last byte of the base, while it is read back.
+    const share = cut === cutsOfOne ? 1 : random();
+    const pauseMs = Math.floor(random() * 3000);
+    await check(`cuts: power off ${pauseMs} ms after ${(share * 100).toFixed(0)} % were written`, async () => {
+      await machine.powerOn();
+      await machine.says(/FIRMWARE starts \S+ with \S+ from network/, bootDeadline);
+      image ??= await imageWhileInstalling(site, machine);
+      const reached = ({ state, progress }: { state: string; progress: number | null }): boolean =>
+        state === 'installing' && (progress ?? 0) >= share;
+      await site.until(machine, reached, `at ${share}`, writeDeadline);
+      await sleep(pauseMs);
+      await machine.cutPower();
+    });
+  }
+  await check('cuts: left alone at last, it installs itself, and the disk holds exactly the image', async () => {
+    if (image === undefined) throw new Error('it was never installing');
+    await machine.powerOn();
+    await installed(site, machine);
+    await assertDiskHolds(machine, image);
+  });
+};
+
+/** Numbers from 0 to 1 (mulberry32). */
+function generator(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
