@@ -58,7 +58,10 @@ for first in base-passwd base-files libc6 perl-base mawk dpkg debconf; do
 done
 chroot "$root" dpkg --force-confold --configure -a
 rm "$root/usr/sbin/policy-rc.d"
-for package in "$debs"/linux-image-*-cloud-arm64_*.deb; do dpkg-deb --extract "$package" "$root"; done
+# Not dpkg-deb --extract, which would put a folder in the place of the link that /lib is.
+for package in "$debs"/linux-image-*-cloud-arm64_*.deb; do
+  dpkg-deb --fsys-tarfile "$package" | tar --extract --keep-directory-symlink --directory "$root"
+done
 
 # --- The kernel with the few modules that a virtual machine needs.
 abi=$(basename "$root"/lib/modules/*)
