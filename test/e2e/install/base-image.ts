@@ -78,7 +78,7 @@ async function assemble(image: string, boot: string, root: string): Promise<void
     `start=${rootStart},type=83`,
   ].join('\n');
   await run(['sh', '-c', 'printf "%s\n" "$1" | sfdisk -q "$2"', 'sh', table, image]);
-  const fat = ['-F', '32', '-s', '4', '-i', '4272616d', '-n', 'bootfs', '--offset', String(start)];
+  const fat = ['-F', '32', '-s', '2', '-i', '4272616d', '-n', 'bootfs', '--offset', String(start)];
   await run(['mkfs.vfat', ...fat, image, String(bootSectors / 2)]);
   const files = (await readdir(boot)).map((name) => join(boot, name));
   await run(['mcopy', '-s', '-Q', '-i', `${image}@@${start * 512}`, ...files, '::'], 120_000);
