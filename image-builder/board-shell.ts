@@ -21,6 +21,9 @@ export const removePasswords = [
 /** Where k3s looks for images when it starts: archives, and lists of names to pull. */
 const K3S_IMAGES = '/var/lib/rancher/k3s/agent/images';
 
+/** The kubelet's images are in a namespace of their own. */
+const CTR = 'ctr -n k8s.io images';
+
 /**
  * Makes a container image ready before the first pod wants it, by what the board runs: docker, containerd, or k3s, which
  * is installed only when the board joins and takes it up then. An archive is a path on the board.
@@ -28,9 +31,10 @@ const K3S_IMAGES = '/var/lib/rancher/k3s/agent/images';
 export function preload(image: string): string {
   const word = quoted(image);
   const later = image.startsWith('/') ? `ln -sf ${word} ${K3S_IMAGES}/` : `echo ${word} >> ${K3S_IMAGES}/bramble.txt`;
+  const imported = image.endsWith('.gz') ? `gzip -dc ${word} | ${CTR} import -` : `${CTR} import ${word}`;
   const [docker, containerd] = image.startsWith('/')
-    ? [`docker load -i ${word}`, `gzip -dcf ${word} | ctr -n k8s.io images import -`]
-    : [`docker pull ${word}`, `ctr -n k8s.io images pull ${word}`];
+    ? [`docker load -i ${word}`, imported]
+    : [`docker pull ${word}`, `${CTR} pull ${word}`];
   return [
     `if command -v docker > /dev/null; then ${docker}`,
     `elif command -v ctr > /dev/null; then ${containerd}`,
