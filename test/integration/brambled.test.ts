@@ -33,6 +33,21 @@ test('a wrong file: every problem with its key path, exit 78, nothing made', asy
   t.deepEqual(await readdir(folder), ['bramble.yaml']);
 });
 
+test('--check also looks for the files that go into images; the daemon itself would start', async (t) => {
+  const text = `images:
+  additions:
+    - files:
+        - {path: /etc/there, from: FOLDER/bramble.yaml}
+        - {path: /etc/missing, from: FOLDER/missing}
+`;
+  const { folder, config } = await configured(t, text);
+  const end = await finish(brambled(['--config', config, '--check']));
+  t.is(end.code, 78);
+  t.regex(end.stderr, /^images\.additions\.0\.files\.1\.from: .*\/missing, which the daemon cannot read: ENOENT.*\n$/);
+  await writeFile(join(folder, 'missing'), '');
+  t.is((await finish(brambled(['--config', config, '--check']))).code, 0);
+});
+
 test('a file that was named and is not there is a problem; the default one need not be there', async (t) => {
   const folder = await folderFor(t);
   const named = await finish(brambled(['--config', join(folder, 'none.yaml'), '--check']));

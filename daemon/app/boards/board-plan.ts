@@ -13,6 +13,7 @@ import {
   planBoard,
   type StaticAddress,
 } from '../../../image-builder/index.ts';
+import type { SshKeyPair } from '../../join/keys.ts';
 import type { Device } from '../../lifecycle/device.ts';
 import type { Site } from '../network/site.ts';
 import { readAdditions } from './additions.ts';
@@ -28,7 +29,11 @@ export type BoardPlanDeps = {
 };
 
 /** What this one image has of its own, beside what is known of the board. */
-export type ImageIdentity = Pick<BoardWish, 'sshHostKey'> & { readonly arming: string };
+export type ImageIdentity = {
+  readonly arming: string;
+  /** Asked for once nothing speaks against the image. */
+  readonly hostKey: () => SshKeyPair | Promise<SshKeyPair>;
+};
 
 export type BoardPlanner = {
   /** Which base, before anything else is looked at. */
@@ -81,7 +86,7 @@ export function boardPlanner(bases: BaseShelf, deps: BoardPlanDeps): BoardPlanne
     const wish: BoardWish = {
       hostname: device.name,
       address: staticAddress(device, deps.site()),
-      sshHostKey: identity.sshHostKey,
+      sshHostKey: await identity.hostKey(),
       authorizedKey: deps.authorizedKey,
       timezone: config.images.timezone,
       format: base.format,

@@ -82,7 +82,7 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
       return failed({ code: 'DISK_TOO_SMALL', detail });
     }
     const arming = Buffer.from(deps.random.bytes(16)).toString('hex');
-    const plan = await planner.plan(device, base, { arming, sshHostKey: await deps.hostKeyFor(device) });
+    const plan = await planner.plan(device, base, { arming, hostKey: () => deps.hostKeyFor(device) });
     if (!plan.ok) return failed(plan.error);
     const overlay = await buildOverlay({ base, plan: plan.value, signal });
     if (!overlay.ok) return failed(overlay.error);
@@ -99,7 +99,7 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     const key = deps.storedHostKey(device);
     const arming = device.state.name === 'installing' ? device.state.arming : undefined;
     const made = key !== undefined && arming !== undefined;
-    const identity = { sshHostKey: key ?? keyToCome(device), arming: arming ?? TO_COME };
+    const identity = { hostKey: () => key ?? keyToCome(device), arming: arming ?? TO_COME };
     const plan = await planner.plan(device, base.value, identity);
     return plan.ok ? ok(imageFilesView(device, base.value, plan.value, { made })) : plan;
   }
