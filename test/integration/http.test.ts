@@ -105,6 +105,11 @@ test('the admin API over a unix socket', async (t) => {
   t.false('timeline' in device);
   t.is(JSON.parse((await ask('GET', '/v1/devices/worker-kube1/describe')).body).timeline.length, 2);
   t.is((await ask('GET', '/v1/devices/worker-kube9')).status, 404);
+  t.deepEqual(
+    JSON.parse((await ask('GET', '/v1/devices/worker-kube1/image/files')).body),
+    imageFilesFake('worker-kube1'),
+  );
+  t.is((await ask('GET', '/v1/devices/worker-kube9/image/files')).status, 404);
   t.is((await ask('POST', '/v1/devices/worker-kube1/accept', '{"by":"anna"}')).status, 200);
   t.is((await ask('POST', '/v1/devices/worker-kube1/reject')).status, 200);
   t.deepEqual(fake.acted, ['accept worker-kube1 anna', 'reject worker-kube1 owner']);
@@ -150,6 +155,7 @@ test('the LAN may read and see the page, and change nothing', async (t) => {
   const { url } = await serve(t, [...lanApi(adminFake()), ...(await pageRoutes())]);
   t.is((await fetch(`${url}/v1/status`)).status, 200);
   t.is((await fetch(`${url}/v1/devices/worker-kube1/accept`, { method: 'POST' })).status, 404);
+  t.is((await fetch(`${url}/v1/devices/worker-kube1/image/files`)).status, 404);
   const page = await fetch(url);
   t.regex(page.headers.get('content-security-policy') ?? '', /default-src 'none'/);
   const html = await page.text();
