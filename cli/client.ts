@@ -1,14 +1,15 @@
 /** The daemon's HTTP API over its unix socket. */
 import { type IncomingMessage, request } from 'node:http';
 import { createInterface } from 'node:readline';
-import type {
-  ActionResult,
-  DeviceDescription,
-  ErrorBody,
-  EventList,
-  EventView,
-  ImageFilesView,
-  StatusView,
+import {
+  type ActionResult,
+  type DeviceDescription,
+  type ErrorBody,
+  type EventList,
+  type EventView,
+  type ImageFilesView,
+  notesHeader,
+  type StatusView,
 } from '../daemon/http/wire.ts';
 import { CommandFailed, exitCodes } from './exit-codes.ts';
 
@@ -22,9 +23,20 @@ export type Client = {
   readonly events: (query: EventsQuery) => Promise<readonly EventView[]>;
   /** Stored events, then each new one; ends when the daemon does or the client's signal is aborted. */
   readonly follow: (query: EventsQuery) => AsyncIterable<EventView>;
+  /** The whole image of a board, as a stream; `most` is the room there is. */
+  readonly boardImage: (name: string, query: { readonly by: string; readonly most?: number }) => Promise<Download>;
+  readonly joinCard: (query: { readonly eeprom?: string | undefined }) => Promise<Download>;
   readonly act: (name: string, action: 'accept' | 'reject' | 'retry', by: string) => Promise<ActionResult>;
 };
 export type EventsQuery = { readonly after?: number; readonly device?: string | undefined };
+
+/** `chunks` has to be read or left at once: the daemon waits for nobody for ever. */
+export type Download = {
+  readonly bytes: number;
+  readonly chunks: AsyncIterable<Uint8Array>;
+  /** For people, about what comes. */
+  readonly notes: readonly string[];
+};
 
 export type ClientOptions = {
   readonly socket: string;
@@ -39,6 +51,9 @@ export const openClient = (options: ClientOptions): Client => ({
   imageFiles: (name) => json<ImageFilesView>(options, 'GET', `/v1/devices/${encodeURIComponent(name)}/image/files`),
   events: async (query) => (await json<EventList>(options, 'GET', `/v1/events?${search(query)}`)).events,
   follow: (query) => followEvents(options, query),
+  boardImage: (name, { by, most }) =>
+    download(options, `/v1/devices/${encodeURIComponent(name)}/image`, { by, most: most?.toString() }),
+  joinCard: ({ eeprom }) => download(options, '/v1/join-card', { eeprom }),
   act: (name, action, by) =>
     json<ActionResult>(options, 'POST', `/v1/devices/${encodeURIComponent(name)}/${action}`, { by }),
 });
@@ -83,6 +98,38 @@ async function* followEvents(options: ClientOptions, query: EventsQuery): AsyncI
     if (!options.signal.aborted) throw failureOf(error, options, deadline.signal);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** Only the first answer has to come in time. */
+async function download(
+  options: ClientOptions,
+  path: string,
+  query: Readonly<Record<string, string | undefined>>,
+): Promise<Download> {
+  const given = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) if (value !== undefined) given.set(key, value);
+  const deadline = new AbortController();
+  const timer = setTimeout(() => deadline.abort(), options.timeoutMs);
+  try {
+    const signal = AbortSignal.any([options.signal, deadline.signal]);
+    const response = await send(options.socket, 'GET', `${path}?${given}`, undefined, signal);
+    clearTimeout(timer);
+    if (response.statusCode !== 200) throw refusal(response.statusCode ?? 0, await textOf(response));
+    const notes: readonly string[] = JSON.parse(String(response.headers[notesHeader] ?? '[]'));
+    return { bytes: Number(response.headers['content-length']), chunks: chunksOf(response, options), notes };
+  } catch (error) {
+    throw failureOf(error, options, deadline.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function* chunksOf(response: IncomingMessage, options: ClientOptions): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) yield chunk;
+  } catch (error) {
+    throw failureOf(error, options, new AbortController().signal);
   }
 }
 

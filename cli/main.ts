@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { userInfo } from 'node:os';
+import { createInterface } from 'node:readline/promises';
 import manifest from '../package.json' with { type: 'json' };
 import { exitCodes } from './exit-codes.ts';
 import { run } from './program.ts';
@@ -16,6 +17,8 @@ process.exitCode = await run(process.argv.slice(2), {
   terminal: {
     out: (text) => process.stdout.write(text),
     err: (text) => process.stderr.write(text),
+    outBytes: writeBytes,
+    ask: process.stdin.isTTY ? ask : undefined,
     isTerminal: process.stdout.isTTY,
     columns: process.stdout.isTTY ? process.stdout.columns : 80,
     env: process.env,
@@ -24,6 +27,24 @@ process.exitCode = await run(process.argv.slice(2), {
     signal: stopped.signal,
   },
 });
+
+function writeBytes(bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+/** Ctrl-C and the end of the input are an empty answer. */
+async function ask(question: string): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const closed = new Promise<string>((resolve) => lines.once('close', () => resolve('')));
+  lines.once('SIGINT', () => lines.close());
+  try {
+    return await Promise.race([lines.question(question), closed]);
+  } finally {
+    lines.close();
+  }
+}
 
 /** A user without an entry in the password file has none. */
 function userName(): string {

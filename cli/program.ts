@@ -4,7 +4,7 @@ import { type Client, defaultSocket, openClient } from './client.ts';
 import { addDecisions } from './commands/decide.ts';
 import { addDescribe } from './commands/describe.ts';
 import { addEvents } from './commands/events.ts';
-import { addImageRender } from './commands/image-render.ts';
+import { addImage } from './commands/image.ts';
 import { addStatus } from './commands/status.ts';
 import { addVersion } from './commands/version.ts';
 import { CommandFailed, type ExitCode, exitCodes } from './exit-codes.ts';
@@ -44,8 +44,7 @@ export async function run(args: readonly string[], { terminal, version }: Progra
   addDescribe(program, { client, terminal });
   addEvents(program, { client, terminal });
   addDecisions(program, { client, terminal });
-  const image = program.command('image').description('the images of boards');
-  addImageRender(image, { client, terminal });
+  addImage(program, { client, terminal });
   addVersion(program, { client, terminal, version });
   // Sub-commands made by `command()` inherit exitOverride and configureOutput.
   try {

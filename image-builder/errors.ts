@@ -80,7 +80,11 @@ export type CardCode =
   /** The boot kit starts our installer on no board. */
   | 'KIT_INCOMPLETE'
   /** No EEPROM image, or one for another chip. */
-  | 'EEPROM_BAD';
+  | 'EEPROM_BAD'
+  | 'TARGET_TOO_SMALL'
+  | 'TARGET_BUSY'
+  /** What was read back is not what was written. */
+  | 'VERIFY_FAILED';
 
 export type ImageCode =
   | FatCode

@@ -6,6 +6,7 @@
  */
 
 export { type Base, type BaseRecord, heldBase, listBases, openBase } from './base.ts';
+export { deviceNumber, readBlockDevices } from './block-devices.ts';
 export { existingBootFiles, listBootFiles, openBootFile, readBootFile } from './boot-files.ts';
 export { kitGaps } from './boot-kit.ts';
 export { readDiskMark } from './boot-partition.ts';
@@ -14,12 +15,17 @@ export { readBusybox } from './busybox.ts';
 export { incompatibility } from './compatibility.ts';
 export { type ByteSource, memorySource } from './device.ts';
 export { openDisk } from './disk.ts';
+export { diskContents } from './disk-contents.ts';
+export { flashDisk } from './flash.ts';
+export { type BlockDisk, flashCandidates, flashTarget } from './flash-targets.ts';
+export { type ImageStream, imageFile } from './image-stream.ts';
 export { type ImportProgress, importBase } from './import.ts';
 export { INSTALLER_PATH, installerInitramfs } from './initramfs.ts';
 export { type JoinCard, joinCard } from './join-card.ts';
 export { kitModules } from './kit-modules.ts';
 export { decodeOverlay, encodeOverlay, type Overlay, overlaySource } from './overlay.ts';
 export { planBoard } from './plan.ts';
+export { saveImage } from './save.ts';
 export type {
   AddedFile,
   Additions,

@@ -47,7 +47,7 @@ export type JoinCard = {
   readonly models: readonly Model[];
 };
 
-const JOIN_CONF_PATH = 'bramble/join.conf';
+export const JOIN_CONF_PATH = 'bramble/join.conf';
 const INITRAMFS = 'bramble-installer.cpio.gz';
 
 /** The same card for the same cluster and kit. Codes: PLAN_BAD_VALUE, KIT_INCOMPLETE, FAT_…, IMAGE_IO. */

@@ -2,6 +2,10 @@
 export type Terminal = {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
+  /** To stdout; settles once there is room for more. */
+  readonly outBytes?: (bytes: Uint8Array) => Promise<void>;
+  /** One line of an answer; undefined where nobody is there to give one. */
+  readonly ask?: ((question: string) => Promise<string>) | undefined;
   /** Whether stdout is a terminal: only then colours, and redrawing for `-w`. */
   readonly isTerminal: boolean;
   readonly columns: number;

@@ -15,6 +15,7 @@ import { openStore } from '../store/open.ts';
 import { hardwareAddressOf } from '../system/neighbours.ts';
 import { bootDesk } from './boards/boot-desk.ts';
 import { bootOrderDesk } from './boards/boot-order.ts';
+import { cardDesk } from './boards/cards.ts';
 import { createClusterFacts, driverFor } from './boards/control-plane.ts';
 import { type AdmissionDeps, effectDesk, recentAcceptances, verdictNow } from './boards/effects.ts';
 import { hostKeys } from './boards/host-keys.ts';
@@ -174,6 +175,15 @@ export async function runApp(deps: AppDeps): Promise<void> {
   });
   const feed = eventFeed(store, () => runner.fleet);
   const clusterFacts = createClusterFacts(cluster, clock);
+  const cards = cardDesk({
+    config,
+    identity,
+    images,
+    installer,
+    site: network.site,
+    boardNamed: (name) => boardNamed(runner.fleet, name),
+    signal,
+  });
   const owner = ownerDesk({
     network,
     config,
@@ -185,6 +195,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     installerLog: (id) => boot.logOf(id),
     feed,
     images,
+    cards,
     installer,
     cluster: clusterFacts,
     metrics,

@@ -12,7 +12,12 @@ export type Answer =
     }
   | { readonly kind: 'nothing' }
   /** The bytes of `source` from `offset` to its end; whoever sends the answer closes `source`. */
-  | { readonly kind: 'bytes'; readonly source: ByteSource; readonly offset: number }
+  | {
+      readonly kind: 'bytes';
+      readonly source: ByteSource;
+      readonly offset: number;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
   /** One line a call of `emit`, until `run` settles or the client is gone (`signal`). */
   | { readonly kind: 'lines'; readonly run: (emit: (line: string) => void, signal: AbortSignal) => Promise<void> };
 

@@ -39,6 +39,7 @@ export async function respond(response: ServerResponse, answer: Answer, sending:
           ...common,
           'content-type': 'application/octet-stream',
           'content-length': answer.source.size - answer.offset,
+          ...answer.headers,
         });
         if (!sending.head) await pump(answer.source, answer.offset, response, sending.signal);
         response.end();

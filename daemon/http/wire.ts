@@ -128,6 +128,9 @@ export type ImageFileView = {
   readonly text: string | null;
 };
 
+/** With an image: what its owner should know of it, a JSON list of sentences in ASCII. */
+export const notesHeader = 'x-bramble-notes';
+
 /** Every answer that is not 2xx. `code` is stable, `message` is for people and says what to do. */
 export type ErrorBody = {
   readonly code: ErrorCode;

@@ -12,6 +12,7 @@ import { must, ok, problem } from '../../config/result.ts';
 import { type AdminDeps, adminApi } from '../../daemon/http/endpoints/admin.ts';
 import { serveHttp } from '../../daemon/http/server.ts';
 import type { DeviceView, EventView, StatusView } from '../../daemon/http/wire.ts';
+import { cardsFake } from '../unit/http/cards-fake.ts';
 import { descriptionFake, deviceFake, eventFake, imageFilesFake, statusFake } from '../unit/http/views-fake.ts';
 import { silentLog } from './installer-boot-fake.ts';
 
@@ -33,6 +34,7 @@ async function daemonFake(
   const { promise: followed, resolve } = Promise.withResolvers<void>();
   const find = (name: string): DeviceView | undefined => boards.find((board) => board.name === name);
   const deps: AdminDeps = {
+    ...cardsFake(),
     status: () => statusFake(boards, master),
     describe: (name) => {
       const board = find(name);

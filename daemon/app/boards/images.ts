@@ -1,7 +1,7 @@
 /** Bases, the boot kit, and each board's own sectors: the meeting of the life of boards with the image builder. */
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ok, type Problem, type Result } from '../../../config/result.ts';
+import { ok, type Problem, problem, type Result } from '../../../config/result.ts';
 import type { DeviceId, Model } from '../../../config/values.ts';
 import {
   type Base,
@@ -13,6 +13,7 @@ import {
   listBootFiles,
   type Overlay,
   openBootFile,
+  overlaySource,
 } from '../../../image-builder/index.ts';
 import { recentReads } from '../../boot/recent-reads.ts';
 import type { SectorsPayload } from '../../http/endpoints/boot.ts';
@@ -34,12 +35,18 @@ export type ImageDesk = {
   /** What the board's own sectors were made for. */
   readonly baseOf: (device: Device) => Promise<{ readonly sha256: string; readonly bytes: number } | undefined>;
   readonly sectorsOf: (device: Device) => Promise<SectorsPayload | undefined>;
+  /** As it gets onto its disk, or as it would now. A view: closing it does nothing. Stores nothing. */
+  readonly whole: (device: Device, signal: AbortSignal) => Promise<Result<ByteSource, Problem>>;
+  /** Of the base that it would get, or a board of an unknown model. */
+  readonly bytesFor: (device: Device | undefined) => Promise<Result<number, Problem>>;
   readonly openKitFile: (path: string) => Promise<ByteSource | undefined>;
   /** The files of its image, those of the next one if none is being installed. Makes and stores nothing. */
   readonly files: (device: Device) => Promise<Result<ImageFilesView, Problem>>;
   /** What the boot kit lacks, by model; a kit that is not there lacks nothing, `count` tells of that. */
   readonly kitGaps: () => Promise<KitGaps>;
-  /** The base that boards netboot from, while there is one. */
+  /** The base that boards netboot from; NO_BASE says what to do. */
+  readonly findKit: () => Promise<Result<Base, Problem>>;
+  /** The same, while there is one. */
   readonly kit: () => Promise<Base | undefined>;
   /** Paths of its boot files; empty without a kit. */
   readonly kitFiles: () => Promise<readonly string[]>;
@@ -72,24 +79,32 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
 
   const overlayFile = (id: DeviceId): string => join(overlaysFolder, `${id}.overlay`);
 
-  async function make(device: Device, signal: AbortSignal): Promise<LifecycleEvent> {
+  type Built = { readonly base: Base; readonly overlay: Overlay; readonly arming: string };
+
+  async function build(device: Device, signal: AbortSignal): Promise<Result<Built, Problem>> {
     const found = await planner.baseFor(device);
-    if (!found.ok) return failed(found.error);
+    if (!found.ok) return found;
     const base = found.value;
     const { state } = device;
     if (state.name === 'accepted' && state.report.disk.bytes < base.bytes) {
       const detail = `the image needs ${base.bytes} bytes and its disk has ${state.report.disk.bytes}: put in a larger one`;
-      return failed({ code: 'DISK_TOO_SMALL', detail });
+      return problem('DISK_TOO_SMALL', detail);
     }
     const arming = Buffer.from(deps.random.bytes(16)).toString('hex');
     const plan = await planner.plan(device, base, { arming, hostKey: () => deps.hostKeyFor(device) });
-    if (!plan.ok) return failed(plan.error);
+    if (!plan.ok) return plan;
     const overlay = await buildOverlay({ base, plan: plan.value, signal });
-    if (!overlay.ok) return failed(overlay.error);
+    return overlay.ok ? ok({ base, overlay: overlay.value, arming }) : overlay;
+  }
+
+  async function make(device: Device, signal: AbortSignal): Promise<LifecycleEvent> {
+    const built = await build(device, signal);
+    if (!built.ok) return failed(built.error);
+    const { overlay, arming } = built.value;
     // Not for a board that was rejected meanwhile: nobody would take them away again.
     signal.throwIfAborted();
     await mkdir(overlaysFolder, { recursive: true, mode: 0o700 });
-    await writeAtomically(overlayFile(device.id), encodeOverlay(overlay.value), { mode: 0o600 });
+    await writeAtomically(overlayFile(device.id), encodeOverlay(overlay), { mode: 0o600 });
     return { event: 'image-made', arming };
   }
 
@@ -102,6 +117,28 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     const identity = { hostKey: () => key ?? keyToCome(device), arming: arming ?? TO_COME };
     const plan = await planner.plan(device, base.value, identity);
     return plan.ok ? ok(imageFilesView(device, base.value, plan.value, { made })) : plan;
+  }
+
+  async function whole(device: Device, signal: AbortSignal): Promise<Result<ByteSource, Problem>> {
+    const parts = device.state.name === 'installing' ? await stored(device) : await build(device, signal);
+    return parts.ok ? overlaySource(parts.value.base.source, parts.value.overlay) : parts;
+  }
+
+  async function stored(device: Device): Promise<Result<Pick<Built, 'base' | 'overlay'>, Problem>> {
+    const overlay = await overlayOf(device);
+    const record = overlay && (await bases.records()).find(({ sha256 }) => sha256 === overlay.baseDigest);
+    const base = record && (await bases.open(record));
+    if (overlay === undefined || base === undefined) {
+      return problem('NO_BASE', `the image of ${device.name} is not there any more: bramble retry makes it anew`);
+    }
+    return ok({ base, overlay });
+  }
+
+  async function bytesFor(device: Device | undefined): Promise<Result<number, Problem>> {
+    const base = device?.state.name === 'installing' ? await baseOf(device) : undefined;
+    if (base !== undefined) return ok(base.bytes);
+    const found = await planner.baseFor(device);
+    return found.ok ? ok(found.value.bytes) : found;
   }
 
   async function overlayOf({ id }: Device): Promise<Overlay | undefined> {
@@ -146,9 +183,18 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     return base && heldBase(base);
   }
 
-  async function kit(): Promise<Base | undefined> {
+  async function findKit(): Promise<Result<Base, Problem>> {
     const record = await bases.named(config.images.kit ?? config.images.default);
-    return record.ok ? await bases.open(record.value) : undefined;
+    if (!record.ok) return record;
+    const base = await bases.open(record.value);
+    return base === undefined
+      ? problem('BASE_DAMAGED', `the boot kit ${record.value.name} cannot be opened`)
+      : ok(base);
+  }
+
+  async function kit(): Promise<Base | undefined> {
+    const found = await findKit();
+    return found.ok ? found.value : undefined;
   }
 
   async function lookForGaps(base: Base): Promise<KitGaps> {
@@ -190,6 +236,9 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     openBase: openHeld,
     baseOf,
     sectorsOf,
+    whole,
+    bytesFor,
+    findKit,
     openKitFile,
     kitGaps: gapsOfKit,
     kit,

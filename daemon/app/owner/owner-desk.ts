@@ -5,6 +5,7 @@ import type { Config } from '../../../config/schema.ts';
 import { type DeviceId, parseDeviceId, parseHostname } from '../../../config/values.ts';
 import type { Timelines } from '../../boot/timeline.ts';
 import type { AdminDeps } from '../../http/endpoints/admin.ts';
+import type { CardDeps } from '../../http/endpoints/cards.ts';
 import type { Device } from '../../lifecycle/device.ts';
 import type { Fleet } from '../../lifecycle/fleet.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
@@ -29,6 +30,7 @@ export type OwnerDeskDeps = {
   /** What its installer said when it failed, oldest line first. */
   readonly installerLog: (id: DeviceId) => readonly string[];
   readonly feed: EventFeed;
+  readonly cards: CardDeps;
   readonly installer: Pick<InstallerKit, 'advice'>;
   readonly images: Pick<ImageDesk, 'count' | 'kitGaps' | 'files'>;
   readonly cluster: ClusterFacts;
@@ -95,7 +97,7 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
   };
 
   const { events, subscribe } = deps.feed;
-  return { status, describe, events, subscribe, ready, metrics: deps.metrics.text, act, imageFiles };
+  return { status, describe, events, subscribe, ready, metrics: deps.metrics.text, act, imageFiles, ...deps.cards };
 }
 
 /** By name or by id. */

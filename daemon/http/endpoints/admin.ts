@@ -2,6 +2,7 @@ import type { Problem, Result } from '../../../config/result.ts';
 import { type Answer, failure, json } from '../answer.ts';
 import { type HttpRequest, post, type Route } from '../router.ts';
 import type { ActionResult, DeviceView } from '../wire.ts';
+import { type CardDeps, cardRoutes } from './cards.ts';
 import { type ImageDeps, imageFilesRoute } from './image.ts';
 import { lanApi } from './lan.ts';
 import { isBoardName, noBoard, type ReadDeps, readyRoute } from './read.ts';
@@ -13,7 +14,8 @@ export type Action = (typeof actions)[number];
 export type ActionProblem = Problem<'NOT_FOUND' | 'CONFLICT'>;
 
 export type AdminDeps = ReadDeps &
-  ImageDeps & {
+  ImageDeps &
+  CardDeps & {
     /** Settles once it is committed, with the board as it then is. `by` is who asked, for the record. */
     readonly act: (name: string, action: Action, by: string) => Promise<Result<DeviceView, ActionProblem>>;
   };
@@ -24,6 +26,7 @@ export const adminApi = (deps: AdminDeps): readonly Route[] => [
   readyRoute(deps),
   ...actions.map((action) => actionRoute(deps, action)),
   imageFilesRoute(deps),
+  ...cardRoutes(deps),
 ];
 
 /**
