@@ -194,6 +194,18 @@ const keys = z.strictObject({
         .describe(
           'Of a Pi 4 or 5 that was seen to ask the network before its disk. `keep`: its EEPROM is its own affair. `disk-first`: after joining it is told once, over SSH, that its disk comes first.',
         ),
+      enable: z
+        .boolean()
+        .default(false)
+        .describe(
+          'A join card switches network boot on in the board it is put into, for good: in a Pi 3B that CANNOT BE TAKEN BACK; in a Pi 4 or 5 by the EEPROM image in `data`/eeprom/2711 or 2712 (pieeprom.upd, recovery.bin).',
+        ),
+      eeprom: z
+        .boolean()
+        .default(false)
+        .describe(
+          'A Pi 4 or 5 that boots from the network gets the EEPROM image in `data`/eeprom/2711 or 2712 (pieeprom.upd), if it is newer than its last one.',
+        ),
     })
     .prefault({}),
   cluster: z

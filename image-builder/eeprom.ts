@@ -7,10 +7,11 @@ import { problem, type Result } from '../config/result.ts';
 import { attemptSync, ImageError, type ImageProblem } from './errors.ts';
 
 /** BCM2711: Pi 4, 400, CM4; BCM2712: Pi 5, 500, CM5. An image of one is nothing for the other. */
-export type EepromChip = '2711' | '2712';
+export const eepromChips = ['2711', '2712'] as const;
+export type EepromChip = (typeof eepromChips)[number];
 
 /** Of the flash chip, and so of every image for it (facts 5.5). */
-const imageBytes: Readonly<Record<EepromChip, number>> = { '2711': 512 * 1024, '2712': 2 * 1024 * 1024 };
+export const eepromImageBytes: Readonly<Record<EepromChip, number>> = { '2711': 512 * 1024, '2712': 2 * 1024 * 1024 };
 
 /*
  * An image is a row of sections: magic and length (4 bytes each, big-endian), contents, up to the next multiple of 8. A file
@@ -24,8 +25,8 @@ const CONFIG_NAME = 'bootconf.txt';
 
 /** What `BOOT_ORDER` and the rest are set to in an image. EEPROM_BAD for what is no image for that chip. */
 export function eepromConfig(chip: EepromChip, image: Uint8Array): Result<string, ImageProblem> {
-  if (image.length !== imageBytes[chip]) {
-    const detail = `an EEPROM image of BCM${chip} has ${imageBytes[chip]} bytes, this one has ${image.length}`;
+  if (image.length !== eepromImageBytes[chip]) {
+    const detail = `an EEPROM image of BCM${chip} has ${eepromImageBytes[chip]} bytes, this one has ${image.length}`;
     return problem('EEPROM_BAD', detail);
   }
   return attemptSync(() => {

@@ -17,6 +17,7 @@ import { bootDesk } from './boards/boot-desk.ts';
 import { bootOrderDesk } from './boards/boot-order.ts';
 import { cardDesk } from './boards/cards.ts';
 import { createClusterFacts, driverFor } from './boards/control-plane.ts';
+import { eepromDesk } from './boards/eeproms.ts';
 import { type AdmissionDeps, effectDesk, recentAcceptances, verdictNow } from './boards/effects.ts';
 import { hostKeys } from './boards/host-keys.ts';
 import { imageDesk } from './boards/images.ts';
@@ -175,11 +176,13 @@ export async function runApp(deps: AppDeps): Promise<void> {
   });
   const feed = eventFeed(store, () => runner.fleet);
   const clusterFacts = createClusterFacts(cluster, clock);
+  const eeproms = eepromDesk({ config, log });
   const cards = cardDesk({
     config,
     identity,
     images,
     installer,
+    eeproms,
     site: network.site,
     boardNamed: (name) => boardNamed(runner.fleet, name),
     signal,
@@ -254,6 +257,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
         changes,
         images,
         installer,
+        eeproms,
         boot,
         bootKeyOf,
         read: owner,

@@ -3,12 +3,17 @@
  * `bootcode.bin` (Pi 3 ROM, always in the root). Pure. Source: raspberry-pi-netboot.md 4.2 and 5.
  */
 import { parseSerial, type Serial } from '../../config/values.ts';
+import { type EepromFile, eepromFile } from './eeprom.ts';
 
 export type BootFile =
   /** Rendered for this board, out of memory. */
   | { readonly from: 'rendered'; readonly name: 'config.txt' | 'cmdline.txt' }
   /** The installer's initramfs. */
   | { readonly from: 'installer' }
+  /** Of the owner's EEPROM images, if they are for this board. */
+  | { readonly from: 'eeprom'; readonly name: EepromFile }
+  /** Whatever the kit holds of that name. */
+  | { readonly from: 'nowhere' }
   /** As it is in the boot partition of the kit's base image. */
   | { readonly from: 'kit'; readonly path: string };
 
@@ -33,5 +38,8 @@ export function parseBootRequest(name: string): BootRequest {
 function bootFile(path: string): BootFile {
   const name = path.toLowerCase();
   if (name === 'config.txt' || name === 'cmdline.txt') return { from: 'rendered', name };
+  const eeprom = eepromFile(name);
+  if (eeprom === 'never') return { from: 'nowhere' };
+  if (eeprom !== undefined) return { from: 'eeprom', name: eeprom };
   return name === INSTALLER_INITRAMFS ? { from: 'installer' } : { from: 'kit', path };
 }

@@ -13,6 +13,7 @@ import { isUndecided } from '../../lifecycle/registry.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { ByteSource, Clock } from '../../ports.ts';
 import type { FileRequest, OpenFile, Served } from '../../tftp/server.ts';
+import type { EepromDesk } from '../boards/eeproms.ts';
 import type { HearAddress } from './heard-addresses.ts';
 
 export type BootFilesDeps = {
@@ -30,6 +31,7 @@ export type BootFilesDeps = {
   /** A file of the boot kit, straight out of the base's FAT partition. Undefined: it has none of that name. */
   readonly openKitFile: (path: string) => Promise<ByteSource | undefined>;
   /** Undefined: it cannot be made here. */
+  readonly openEeprom: EepromDesk['open'];
   readonly installerInitramfs: () => Promise<Uint8Array | undefined>;
 };
 
@@ -83,6 +85,10 @@ export function bootFileDesk(deps: BootFilesDeps): {
         const bytes = await deps.installerInitramfs();
         return bytes && memorySource(bytes);
       }
+      case 'eeprom':
+        return deps.openEeprom(device.model?.model, file.name);
+      case 'nowhere':
+        return undefined;
       case 'rendered':
         return memorySource(Buffer.from(renderFor(device, file.name), 'latin1'));
     }

@@ -18,6 +18,7 @@ import { systemShell } from '../../system/shell.ts';
 import { tftpLimits } from '../../tftp/limits.ts';
 import { tftpServer } from '../../tftp/server.ts';
 import { createGate } from '../../traffic/gate.ts';
+import type { EepromDesk } from '../boards/eeproms.ts';
 import type { ImageDesk } from '../boards/images.ts';
 import type { InstallerKit } from '../boards/installer-kit.ts';
 import type { Changes } from '../changes.ts';
@@ -49,6 +50,7 @@ export type ServicesDeps = {
   readonly changes: Changes;
   readonly images: ImageDesk;
   readonly installer: InstallerKit;
+  readonly eeproms: Pick<EepromDesk, 'open'>;
   readonly neighbourhood: Neighbourhood;
   readonly boot: BootDeps;
   /** Hex. */
@@ -98,6 +100,7 @@ function tftp(deps: ServicesDeps) {
     hardwareAddressOf: createNeighbours(deps),
     server: { address: site.address, port: config.http.port },
     openKitFile: deps.images.openKitFile,
+    openEeprom: deps.eeproms.open,
     installerInitramfs: async () => {
       const made = await deps.installer.initramfs();
       return made.ok ? made.value : undefined;

@@ -7,26 +7,11 @@ import {
   eepromSignature,
   explainBootOrder,
 } from '../../../image-builder/eeprom.ts';
-
-/** A row of sections as rpi-eeprom-config writes them: a bootloader, then bootconf.txt. */
-function imageWith(conf: Uint8Array, bytes = 512 * 1024): Uint8Array {
-  const image = Buffer.alloc(bytes, 0xff);
-  const section = (at: number, magic: number, contents: Uint8Array): number => {
-    image.writeUInt32BE(magic, at);
-    image.writeUInt32BE(contents.length, at + 4);
-    image.set(contents, at + 8);
-    return at + Math.ceil((8 + contents.length) / 8) * 8;
-  };
-  const next = section(0, 0x55aaf00f, Buffer.alloc(70_001, 1));
-  const name = Buffer.alloc(16);
-  name.write('bootconf.txt');
-  section(next, 0x55aaf11f, Buffer.concat([name, conf]));
-  return image;
-}
+import { eepromImage } from '../../support/eeprom.ts';
 
 test('an image says what its board will do', (t) => {
   const conf = '[all]\nBOOT_UART=0\nBOOT_ORDER=0xf41\nBOOT_ORDER=0xF21\n';
-  const read = eepromConfig('2711', imageWith(Buffer.from(conf)));
+  const read = eepromConfig('2711', eepromImage(conf));
   t.deepEqual(read, { ok: true, value: conf });
   t.is(bootOrderIn(conf), '0xf21');
   t.is(bootOrderIn('[all]\nBOOT_UART=1\n'), undefined);
@@ -37,12 +22,12 @@ test('what is no image for this chip is told', (t) => {
     const read = eepromConfig(chip, image);
     return read.ok ? 'ok' : read.error.detail;
   };
-  t.regex(code('2712', imageWith(Buffer.from('a'))), /2097152 bytes, this one has 524288/);
+  t.regex(code('2712', eepromImage('a')), /2097152 bytes, this one has 524288/);
   t.regex(code('2711', new Uint8Array(512 * 1024)), /no bootconf\.txt/);
   t.regex(code('2711', Buffer.alloc(512 * 1024, 'x')), /sections/);
-  t.regex(code('2711', imageWith(Buffer.from('# größer\nBOOT_ORDER=0xf21\n'))), /ASCII/);
-  const endless = imageWith(Buffer.from('a'));
-  Buffer.from(endless.buffer).writeUInt32BE(0xffff_fff0, 4);
+  t.regex(code('2711', eepromImage('# größer\nBOOT_ORDER=0xf21\n')), /ASCII/);
+  const endless = eepromImage('a');
+  endless.writeUInt32BE(0xffff_fff0, 4);
   t.regex(code('2711', endless), /sections/);
 });
 
@@ -54,6 +39,6 @@ test('the boot order in words, from right to left; one without network never ask
 });
 
 test('pieeprom.sig: the image’s SHA-256 and when it was put there', (t) => {
-  const image = imageWith(Buffer.from('a'));
+  const image = eepromImage('a');
   t.is(eepromSignature(image, 1_780_000_000), `${createHash('sha256').update(image).digest('hex')}\nts: 1780000000\n`);
 });

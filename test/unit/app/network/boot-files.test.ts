@@ -42,6 +42,10 @@ function desk(state: DeviceState) {
     bootKeyOf: () => '0'.repeat(64),
     server: { address: OWN, port: 8067 },
     openKitFile: async () => empty,
+    openEeprom: async (model, file) => {
+      asked.push(`${model} ${file}`);
+      return file === 'pieeprom.sig' ? empty : undefined;
+    },
     installerInitramfs: async () => new Uint8Array(),
   });
   const ask = async (file: string, address: Ipv4 = OWN) => (await open({ file, client: { address, port: 1 } })).ok;
@@ -73,4 +77,13 @@ test('a file that was fetched is noted for the board that it was opened for, wit
   const notes = timelines.of(aDevice(states.booting).id).map(({ what }) => what);
   t.deepEqual(notes, ['has fetched start4.elf']);
   t.is(asked.length, 2);
+});
+
+test('EEPROM files come from the owner’s images for this model, never from the kit', async (t) => {
+  const ask = desk(states.booting);
+  t.true(await ask('abcdef01/pieeprom.sig'));
+  t.false(await ask('pieeprom.upd'));
+  t.true(ask.asked.includes(`${aDevice(states.booting).model?.model} pieeprom.upd`), ask.asked.join());
+  for (const name of ['vl805.sig', 'vl805.bin', 'VL805.BIN', 'recovery.bin', 'pieeprom.bin'])
+    t.false(await ask(name), name);
 });
