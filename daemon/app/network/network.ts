@@ -40,7 +40,17 @@ export type Network = {
 /** What the services ask and tell beyond the network. */
 type Served = Pick<
   ServicesDeps,
-  'version' | 'runner' | 'timelines' | 'changes' | 'images' | 'installer' | 'eeproms' | 'boot' | 'bootKeyOf' | 'read' | 'supervisor'
+  | 'version'
+  | 'runner'
+  | 'timelines'
+  | 'changes'
+  | 'images'
+  | 'installer'
+  | 'eeproms'
+  | 'boot'
+  | 'bootKeyOf'
+  | 'read'
+  | 'supervisor'
 >;
 
 export type NetworkDeps = {
