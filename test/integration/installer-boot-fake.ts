@@ -154,6 +154,8 @@ export async function diskOf(folder: string, bytes: number, start?: Uint8Array |
 }
 
 const script = fileURLToPath(new URL('../../image-builder/installer/bramble-installer', import.meta.url));
+/** Sourced before the script where `RECORD` names a folder. */
+const recorder = fileURLToPath(new URL('../support/record-writes.sh', import.meta.url));
 const applets =
   'awk blkdiscard cat cmp cut dd grep head hexdump ip kill mkdir mkfifo printf readlink rm sed sh sha256sum sleep stat sync tail timeout tr wc wget';
 
@@ -182,7 +184,8 @@ export async function runInstaller(
   await mkdir(bin, { recursive: true });
   for (const applet of applets.split(' ')) await symlink('/bin/busybox', join(bin, applet)).catch(() => undefined);
   const rebooted = join(folder, 'rebooted');
-  const child = spawn(join(bin, 'sh'), [script], {
+  const args = !('RECORD' in env) ? [script] : ['-c', `. ${recorder}; . "$0"`, script];
+  const child = spawn(join(bin, 'sh'), args, {
     env: {
       PATH: bin,
       BRAMBLE_MAC: 'DC:A6:32:01:02:03',

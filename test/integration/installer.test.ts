@@ -1,11 +1,10 @@
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { execFile } from 'node:child_process';
+import { readFile, stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import type { DiskClaim } from '../../daemon/http/claim.ts';
 import { bootProof, isBootProof } from '../../daemon/http/proof.ts';
+import { makeFatDisk } from '../support/fat-disk.ts';
 import {
   baseOf,
   boot,
@@ -188,32 +187,10 @@ test('what is on the disk is told apart', async (t) => {
   }
 });
 
-/** A disk with one FAT, made by foreign tools. */
 async function fatDisk(folder: string, kind: '16' | '32', files: Readonly<Record<string, string>>): Promise<string> {
   const disk = await diskOf(folder, 48 * mebi);
-  const sfdisk = spawn('sfdisk', ['--quiet', disk], { stdio: ['pipe', 'ignore', 'inherit'] });
-  sfdisk.stdin.end(`start=2048, size=90112, type=${kind === '16' ? 'e' : 'c'}\n`);
-  await once(sfdisk, 'exit');
-  const run = promisify(execFile);
-  await run('mkfs.vfat', [
-    '-F',
-    kind,
-    '-s',
-    kind === '16' ? '4' : '1',
-    '--offset',
-    '2048',
-    '-n',
-    'BOOT',
-    disk,
-    '45056',
-  ]);
-  const source = join(folder, 'files');
-  for (const [path, text] of Object.entries(files)) {
-    await mkdir(dirname(join(source, path)), { recursive: true });
-    await writeFile(join(source, path), text);
-  }
-  const top = new Set(Object.keys(files).map((path) => join(source, path.split('/')[0] ?? '')));
-  if (top.size > 0) await run('mcopy', ['-s', '-i', `${disk}@@${mebi}`, ...top, '::']);
+  const clusterSectors = kind === '16' ? 4 : 1;
+  await makeFatDisk({ file: disk, bytes: 48 * mebi, kind, sectors: 90112, clusterSectors, files });
   return disk;
 }
 
