@@ -77,23 +77,27 @@ done
 rm -r "$modules/kernel"
 mv "$root/kept" "$modules/kernel"
 chroot "$root" depmod "$abi"
-# As a list: whatever this kernel has would make it ten times as large.
-sed -i 's/^MODULES=.*/MODULES=list/' "$root/etc/initramfs-tools/initramfs.conf"
-printf '%s\n' virtio_pci virtio_blk virtio_net vfat >>"$root/etc/initramfs-tools/modules"
-chroot "$root" mkinitramfs -o "/boot/initrd.img-$abi" "$abi"
 
-# --- As Raspberry Pi OS has it.
+# --- As Raspberry Pi OS has it; before the initramfs is made, which names the network interfaces too.
 cp -R "$here/arm64-root/." "$root/"
 echo raspberrypi >"$root/etc/hostname"
 printf '127.0.0.1\tlocalhost\n127.0.1.1\traspberrypi\n' >"$root/etc/hosts"
 : >"$root/etc/machine-id"
 ln -sf /dev/null "$root/etc/systemd/network/99-default.link"
 rm -f "$root"/etc/ssh/ssh_host_*
-mkdir -p "$root/boot/firmware"
+mkdir -p "$root/boot/firmware" "$root/var/lib/cloud/seed"
+# Where this cloud-init looks for all four files; the newer one of Raspberry Pi OS takes them from the boot partition itself.
+ln -s /boot/firmware "$root/var/lib/cloud/seed/nocloud"
 chroot "$root" systemctl --quiet disable ssh.service
 chroot "$root" systemctl --quiet enable systemd-networkd.service
 chroot "$root" systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer man-db.timer e2scrub_all.timer fstrim.timer \
   dpkg-db-backup.timer e2scrub_reap.service
+
+# As a list: whatever this kernel has would make it ten times as large.
+sed -i 's/^MODULES=.*/MODULES=list/' "$root/etc/initramfs-tools/initramfs.conf"
+printf '%s\n' virtio_pci virtio_blk virtio_net vfat >>"$root/etc/initramfs-tools/modules"
+chroot "$root" mkinitramfs -o "/boot/initrd.img-$abi" "$abi"
+
 umount "$root/proc"
 umount -R "$root/dev"
 cd "$root"

@@ -35,6 +35,8 @@ export type InstallSite = {
 const cli = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
 /** What Debian's kernel needs on QEMU's virtual hardware; those of Raspberry Pis have theirs built in. */
 const modules = ['virtio_pci', 'virtio_blk', 'virtio_net'];
+/** Not the small disk that the firmware lies on. */
+const disk = [{ type: 'virtio', min: '256MB' }];
 
 /** `base` is the path of an image. Needs root. */
 export async function makeInstallSite(base: string, say: (line: string) => void): Promise<InstallSite> {
@@ -43,7 +45,7 @@ export async function makeInstallSite(base: string, say: (line: string) => void)
   const name = basename(base, '.img');
   const lab = await startLab({
     controlPlane: 'auto',
-    images: { default: name, models: {}, kit: name, modules },
+    images: { default: name, models: {}, kit: name, modules, disk },
     signal: new AbortController().signal,
     log: say,
     onEvent: ({ event, source }) => {
