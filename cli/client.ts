@@ -15,6 +15,9 @@ import { CommandFailed, exitCodes } from './exit-codes.ts';
 
 export const defaultSocket = '/run/bramble/brambled.sock';
 
+/** What is asked for a board by its name; `daemon/http/endpoints/admin.ts`. */
+export type Action = 'accept' | 'reject' | 'retry' | 'reinstall' | 'wipe';
+
 /** Every function rejects with `CommandFailed`, whose exit code says what it was. */
 export type Client = {
   readonly status: () => Promise<StatusView>;
@@ -26,7 +29,7 @@ export type Client = {
   /** The whole image of a board, as a stream; `most` is the room there is. */
   readonly boardImage: (name: string, query: { readonly by: string; readonly most?: number }) => Promise<Download>;
   readonly joinCard: (query: { readonly eeprom?: string | undefined }) => Promise<Download>;
-  readonly act: (name: string, action: 'accept' | 'reject' | 'retry', by: string) => Promise<ActionResult>;
+  readonly act: (name: string, action: Action, by: string) => Promise<ActionResult>;
 };
 export type EventsQuery = { readonly after?: number; readonly device?: string | undefined };
 

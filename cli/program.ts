@@ -1,7 +1,7 @@
 /** The command line as a function: `main.ts` runs it in a process, tests run it in theirs. */
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { type Client, defaultSocket, openClient } from './client.ts';
-import { addDecisions } from './commands/decide.ts';
+import { addDecisions, addWipe } from './commands/decide.ts';
 import { addDescribe } from './commands/describe.ts';
 import { addEvents } from './commands/events.ts';
 import { addImage } from './commands/image.ts';
@@ -44,6 +44,7 @@ export async function run(args: readonly string[], { terminal, version }: Progra
   addDescribe(program, { client, terminal });
   addEvents(program, { client, terminal });
   addDecisions(program, { client, terminal });
+  addWipe(program, { client, terminal });
   addImage(program, { client, terminal });
   addVersion(program, { client, terminal, version });
   // Sub-commands made by `command()` inherit exitOverride and configureOutput.

@@ -1,41 +1,64 @@
 import type { Command } from 'commander';
-import type { Client } from '../client.ts';
-import { CommandFailed } from '../exit-codes.ts';
+import type { Action, Client } from '../client.ts';
+import { CommandFailed, exitCodes } from '../exit-codes.ts';
 import { harmless, type Terminal } from '../output/terminal.ts';
 
 const decisions = [
   ['accept', 'let boards in: their system is made, and they join'],
   ['reject', 'refuse boards: they get an address and nothing else'],
   ['retry', 'try again what failed, where it failed'],
+  ['reinstall', 'write the system of boards anew, once: over SSH, the network, or a join card'],
 ] as const;
 
-/** `accept NAME…`, `reject NAME…`, `retry NAME…`: each name is tried; ends with the code of the first that failed. */
-export function addDecisions(
-  parent: Command,
-  deps: { readonly client: () => Client; readonly terminal: Terminal },
-): void {
+/** `accept NAME…`, `reject NAME…`, `retry NAME…`, `reinstall NAME…`: each name is tried; ends with the code of the first that failed. */
+export function addDecisions(parent: Command, deps: DecideDeps): void {
   for (const [action, description] of decisions) {
     parent
       .command(action)
       .description(description)
       .argument('<name...>', 'names or ids')
-      .action(async (names: readonly string[]) => {
-        const { terminal } = deps;
-        const client = deps.client();
-        const failures: CommandFailed[] = [];
-        for (const name of names) {
-          try {
-            const { device } = await client.act(name, action, terminal.user);
-            terminal.out(`${harmless(`${device.name}: ${device.state}`)}\n`);
-          } catch (error) {
-            if (!(error instanceof CommandFailed)) throw error;
-            failures.push(error);
-          }
-        }
-        const [first] = failures;
-        if (first !== undefined) {
-          throw new CommandFailed(first.exitCode, failures.map(({ message }) => message).join('\n'));
-        }
-      });
+      .action((names: readonly string[]) => actOnEach(names, action, deps));
+  }
+}
+
+/** `wipe NAME… [--yes]`: asks first, once for all. */
+export function addWipe(parent: Command, deps: DecideDeps): void {
+  parent
+    .command('wipe')
+    .description('take boards out of the cluster and clear their disks')
+    .argument('<name...>', 'names or ids')
+    .option('--yes', 'do not ask')
+    .action(async (names: readonly string[], { yes }: { readonly yes?: true }) => {
+      if (yes !== true) await confirm(names, deps.terminal);
+      await actOnEach(names, 'wipe', deps);
+    });
+}
+
+async function confirm(names: readonly string[], terminal: Terminal): Promise<void> {
+  if (terminal.ask === undefined)
+    throw new CommandFailed(exitCodes.usage, 'nobody is there to be asked: --yes wipes without asking');
+  const lost = `Everything on the disk of ${names.map(harmless).join(', ')} will be lost.`;
+  const answer = await terminal.ask(`${lost} Type yes to go on: `);
+  if (answer.trim().toLowerCase() !== 'yes') throw new CommandFailed(exitCodes.failure, 'nothing was wiped');
+}
+
+export type DecideDeps = { readonly client: () => Client; readonly terminal: Terminal };
+
+async function actOnEach(names: readonly string[], action: Action, deps: DecideDeps): Promise<void> {
+  const { terminal } = deps;
+  const client = deps.client();
+  const failures: CommandFailed[] = [];
+  for (const name of names) {
+    try {
+      const { device } = await client.act(name, action, terminal.user);
+      terminal.out(`${harmless(`${device.name}: ${device.state}`)}\n`);
+    } catch (error) {
+      if (!(error instanceof CommandFailed)) throw error;
+      failures.push(error);
+    }
+  }
+  const [first] = failures;
+  if (first !== undefined) {
+    throw new CommandFailed(first.exitCode, failures.map(({ message }) => message).join('\n'));
   }
 }

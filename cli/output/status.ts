@@ -3,10 +3,8 @@ import type { DeviceView, GuestView, StatusView, TrafficCounts, TrafficView } fr
 import { type Column, cut, table, wrapped } from './table.ts';
 import { age, type Colour, harmless, type Paint } from './terminal.ts';
 
-/** States in which the owner has something to do. They come first, and make `status` end with 2. */
-const sickStates: readonly string[] = ['failed', 'unreachable', 'held', 'pending'];
-
-export const isSick = ({ state }: DeviceView): boolean => sickStates.includes(state);
+/** The owner has something to do for it. Such boards come first, and make `status` end with 2. */
+export const isSick = ({ deed }: DeviceView): boolean => deed !== null;
 
 export const isDegraded = ({ devices, master }: StatusView): boolean =>
   master.degraded || !master.cluster.reachable || devices.some(isSick);

@@ -192,6 +192,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     config,
     version: deps.version,
     clock,
+    random,
     store,
     runner,
     timelines,

@@ -72,6 +72,8 @@ export type DeviceView = {
   readonly state: string;
   /** In plain words: why it is in this state, or what it waits for. */
   readonly why: string;
+  /** What the owner has to do for it, a command or a deed; null where nothing is asked of anybody. */
+  readonly deed: string | null;
   readonly since: string;
   readonly deadline: string | null;
   /** 0 to 1 while it installs. */
@@ -105,7 +107,7 @@ export type EventView = {
 /** `GET /v1/events` without `follow`: oldest first. */
 export type EventList = { readonly events: readonly EventView[] };
 
-/** `POST /v1/devices/NAME/accept|reject|retry`. */
+/** `POST /v1/devices/NAME/accept|reject|retry|reinstall|wipe`. */
 export type ActionResult = { readonly device: DeviceView };
 
 /** `GET /v1/devices/NAME/image/files`, on the unix socket only: what goes into the board's image beside its base. */

@@ -220,6 +220,28 @@ test('accept, reject, retry: each name is tried, the first failure is the exit c
   t.is(conflict.err, 'bramble: worker-kube1 is ready: nothing to retry\n');
 });
 
+test('reinstall asks nothing; wipe asks first, and only a typed yes or --yes clears a disk', async (t) => {
+  const { socket, acted } = await daemonFake(t, [ready, pending]);
+  t.is((await bramble(socket, ['reinstall', 'worker-kube1'])).out, 'worker-kube1: reinstalled\n');
+  const asked: string[] = [];
+  const answer = (text: string) => async (question: string) => {
+    asked.push(question);
+    return text;
+  };
+  for (const no of ['', 'no', 'y']) {
+    const refused = await bramble(socket, ['wipe', 'worker-kube1', 'worker-kube2'], { ask: answer(no) });
+    t.like(refused, { code: 1, out: '', err: 'bramble: nothing was wiped\n' });
+  }
+  t.regex(asked[0] ?? '', /^Everything on the disk of worker-kube1, worker-kube2 will be lost\. Type yes/);
+  const alone = await bramble(socket, ['wipe', 'worker-kube1']);
+  t.like(alone, { code: 64, out: '' });
+  t.regex(alone.err, /nobody is there to be asked: --yes/);
+  t.deepEqual(acted, ['reinstall worker-kube1 by anna']);
+  t.is((await bramble(socket, ['wipe', 'worker-kube1'], { ask: answer('yes') })).code, 0);
+  t.is((await bramble(socket, ['wipe', '--yes', 'worker-kube2'])).code, 0);
+  t.deepEqual(acted.slice(1), ['wipe worker-kube1 by anna', 'wipe worker-kube2 by anna']);
+});
+
 test('3 when the daemon is not there, 5 when it does not answer', async (t) => {
   const folder = await folderOf(t);
   const missing = await bramble(join(folder, 'nobody.sock'), ['status']);

@@ -7,9 +7,10 @@ import type { Timelines } from '../../boot/timeline.ts';
 import type { AdminDeps } from '../../http/endpoints/admin.ts';
 import type { CardDeps } from '../../http/endpoints/cards.ts';
 import type { Device } from '../../lifecycle/device.ts';
+import type { LifecycleEvent } from '../../lifecycle/event.ts';
 import type { Fleet } from '../../lifecycle/fleet.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
-import type { Clock } from '../../ports.ts';
+import type { Clock, Random } from '../../ports.ts';
 import type { Store } from '../../store/store.ts';
 import type { ClusterFacts } from '../boards/control-plane.ts';
 import type { ImageDesk } from '../boards/images.ts';
@@ -24,6 +25,7 @@ export type OwnerDeskDeps = {
   readonly config: Config;
   readonly version: string;
   readonly clock: Clock;
+  readonly random: Random;
   readonly store: Pick<Store, 'revision' | 'deviceEvents'>;
   readonly runner: Pick<Runner, 'fleet' | 'dispatch'>;
   readonly timelines: Timelines;
@@ -85,7 +87,11 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
   const act: AdminDeps['act'] = async (name, action, by) => {
     const device = find(name);
     if (device === undefined) return problem('NOT_FOUND', `no board ${name}`);
-    const done = await runner.dispatch(device.id, { event: `${action}-requested`, by });
+    // Its wipe is tied to a nonce; an installation gets its own with its image.
+    const arming = Buffer.from(deps.random.bytes(16)).toString('hex');
+    const event: LifecycleEvent =
+      action === 'wipe' ? { event: 'wipe-requested', by, arming } : { event: `${action}-requested`, by };
+    const done = await runner.dispatch(device.id, event);
     if (!done.ok) return problem('NOT_FOUND', done.error.detail);
     if (done.value.outcome === 'refused') return problem('CONFLICT', `${device.name}: ${done.value.reason}`);
     return ok(deviceView(done.value.device, progressOf(done.value.device)));

@@ -4,7 +4,7 @@ import { since } from '../../../config/values.ts';
 import type { Mark } from '../../boot/timeline.ts';
 import type { DeviceDescription, DeviceView, EventView, GuestView, TimelineEntry } from '../../http/wire.ts';
 import type { Device } from '../../lifecycle/device.ts';
-import { explain } from '../../lifecycle/explain.ts';
+import { explain, nextDeed } from '../../lifecycle/explain.ts';
 import type { EventRow } from '../../store/store.ts';
 import type { Guest } from '../network/guests.ts';
 
@@ -19,6 +19,7 @@ export const deviceView = (device: Device, progress: number | undefined): Device
   model: device.model?.model ?? null,
   state: device.state.name,
   why: explain(device),
+  deed: nextDeed(device) ?? null,
   since: rfc3339(device.since),
   deadline: device.deadline === undefined ? null : rfc3339(device.deadline),
   progress: progress ?? null,

@@ -1,11 +1,10 @@
 // Shows GET /v1/status, asked every two seconds. Everything is set as text, never as HTML: a board says what it likes.
-const sick = new Set(['failed', 'unreachable', 'held', 'pending']);
 const well = new Set(['ready']);
 const quiet = new Set(['rejected']);
 const element = (id) => document.getElementById(id);
 
-function rank({ state }) {
-  if (sick.has(state)) return 0;
+function rank({ state, deed }) {
+  if (deed !== null) return 0;
   if (well.has(state)) return 2;
   return quiet.has(state) ? 3 : 1;
 }

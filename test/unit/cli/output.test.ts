@@ -85,6 +85,8 @@ test('sick boards come first, rejected ones last, names count as people count', 
 for (const [state, degraded] of [
   ['failed', true],
   ['unreachable', true],
+  ['local-boot-failed', true],
+  ['reinstalling', false],
   ['held', true],
   ['pending', true],
   ['seen', false],
@@ -96,6 +98,11 @@ for (const [state, degraded] of [
     t.is(isDegraded(statusFake([deviceFake('worker-kube1', { state })])), degraded);
   });
 }
+
+test('a board that waits for hands degrades it, whatever its state', (t) => {
+  const deed = 'insert a join card into worker-kube1';
+  t.true(isDegraded(statusFake([deviceFake('worker-kube1', { state: 'reinstalling', deed })])));
+});
 
 test('an unreachable cluster degrades it too', (t) => {
   t.true(isDegraded(statusFake([], { cluster: { driver: 'k3s', reachable: false, detail: '' } })));

@@ -8,6 +8,9 @@ import type {
   TrafficCounts,
 } from '../../../daemon/http/wire.ts';
 
+/** States in which the daemon names a deed, whatever else is known of the board. */
+const waiting = ['failed', 'local-boot-failed', 'unreachable', 'held', 'pending'];
+
 export const deviceFake = (name: string, more: Partial<DeviceView> = {}): DeviceView => ({
   id: `d-0000000000${name.slice(-1).padStart(2, '0')}`,
   name,
@@ -17,6 +20,7 @@ export const deviceFake = (name: string, more: Partial<DeviceView> = {}): Device
   model: 'pi4',
   state: 'ready',
   why: 'its Node is Ready',
+  deed: waiting.includes(more.state ?? 'ready') ? `look at ${name}` : null,
   since: '2026-01-01T11:55:30.000Z',
   deadline: null,
   progress: null,
