@@ -13,7 +13,7 @@ export { readDiskMark } from './boot-partition.ts';
 export { buildOverlay } from './build.ts';
 export { readBusybox } from './busybox.ts';
 export { incompatibility } from './compatibility.ts';
-export { type ByteSource, memorySource } from './device.ts';
+export { type ByteSource, memorySource, readOnlyDevice } from './device.ts';
 export { openDisk } from './disk.ts';
 export { diskContents } from './disk-contents.ts';
 export { type EepromChip, eepromChips, eepromSignature } from './eeprom.ts';
@@ -21,13 +21,16 @@ export { readEeprom, type SuppliedEeprom } from './eeprom-folder.ts';
 export { flashDisk } from './flash.ts';
 export { type BlockDisk, flashCandidates, flashTarget } from './flash-targets.ts';
 export { type ImageStream, imageFile } from './image-stream.ts';
-export { type ImportProgress, importBase } from './import.ts';
+export { type ImportedBase, type ImportProgress, importBase } from './import.ts';
 export { INSTALLER_PATH, installerInitramfs } from './initramfs.ts';
 export { type CardEeprom, type JoinCard, joinCard } from './join-card.ts';
 export { kitModules } from './kit-modules.ts';
 export { decodeOverlay, encodeOverlay, type Overlay, overlaySource } from './overlay.ts';
+export { type Partition, readPartitions } from './partitions.ts';
 export { planBoard } from './plan.ts';
 export { saveImage } from './save.ts';
+export { removeBase } from './unfinished.ts';
+export { verifyBase } from './verify.ts';
 export type {
   AddedFile,
   Additions,

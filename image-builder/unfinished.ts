@@ -5,6 +5,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, mkdir, readdir, realpath, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Result } from '../config/result.ts';
+import { attempt, type ImageProblem } from './errors.ts';
 
 const PREFIX = '.import-';
 const DAY = 24 * 3600 * 1000;
@@ -50,6 +52,18 @@ export async function removeOldUnfinished(directory: string): Promise<void> {
     const { mtimeMs } = await stat(path);
     if (mtimeMs < Date.now() - DAY) await rm(path, { recursive: true, force: true });
   }
+}
+
+/**
+ * Takes a base out of sight in one step and then away; what a crash leaves of that goes with the unfinished imports. A
+ * daemon that has it open keeps its bytes until it closes it. IMAGE_IO.
+ */
+export async function removeBase(directory: string, id: string): Promise<Result<void, ImageProblem>> {
+  return await attempt(async () => {
+    const gone = join(directory, nameOf(id, NOBODY));
+    await rename(join(directory, id), gone);
+    await rm(gone, { recursive: true, force: true });
+  });
 }
 
 const nameOf = (key: string, pid: number): string => `${PREFIX}${key}-${pid}-${randomBytes(4).toString('hex')}`;

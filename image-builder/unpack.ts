@@ -163,6 +163,8 @@ async function* unxz(taking: Taking, range: Range): AsyncIterable<Buffer> {
   const { file } = taking;
   const xz = spawn('xz', ['-dc', '-T1', `--memlimit-decompress=${XZ_MEMORY}MiB`], {
     env: { ...process.env, LC_ALL: 'C' },
+    // Its own process group: Ctrl-C is for us, and we end it.
+    detached: true,
   });
   const ended: Promise<readonly unknown[]> = once(xz, 'close');
   // It is looked at once the output has ended; a program that is not there fails before.
@@ -176,6 +178,8 @@ async function* unxz(taking: Taking, range: Range): AsyncIterable<Buffer> {
     yield* xz.stdout;
     const [[code], complaint, failure] = await Promise.all([ended, said, fed]);
     if (failure !== undefined) throw failure;
+    taking.signal.throwIfAborted();
+    if (code === null) throw new ImageError('IMAGE_IO', `${file}: xz was ended from outside; out of memory?`);
     if (code !== 0) throw xzError(file, complaint);
   } catch (error) {
     if (
