@@ -100,7 +100,7 @@ function parseRecord(json: unknown): BaseRecord | undefined {
   const { id, sha256, heldSha256, name, label, bytes, held = 1, found = '' } = json;
   if (bootPartition === undefined || format === undefined) return undefined;
   if (!isText(id) || !isText(sha256) || !isText(heldSha256) || !isText(name) || !isText(label)) return undefined;
-  if (!isCount(bytes) || !isCount(held) || !isText(found)) return undefined;
+  if (!isCount(bytes) || !isCount(held) || held > 34 || !isText(found)) return undefined;
   const flavour = flavours.find((known) => known === json['flavour']) ?? 'unknown';
   const published = parsePublished(json['published']);
   const checked = parseChecked(json['checked']);

@@ -1,19 +1,15 @@
 /** Takes a published image in as a base: unpacks, checks, recognises, records. */
 import { createHash } from 'node:crypto';
-import { chown, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { chmod, chown, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Result } from '../config/result.ts';
 import { type Base, type BaseRecord, IMAGE, listBases, openBase, RECORD } from './base.ts';
-import { openBootPartition } from './boot-partition.ts';
 import { type PublishedSum, sumBeside } from './checksum.ts';
-import { readOnlyDevice } from './device.ts';
-import { openFileSource } from './disk.ts';
-import { attempt, ImageError, type ImageProblem, orThrow } from './errors.ts';
-import { listFiles, readFile, type Volume, volumeLabel } from './fat/volume.ts';
-import { type BootPartitionFacts, recognise, recognisedTexts } from './recognise.ts';
+import { attempt, ImageError, type ImageProblem } from './errors.ts';
+import { inspectImage } from './inspect.ts';
 import { claimUnfinished, fileKey, releaseUnfinished, removeOldUnfinished } from './unfinished.ts';
 import { openPublished, type Published } from './unpack.ts';
-import { cutShort, writeImage } from './write-image.ts';
+import { writeImage } from './write-image.ts';
 
 export type ImportOptions = {
   /** An image as published: `.img`, or that as zip, xz, gz, zst; told by its content. */
@@ -92,10 +88,12 @@ async function sumOf({ file, bytes }: Published, { signal, onProgress }: ImportO
   return sum.digest('hex');
 }
 
-/** Its owner is its parent's: the administrator imports, the daemon works there. */
+/** Its owner is its parent's, and all may read, whatever the umask: the administrator imports, the daemon serves. */
 async function makeDirectory(directory: string): Promise<void> {
-  const made = await mkdir(directory, { recursive: true, mode: 0o755 });
-  if (made === undefined || process.getuid?.() !== 0) return;
+  const made = await mkdir(directory, { recursive: true });
+  if (made === undefined) return;
+  await chmod(directory, 0o755);
+  if (process.getuid?.() !== 0) return;
   const { uid, gid } = await stat(dirname(made));
   await chown(directory, uid, gid);
 }
@@ -154,7 +152,7 @@ async function makeBase(taking: Taking, folder: string): Promise<BaseRecord> {
     id: written.sha256.slice(0, 16),
     name,
     ...written,
-    ...(await inspect(file, join(folder, IMAGE))),
+    ...(await inspectImage(file, join(folder, IMAGE))),
     published: {
       name: basename(file),
       bytes: published.bytes,
@@ -187,41 +185,6 @@ function compareSums(sums: {
   );
 }
 
-type Inspected = Pick<BaseRecord, 'format' | 'flavour' | 'found' | 'bootPartition' | 'label'>;
-
-async function inspect(file: string, image: string): Promise<Inspected> {
-  const source = await openFileSource(image);
-  try {
-    const boot = await openBootPartition(readOnlyDevice(source));
-    if (!boot.ok) {
-      const { code, detail, offset } = boot.error;
-      if (code === 'PARTITION_OUTSIDE') throw cutShort(file, detail);
-      const what = `${file} has no boot partition as a Raspberry Pi needs it: ${detail}`;
-      throw new ImageError(code, what, offset === undefined ? {} : { offset });
-    }
-    const { partition, volume } = boot.value;
-    const facts = await factsOf(volume);
-    const recognised = recognise(facts);
-    if ('refused' in recognised) throw new ImageError('BASE_NOT_PI', `${file} is ${recognised.refused}`);
-    return { ...recognised, bootPartition: partition, label: facts.label };
-  } finally {
-    await source.close();
-  }
-}
-
-const MOST_TEXT = 256 * 1024;
-
-async function factsOf(volume: Volume): Promise<BootPartitionFacts> {
-  const files = orThrow(await listFiles(volume));
-  const texts = new Map<string, string>();
-  for (const name of recognisedTexts) {
-    const bytes = await readFile(volume, name, MOST_TEXT);
-    // Of an absurd size, or a folder of this name: not what is looked for.
-    if (bytes.ok && bytes.value !== undefined) texts.set(name, new TextDecoder().decode(bytes.value));
-  }
-  return { label: orThrow(await volumeLabel(volume)) ?? '', files, texts };
-}
-
 async function refuseTakenName(directory: string, { id, name }: BaseRecord): Promise<void> {
   const { bases } = await listBases(directory);
   const other = bases.find((base) => base.name === name && base.id !== id);
@@ -248,8 +211,9 @@ async function renameUnlessThere(from: string, to: string): Promise<boolean> {
 }
 
 async function writeDurably(file: string, text: string): Promise<void> {
-  const handle = await open(file, 'w', 0o644);
+  const handle = await open(file, 'w');
   try {
+    await handle.chmod(0o644);
     await handle.writeFile(text);
     await handle.sync();
   } finally {

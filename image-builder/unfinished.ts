@@ -49,7 +49,8 @@ export async function removeOldUnfinished(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
     const path = join(directory, name);
     if (!name.startsWith(PREFIX) || isAlive(parseName(name)?.pid ?? NOBODY)) continue;
-    const { mtimeMs } = await stat(path);
+    // Gone: another import has taken it over.
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
     if (mtimeMs < Date.now() - DAY) await rm(path, { recursive: true, force: true });
   }
 }

@@ -1,5 +1,6 @@
 /** Writes the unpacked image of an import: sums, room on the disk, what an earlier try has written already. */
 import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
 import { type FileHandle, open, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { memorySource, readOnlyDevice, SECTOR } from './device.ts';
@@ -39,11 +40,10 @@ export type ImageWriting = {
  */
 export async function writeImage(options: ImageWriting): Promise<Written> {
   const { file, to, signal, onWritten } = options;
-  const handle = await open(to, 'a+').then(async (made) => {
-    await made.close();
-    return await open(to, 'r+');
-  });
+  const handle = await open(to, constants.O_RDWR | constants.O_CREAT);
   try {
+    // Whatever the umask of the one who imports: the daemon is another user.
+    await handle.chmod(0o644);
     const [whole, heldSum] = [createHash('sha256'), createHash('sha256')];
     const room = await roomFor(handle, to);
     let held = 0;

@@ -1,85 +1,11 @@
-/** Published images as the usual programs pack them, whole, damaged and interrupted, and what becomes of them. */
-import { execFile, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import {
-  copyFile,
-  mkdir,
-  mkdtemp,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  truncate,
-  writeFile,
-} from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
-import { promisify } from 'node:util';
-import test, { type ExecutionContext } from 'ava';
+/** Published images as the usual programs pack them, whole and damaged, and what is refused. */
+import { copyFile, mkdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'ava';
 import { must } from '../../config/result.ts';
-import type { ImageProblem } from '../../image-builder/errors.ts';
-import { type ImportProgress, importBase, listBases } from '../../image-builder/index.ts';
-import { fillerBytes, makeSmallImage } from '../support/images.ts';
-
-const run = promisify(execFile);
-const signal = AbortSignal.timeout(110_000);
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-const mebi = 1024 * 1024;
-
-const piFiles = {
-  'bootcode.bin': fillerBytes('bootcode.bin', 52_476),
-  'start4.elf': fillerBytes('start4.elf', 700_000),
-  'kernel8.img': fillerBytes('kernel8.img', 900_000),
-  'config.txt': '# small\n',
-  'cmdline.txt': 'root=/dev/mmcblk0p2\n',
-  'user-data': '#cloud-config\n',
-  'meta-data': '',
-};
-
-type Place = { readonly directory: string; readonly bases: string; readonly image: string; readonly bytes: Buffer };
-
-/** A small image, as it was before somebody packed it. */
-async function place(t: ExecutionContext, options: { table?: 'dos' | 'gpt'; fat?: 16 | 32 } = {}): Promise<Place> {
-  const directory = await mkdtemp(join(tmpdir(), 'bramble-import-'));
-  t.teardown(async () => await rm(directory, { recursive: true, force: true }));
-  const image = join(directory, 'small.img');
-  await makeSmallImage({ file: image, files: piFiles, label: 'bootfs', ...options });
-  return { directory, bases: join(directory, 'bases'), image, bytes: await readFile(image) };
-}
-
-const problemOf = async (options: Omit<Parameters<typeof importBase>[0], 'signal'>): Promise<ImageProblem> => {
-  const result = await importBase({ ...options, signal });
-  if (result.ok) throw new Error(`${options.file} was imported`);
-  return result.error;
-};
-
-/** Nothing is left but what was there before. */
-const names = async (folder: string): Promise<string[]> => (await readdir(folder)).sort();
-
-type Pack = (image: string) => Promise<string>;
-/** The image stays beside what was made of it. */
-const packed = {
-  none: async (image) => image,
-  xz: async (image) => {
-    await run('xz', ['-k', '-0', image]);
-    return `${image}.xz`;
-  },
-  gzip: async (image) => {
-    await run('gzip', ['-k', '-1', image]);
-    return `${image}.gz`;
-  },
-  zstd: async (image) => {
-    await run('zstd', ['-q', '-k', image]);
-    return `${image}.zst`;
-  },
-  zip: async (image) => {
-    const zip = image.replace(/\.img$/, '.zip');
-    await run('zip', ['-q', '-j', '-1', zip, image]);
-    return zip;
-  },
-} satisfies Readonly<Record<string, Pack>>;
+import { type ImportProgress, importBase } from '../../image-builder/index.ts';
+import { fillerBytes } from '../support/images.ts';
+import { mebi, names, packed, place, problemOf, run, sha256, signal } from './image-import-fixture.ts';
 
 for (const [packing, pack] of Object.entries(packed)) {
   test(`as ${packing}: told by its content, byte for byte, with both sums`, async (t) => {
@@ -282,86 +208,6 @@ test('an image that does not fit the disk is refused before it is written, and a
   t.like(results, [{ code: 'BASE_NO_ROOM' }, { code: 'BASE_NO_ROOM' }]);
   t.regex(results[0].detail, /needs 4096 MiB in \S+bases, where \d\d MiB can be had: make room/);
   t.deepEqual(left, []);
-});
-
-test('interrupted it goes on where it was: what stands there is compared, not written again', async (t) => {
-  const { directory, bases, image, bytes } = await place(t, { fat: 32 });
-  const file = await packed.zstd(image);
-  const stopped = new AbortController();
-  const onProgress = ({ written }: ImportProgress): void => {
-    if (written >= 3 * mebi) stopped.abort();
-  };
-  await t.throwsAsync(importBase({ file, directory: bases, signal: stopped.signal, onProgress }), {
-    name: 'AbortError',
-  });
-  const [left = '', ...more] = await names(bases);
-  t.deepEqual(more, []);
-  t.regex(left, /^\.import-[0-9a-f]{16}-0-/);
-  t.deepEqual((await listBases(bases)).bases, []);
-  const partial = join(bases, left, 'base.img');
-  t.true((await stat(partial)).size >= 2 * mebi);
-  // A byte that a failing card changed is written again, the rest is not: the same file goes on, by its inode.
-  const handle = await open(partial, 'r+');
-  await handle.write(Buffer.from('spoilt'), 0, 6, mebi + 100);
-  await handle.close();
-  const { ino } = await stat(partial);
-  const base = must(await importBase({ file, directory: bases, signal }));
-  t.teardown(base.close);
-  t.is((await stat(join(base.directory, 'base.img'))).ino, ino);
-  t.true(bytes.equals(await readFile(join(base.directory, 'base.img'))));
-  t.is((await stat(base.directory)).mode & 0o777, 0o755);
-  t.deepEqual(await names(bases), [base.id]);
-  t.true((await names(directory)).includes(basename(file)));
-});
-
-test('killed in the middle, the next one takes over', async (t) => {
-  const { bases, image, bytes } = await place(t, { fat: 32 });
-  const file = await packed.xz(image);
-  const script = new URL('./image-import-child.ts', import.meta.url).pathname;
-  const child = spawn(process.execPath, [script, bases, String(3 * mebi), file], { stdio: 'inherit' });
-  const { promise: ended, resolve } = Promise.withResolvers<string | null>();
-  child.once('exit', (_, by) => resolve(by));
-  t.is(await ended, 'SIGKILL');
-  const [left = ''] = await names(bases);
-  t.regex(left, new RegExp(`^\\.import-[0-9a-f]{16}-${child.pid}-`));
-  const { ino } = await stat(join(bases, left, 'base.img'));
-  const base = must(await importBase({ file, directory: bases, signal }));
-  t.teardown(base.close);
-  t.is((await stat(join(base.directory, 'base.img'))).ino, ino);
-  t.is(base.sha256, sha256(bytes));
-  t.deepEqual(await names(bases), [base.id]);
-});
-
-test('two imports of one file at once are one base', async (t) => {
-  const { bases, image } = await place(t);
-  const results = await Promise.all(
-    [1, 2].map(async () => must(await importBase({ file: image, directory: bases, signal }))),
-  );
-  for (const base of results) t.teardown(base.close);
-  t.deepEqual(results.map(({ known }) => known).sort(), [false, true]);
-  t.deepEqual(await names(bases), [results[0]?.id]);
-});
-
-test('a name is one base’s alone, and one that bramble.yaml can hold', async (t) => {
-  const { directory, bases, image, bytes } = await place(t);
-  const first = must(await importBase({ file: image, directory: bases, signal }));
-  t.teardown(first.close);
-  bytes[mebi * 5 + 100] = 7;
-  await writeFile(image, bytes);
-  const taken = await problemOf({ file: image, directory: bases });
-  t.regex(`${taken.code} ${taken.detail}`, /^BASE_NAME another base is called small .*--name/);
-  t.is((await problemOf({ file: image, directory: bases, name: 'my base' })).code, 'BASE_NAME');
-  const second = must(await importBase({ file: image, directory: bases, signal, name: 'small-2' }));
-  t.teardown(second.close);
-  const odd = join(directory, 'Größe (1).img');
-  bytes[mebi * 5 + 100] = 8;
-  await writeFile(odd, bytes);
-  const third = must(await importBase({ file: odd, directory: bases, signal }));
-  t.teardown(third.close);
-  t.deepEqual(
-    (await listBases(bases)).bases.map(({ name }) => name),
-    ['Gr-e-1-', 'small', 'small-2'],
-  );
 });
 
 const layouts = [
