@@ -36,7 +36,10 @@ const file = z.strictObject({
     .string()
     .regex(fileOwnerPattern, 'a user and a group that the image has, such as root:root')
     .default('root:root'),
-  secret: z.boolean().default(false).describe('Never shown by `bramble image render`.'),
+  secret: z
+    .boolean()
+    .default(false)
+    .describe('Never shown by `bramble image render`. It goes to the board over the LAN all the same.'),
 });
 
 const group = z.strictObject({

@@ -1,7 +1,9 @@
 /** A board's image as the daemon makes it, and as it shows it to the owner: read back by mtools. */
+import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { stringify } from 'yaml';
 import { parseConfig } from '../../config/load.ts';
@@ -14,18 +16,32 @@ import type { Device } from '../../daemon/lifecycle/device.ts';
 import { importBase } from '../../image-builder/index.ts';
 import { aDevice, states } from '../support/boards.ts';
 import { createLogDouble, createRandomDouble } from '../support/doubles.ts';
-import { fsckBoot, type LabFormat, makeLabBase, mtoolsRead } from '../support/images.ts';
+import { fsckBoot, type LabFormat, makeLabBase, mtoolsDrive, mtoolsRead } from '../support/images.ts';
 
+const run = promisify(execFile);
 const signal = AbortSignal.timeout(110_000);
 const master = must(parseIpv4('10.77.0.1'));
 
 type Desk = { readonly images: ImageDesk; readonly data: string; readonly keysMade: string[] };
 
-async function desk(t: ExecutionContext, format: LabFormat, settings: object = {}): Promise<Desk> {
+/** `boot` takes the place of the lab base's own boot files. */
+async function desk(
+  t: ExecutionContext,
+  format: LabFormat,
+  settings: object = {},
+  boot: Readonly<Record<string, string>> = {},
+): Promise<Desk> {
   const data = await mkdtemp(join(tmpdir(), 'bramble-image-desk-'));
   t.teardown(() => rm(data, { recursive: true, force: true }));
   const file = join(data, 'lab.img');
   await makeLabBase({ file, format });
+  for (const [path, text] of Object.entries(boot)) {
+    const copy = join(data, 'copy');
+    await writeFile(copy, text);
+    if (path.includes('/')) await run('mmd', ['-D', 's', '-i', mtoolsDrive(file), `::${dirname(path)}`]);
+    await run('mcopy', ['-o', '-i', mtoolsDrive(file), copy, `::${path}`]);
+    await rm(copy);
+  }
   await must(await importBase({ file, directory: join(data, 'bases'), signal })).close();
   await rm(file);
   const config = parseConfig(stringify({ data, images: settings }));
@@ -157,6 +173,24 @@ test('an owner’s file that is not there: the image fails with its name, and is
   await mkdir(join(from, '..'));
   await writeFile(from, 'x');
   t.is((await images.make(board('pi4'), signal)).event, 'image-made');
+});
+
+test('the command line goes where config.txt of this model looks for it, and a config.txt that boards would ignore is mended', async (t) => {
+  const { images } = await desk(
+    t,
+    'cloud-init',
+    {},
+    {
+      'config.txt': '# für Pis\n[pi4]\nos_prefix=new/\n[all]\narm_64bit=1\n',
+      'new/cmdline.txt': 'root=/dev/new\n',
+      'cmdline.txt': 'root=/dev/old\n',
+    },
+  );
+  const of = async (model: Model) => must(await images.files(board(model)));
+  t.regex(textOf(await of('pi4'), 'new/cmdline.txt'), /^root=\/dev\/new cgroup_memory=1 /);
+  t.is(textOf(await of('pi4'), 'cmdline.txt'), 'no cmdline.txt');
+  t.regex(textOf(await of('pi5'), 'cmdline.txt'), /^root=\/dev\/old cgroup_memory=1 /);
+  t.regex(textOf(await of('pi5'), 'config.txt'), /^# f\?r Pis\n/);
 });
 
 test('what the kit lacks is looked up once', async (t) => {

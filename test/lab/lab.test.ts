@@ -68,6 +68,9 @@ test('a board with a foreign disk waits for the owner and loses nothing before',
   const { why } = await lab.daemon.client.describe(board.name ?? '');
   t.regex(why, /disk/i);
   t.is(board.timeline.installing, undefined);
+  const next = await lab.daemon.client.imageFiles(board.name ?? '');
+  t.false(next.made);
+  t.regex(next.files.find(({ path }) => path === 'user-data')?.text ?? '', /^ +\*\*\* secret, \d+ bytes \*\*\*$/m);
   await lab.daemon.client.act(board.name ?? '', 'accept', 'lab-test');
   await reaches(lab, board, 'ready');
   t.true((board.timeline.ready ?? 0) > 0);
