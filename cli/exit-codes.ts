@@ -2,7 +2,7 @@
 export const exitCodes = {
   well: 0,
   failure: 1,
-  /** Only `status`: a board waits for the owner, the cluster cannot be reached, or boards are not served. */
+  /** `doctor`: something keeps boards from being installed. `status`: a board waits for the owner, the cluster cannot be reached, or boards are not served. */
   degraded: 2,
   /** The daemon does not answer on its socket. */
   notReachable: 3,

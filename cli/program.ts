@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { type Client, defaultSocket, openClient } from './client.ts';
 import { addDecisions, addWipe } from './commands/decide.ts';
 import { addDescribe } from './commands/describe.ts';
+import { addDoctor } from './commands/doctor.ts';
 import { addEvents } from './commands/events.ts';
 import { addImage } from './commands/image.ts';
 import { addStatus } from './commands/status.ts';
@@ -46,6 +47,7 @@ export async function run(args: readonly string[], { terminal, version }: Progra
   addDecisions(program, { client, terminal });
   addWipe(program, { client, terminal });
   addImage(program, { client, terminal });
+  addDoctor(program, { client, terminal, done });
   addVersion(program, { client, terminal, version });
   // Sub-commands made by `command()` inherit exitOverride and configureOutput.
   try {

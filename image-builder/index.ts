@@ -16,7 +16,14 @@ export { incompatibility } from './compatibility.ts';
 export { type ByteSource, memorySource, readOnlyDevice } from './device.ts';
 export { openDisk } from './disk.ts';
 export { diskContents } from './disk-contents.ts';
-export { type EepromChip, eepromChips, eepromSignature } from './eeprom.ts';
+export {
+  asksNetwork,
+  bootOrderIn,
+  type EepromChip,
+  eepromChips,
+  eepromSignature,
+  explainBootOrder,
+} from './eeprom.ts';
 export { readEeprom, type SuppliedEeprom } from './eeprom-folder.ts';
 export { flashDisk } from './flash.ts';
 export { type BlockDisk, flashCandidates, flashTarget } from './flash-targets.ts';
