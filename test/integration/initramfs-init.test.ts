@@ -33,7 +33,7 @@ async function asked(t: ExecutionContext, tree: Tree, line: string): Promise<str
   const root = await emptyFolder(t);
   await put(root, { 'proc/cmdline': 'console=tty1\n', ...tree });
   await mkdir(join(root, 'bin'));
-  for (const applet of ['cat', 'cut', 'dd', 'hexdump', 'sed', 'sha256sum', 'tr']) {
+  for (const applet of ['cat', 'cut', 'dd', 'hexdump', 'sed', 'sha256sum', 'tr', 'uniq']) {
     await symlink('/bin/busybox', join(root, 'bin', applet));
   }
   const program = ['busybox', ['sh', '-euc', `. ${scripts}surroundings; ${line}`]] as const;
@@ -126,13 +126,10 @@ test('a join card is found by its volume id, whatever the disk is called', async
       ...disk('sda', 'sda1', fatSector(type, id)),
       ...disk('sdb', 'sdb1', Buffer.alloc(100)),
     };
-    t.is(await asked(t, tree, 'disk_with "$(wanted_volume_id)"'), 'sda', `FAT${type}`);
+    t.is(await asked(t, tree, 'started_from'), 'sda', `FAT${type}`);
   }
-  t.is(
-    await asked(t, { ...fromCard, ...disk('sda', 'sda1', fatSector(32, 7)) }, 'disk_with "$(wanted_volume_id)"'),
-    '',
-  );
-  t.is(await asked(t, fromCard, 'disk_with "$(wanted_volume_id)"'), '', 'no disk at all');
+  t.is(await asked(t, { ...fromCard, ...disk('sda', 'sda1', fatSector(32, 7)) }, 'started_from'), '');
+  t.is(await asked(t, fromCard, 'started_from'), '', 'no disk at all');
 });
 
 test('a board that is installed again is told its boot partition as blkid prints it', async (t) => {
@@ -141,8 +138,31 @@ test('a board that is installed again is told its boot partition as blkid prints
     ...disk('mmcblk0', 'mmcblk0p1', fatSector(32, 0x4272616e)),
     ...disk('nvme0n1', 'nvme0n1p1', fatSector(32, 0x4272616d)),
   };
-  t.is(await asked(t, tree, 'disk_with "$(wanted_volume_id)"'), 'nvme0n1');
+  t.is(await asked(t, tree, 'started_from'), 'nvme0n1');
   t.is(await asked(t, netbooted, 'wanted_volume_id'), '');
+});
+
+test('of two disks from one base, the firmware says which one it started; without its word it is neither', async (t) => {
+  const bootMode = (mode: number): Tree => ({
+    'proc/device-tree/chosen/bootloader/boot-mode': Uint8Array.of(0, 0, 0, mode),
+  });
+  const tree = {
+    'proc/cmdline': 'bramble.source=reinstall bramble.card=4272-616D\n',
+    ...disk('mmcblk0', 'mmcblk0p1', fatSector(32, 0x4272616d)),
+    ...disk('nvme0n1', 'nvme0n1p1', fatSector(32, 0x4272616d)),
+  };
+  t.is(await asked(t, tree, 'started_from'), '');
+  for (const [mode, name] of [
+    [1, 'mmcblk0'],
+    [6, 'nvme0n1'],
+    [4, ''],
+    [2, ''],
+  ] as const) {
+    t.is(await asked(t, { ...tree, ...bootMode(mode) }, 'started_from'), name, `boot mode ${mode}`);
+  }
+  const alone = { ...tree, ...disk('nvme0n1', 'nvme0n1p1', fatSector(32, 7)) };
+  t.is(await asked(t, alone, 'started_from'), 'mmcblk0', 'there is but one');
+  t.is(await asked(t, { ...alone, ...bootMode(6) }, 'started_from'), '', 'the other one is not seen yet');
 });
 
 // --- All of it
