@@ -59,4 +59,9 @@ export type ByteSource = {
   /** Fills `into` from `offset`; returns how many bytes there were (less than asked for only at the end). */
   readonly read: (into: Uint8Array, offset: number) => Promise<number>;
   readonly close: () => Promise<void>;
+  /**
+   * An open plain file that has the same bytes at the same places, from byte `from` on: they may be sent without being read.
+   * Whoever wraps a source and reads otherwise leaves this out.
+   */
+  readonly file?: { readonly fd: number; readonly from: number };
 };

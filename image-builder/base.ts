@@ -166,5 +166,6 @@ export function heldBase(base: Base): ByteSource {
       return length;
     },
     close: async () => {},
+    ...(base.source.file !== undefined && { file: { fd: base.source.file.fd, from: held } }),
   };
 }

@@ -31,6 +31,7 @@ export async function openFileSource(file: string): Promise<ByteSource> {
       size,
       read: async (into, offset) => await readFrom(handle, into, offset),
       close: async () => await handle.close(),
+      file: { fd: handle.fd, from: 0 },
     };
   } catch (error) {
     await handle.close();

@@ -38,6 +38,7 @@ export function stage(parts: Parts): void {
   write(`${lib}/package.json`, `${JSON.stringify({ name: 'bramble', version, type: 'module', private: true })}\n`);
   copy(join(root, 'daemon/launcher'), `${lib}/launcher`, 0o755);
   copy(join(root, 'daemon/stp-listener'), `${lib}/stp-listener`, 0o755);
+  copy(join(root, 'daemon/http/file-sender'), `${lib}/file-sender`, 0o755);
   copy(join(root, 'daemon/gateway/bramble-gateway'), `${lib}/bramble-gateway`, 0o755);
   copy(join(here, 'start'), `${lib}/start`, 0o755);
   const installer = join(root, 'image-builder/installer');

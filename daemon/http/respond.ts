@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Millis } from '../../config/values.ts';
 import type { Answer } from './answer.ts';
-import { pump } from './stream.ts';
+import type { SendFile } from './file-sender.ts';
+import { endsConnection, sendBytes } from './stream.ts';
 
 /** A follower that does not read is cut off when this much waits for it. */
 const maxWaiting = 1024 * 1024;
@@ -14,6 +15,7 @@ export type Sending = {
   readonly signal: AbortSignal;
   /** How often a stream of lines gets an empty one, so that both ends notice a dead connection. */
   readonly heartbeat: Millis;
+  readonly sendFile: SendFile;
 };
 
 /** Settles once everything is handed to the kernel and the answer's source is closed; rejects if the client went first. */
@@ -40,8 +42,9 @@ export async function respond(response: ServerResponse, answer: Answer, sending:
           'content-type': 'application/octet-stream',
           'content-length': answer.source.size - answer.offset,
           ...answer.headers,
+          ...(endsConnection(answer.source) && { connection: 'close' }),
         });
-        if (!sending.head) await pump(answer.source, answer.offset, response, sending.signal);
+        if (!sending.head) await sendBytes(answer, response, sending.sendFile, sending.signal);
         response.end();
       } finally {
         await answer.source.close();

@@ -7,6 +7,7 @@ import type { Log } from '../ports.ts';
 import type { Count, Outcome } from '../traffic/counts.ts';
 import type { Gate } from '../traffic/gate.ts';
 import { type Answer, failure } from './answer.ts';
+import { createFileSender, type SendFile } from './file-sender.ts';
 import { respond } from './respond.ts';
 import { dispatch, type HttpClient, type Route } from './router.ts';
 import { clearStaleSocket } from './socket.ts';
@@ -54,6 +55,8 @@ export async function serveHttp(options: HttpOptions): Promise<Result<HttpServer
     const cleared = await clearStaleSocket(listen.socket);
     if (!cleared.ok) return cleared;
   }
+  const idle = options.idle ?? seconds(60);
+  const sendFile = createFileSender(idle);
   const running = new Set<Promise<void>>();
   const server = createServer(
     {
@@ -64,14 +67,16 @@ export async function serveHttp(options: HttpOptions): Promise<Result<HttpServer
       connectionsCheckingInterval: seconds(5),
     },
     (request, response) => {
-      const exchange = answerRequest(options, request, response).finally(() => running.delete(exchange));
+      const exchange = answerRequest({ ...options, sendFile }, request, response).finally(() =>
+        running.delete(exchange),
+      );
       running.add(exchange);
     },
   );
   server.maxConnections = connectionsMax;
   limitClients(server, options);
   server.on('drop', () => options.count?.('capacity'));
-  server.setTimeout(options.idle ?? seconds(60), (socket) => socket.destroy());
+  server.setTimeout(idle, (socket) => socket.destroy());
   server.on('clientError', (error, socket) => {
     log.debug('http: not a request', { error: error.message });
     options.count?.('malformed');
@@ -145,7 +150,11 @@ async function startListening(server: Server, listen: HttpOptions['listen']): Pr
 }
 
 /** Never rejects. */
-async function answerRequest(options: HttpOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answerRequest(
+  options: HttpOptions & { readonly sendFile: SendFile },
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const { log } = options;
   const gone = new AbortController();
   response.on('close', () => gone.abort(new Error('the client is gone')));
@@ -154,7 +163,8 @@ async function answerRequest(options: HttpOptions, request: IncomingMessage, res
     const answer = isFlood(options, request) ? tooMany : await answerTo(options, request);
     options.count?.(outcomeOf(answer));
     const head = request.method === 'HEAD';
-    await respond(response, answer, { head, signal: gone.signal, heartbeat: options.heartbeat ?? seconds(15) });
+    const { heartbeat = seconds(15), sendFile } = options;
+    await respond(response, answer, { head, signal: gone.signal, heartbeat, sendFile });
   } catch (error) {
     // Headers are out or the client is gone: cutting is the only way left to say that it is not whole.
     if (!gone.signal.aborted) log.warn('http: answer broke off', { url: request.url?.slice(0, 200), error });
