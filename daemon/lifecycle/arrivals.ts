@@ -2,6 +2,7 @@
 import { ok, type Problem, problem, type Result } from '../../config/result.ts';
 import {
   type DeviceId,
+  type Hostname,
   type Ipv4,
   inSubnet,
   type Mac,
@@ -53,6 +54,11 @@ export type ArrivalDeps = {
 export type Arrivals = {
   /** Settles when name and address are on disk; rejects if they could not be written. Once for the same address at a time. */
   readonly welcome: (sighting: Sighting) => Promise<Result<Device, Problem>>;
+  /**
+   * A name and an address of ours for a board that nothing was heard of, so that its image can be made: the board of that
+   * name if there is one. It is as good as one that was seen: it gives way if nothing comes of it.
+   */
+  readonly expect: (name: Hostname, by: string) => Promise<Result<Device, Problem>>;
   /** The board as it is, or with the kind of address that this network gives by now. Settles when that is on disk. */
   readonly addressed: (device: Device) => Promise<Result<Device, Problem>>;
   /**
@@ -110,6 +116,44 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
     heardOf(device.id);
     deps.tell({ before: undefined, after: device });
     log.info('board first seen', { name: device.name, mac: sighting.mac, address: device.address });
+    return ok(device);
+  }
+
+  async function expect(name: Hostname, by: string): Promise<Result<Device, Problem>> {
+    const known = fleet.byName(name);
+    if (known !== undefined) return ok(known);
+    if (claimed.byName(name) !== undefined) return problem('NAME_TAKEN', `${name} is just being given to a board`);
+    const rules = deps.reservation();
+    if (rules === undefined) return problem('NO_NETWORK', 'the network of the boards is not known yet');
+    if (rules.range === undefined) {
+      return problem(
+        'ADDRESS_UNKNOWN',
+        'the router gives the addresses here: plug the board in once, so that it is known',
+      );
+    }
+    const address = nextAddress(knownBoards(), rules.range, { ...rules, lastAddress });
+    if (!address.ok) return address;
+    lastAddress = address.value;
+    const now = clock.now();
+    const device: Device = {
+      ...{ id: newId(), name, addressing: 'reserved', address: address.value },
+      ...{ macs: [], serials: [], model: undefined, firstSeen: now, state: { name: 'seen' }, since: now },
+      deadline: undefined,
+    };
+    const entry = { event: 'expected', by } as const;
+    const reason = `expected by ${by}; ${name} and ${address.value} are its own from now on`;
+    claimed.put(device);
+    try {
+      await deps.commit([
+        { write: 'put-device', device },
+        { write: 'append-event', device: device.id, at: now, event: entry, from: 'seen', to: 'seen', reason },
+      ]);
+    } finally {
+      claimed.remove(device.id);
+    }
+    fleet.put(device);
+    deps.tell({ before: undefined, after: device });
+    log.info('board expected', { name, address: address.value });
     return ok(device);
   }
 
@@ -230,5 +274,5 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
     return id.value;
   }
 
-  return { welcome, addressed, readdress, heardOf };
+  return { welcome, expect, addressed, readdress, heardOf };
 }

@@ -55,6 +55,8 @@ export const noNode = { 'node-ready': stay, 'node-not-ready': stay, 'node-delete
 export const onTheLan = {
   'address-heard': stay,
   'address-lost': stay,
+  // For the log: it is how a board begins.
+  expected: stay,
   'name-conflict': (_: unknown, { by }: { by: string }): Next => note(`another host has its name: ${by}`),
   'name-conflict-over': () => note('nobody else has its name any more'),
   'boot-order-corrected': (_: unknown, { from, to: order }: { from: string; to: string }): Next =>

@@ -20,6 +20,8 @@ export type LifecycleEvent =
   | { readonly event: 'reinstall-requested'; readonly by: string }
   /** `arming`: the nonce that this one wipe is tied to. */
   | { readonly event: 'wipe-requested'; readonly by: string; readonly arming: string }
+  /** The owner gave it name and address before anything was heard of it. */
+  | { readonly event: 'expected'; readonly by: string }
   /** An image of it was made for a card, which somebody will put in. */
   | { readonly event: 'card-made'; readonly by: string }
   | { readonly event: 'image-made'; readonly arming: string }

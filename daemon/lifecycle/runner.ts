@@ -4,7 +4,7 @@
  */
 import type { Result } from '../../config/result.ts';
 import { ok, type Problem, problem } from '../../config/result.ts';
-import { type DeviceId, type Instant, millis, seconds, since } from '../../config/values.ts';
+import { type DeviceId, type Hostname, type Instant, millis, seconds, since } from '../../config/values.ts';
 import type { Clock, Log, Random } from '../ports.ts';
 import { type ArrivalRules, createArrivals } from './arrivals.ts';
 import type { Device, StateName } from './device.ts';
@@ -58,7 +58,8 @@ export type Runner = {
   readonly fleet: Fleet;
   /** A packet of a board, known or not. Settles when its reservation is on disk. */
   readonly sight: (sighting: Sighting) => Promise<Result<Device, Problem>>;
-  /** See `Arrivals`. */
+  /** These two: see `Arrivals`. */
+  readonly expect: (name: Hostname, by: string) => Promise<Result<Device, Problem>>;
   readonly readdress: (id: DeviceId) => Promise<Result<Device, Problem>>;
   readonly dispatch: (id: DeviceId, event: LifecycleEvent) => Promise<Result<Transition, Problem<'DEVICE_GONE'>>>;
   /** Goes on where the last process ended; settles when the signal is aborted and nothing is under way any more. */
@@ -206,5 +207,5 @@ export function createRunner(deps: RunnerDeps): Runner {
     );
   }
 
-  return { fleet, sight, readdress: arrivals.readdress, dispatch, run };
+  return { fleet, sight, expect: arrivals.expect, readdress: arrivals.readdress, dispatch, run };
 }

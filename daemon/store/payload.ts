@@ -49,6 +49,7 @@ const eventNames: readonly EventName[] = namesOf<EventName>({
   'retry-requested': true,
   'reinstall-requested': true,
   'wipe-requested': true,
+  expected: true,
   'card-made': true,
   'image-made': true,
   'image-failed': true,
@@ -140,6 +141,7 @@ export function readEvent(row: Fields): LifecycleEvent {
     case 'reject-requested':
     case 'retry-requested':
     case 'reinstall-requested':
+    case 'expected':
     case 'card-made':
       return { event, by: text(from, 'by') };
     case 'wipe-requested':

@@ -81,6 +81,7 @@ export const events: { readonly [E in EventName]: Extract<LifecycleEvent, { even
   'retry-requested': { event: 'retry-requested', by: 'owner' },
   'reinstall-requested': { event: 'reinstall-requested', by: 'owner' },
   'wipe-requested': { event: 'wipe-requested', by: 'owner', arming: 'w2' },
+  expected: { event: 'expected', by: 'owner' },
   'card-made': { event: 'card-made', by: 'owner' },
   'image-made': { event: 'image-made', arming: 'a1' },
   'image-failed': { event: 'image-failed', code: 'NO_BASE', detail: 'no base image' },

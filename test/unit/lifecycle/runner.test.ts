@@ -1,6 +1,13 @@
 import test from 'ava';
 import { must } from '../../../config/result.ts';
-import { type DeviceId, instant, parseAddressRange, parseMac, parseSubnet } from '../../../config/values.ts';
+import {
+  type DeviceId,
+  instant,
+  parseAddressRange,
+  parseHostname,
+  parseMac,
+  parseSubnet,
+} from '../../../config/values.ts';
 import type { Device } from '../../../daemon/lifecycle/device.ts';
 import type { Effect } from '../../../daemon/lifecycle/effect.ts';
 import type { LifecycleEvent } from '../../../daemon/lifecycle/event.ts';
@@ -189,4 +196,20 @@ test('a storm of first packets: no name and no address twice', async (t) => {
   t.is(new Set(devices.map(({ id }) => id)).size, 8);
   t.is(new Set(devices.map(({ name }) => name)).size, 8);
   t.is(new Set(devices.map(({ address }) => address)).size, 8);
+});
+
+test('a board that is expected has its name and address before anything is heard of it, once', async (t) => {
+  const disk = new DiskDouble();
+  const { runner, stop } = start(disk);
+  const name = must(parseHostname('web1'));
+  const [first, second] = await Promise.all([runner.expect(name, 'anna'), runner.expect(name, 'anna')]);
+  const device = must(first);
+  t.like(device, { name, address: '10.0.0.10', macs: [], state: { name: 'seen' } });
+  t.false(second.ok, 'it is just being given to the first');
+  t.is(must(await runner.expect(name, 'anna')).id, device.id);
+  const other = must(await runner.sight({ mac: MAC }));
+  t.not(other.address, device.address);
+  await runner.dispatch(device.id, { event: 'card-made', by: 'anna' });
+  t.deepEqual(disk.devices.get(device.id)?.state, { name: 'starting', card: true });
+  stop();
 });

@@ -87,6 +87,7 @@ export const events: readonly LifecycleEvent[] = [
   { event: 'retry-requested', by: 'owner' },
   { event: 'reinstall-requested', by: 'owner' },
   { event: 'wipe-requested', by: 'owner', arming: 'w1' },
+  { event: 'expected', by: 'owner' },
   { event: 'card-made', by: 'owner' },
   { event: 'installer-started' },
   { event: 'installer-start-failed', code: 'C', detail: 'd' },

@@ -16,6 +16,7 @@ test('what cannot be written is logged and looked at again, and no rejection is 
     {
       fleet: createFleet([aDevice(states.ready)]),
       sight: () => Promise.reject(new Error('not asked')),
+      expect: () => Promise.reject(new Error('not asked')),
       readdress: () => Promise.reject(new Error('not asked')),
       dispatch: () => {
         asked += 1;

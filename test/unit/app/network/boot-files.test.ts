@@ -18,6 +18,7 @@ function desk(state: DeviceState) {
   const runner: Runner = {
     fleet,
     sight: () => Promise.reject(new Error('not asked')),
+    expect: () => Promise.reject(new Error('not asked')),
     readdress: () => Promise.reject(new Error('not asked')),
     dispatch: async (id, event) => {
       const device = fleet.byId(id);
