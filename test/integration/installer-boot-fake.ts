@@ -53,8 +53,8 @@ export function bootFake(options: {
   readonly script: readonly ((claim: BootClaim) => BootInstruction)[];
   readonly base?: Uint8Array;
   readonly payload?: SectorsPayload;
-  /** Of the daemon, if it is not the board's. */
-  readonly key?: Uint8Array;
+  /** What a daemon proves that is not the board's, or that somebody meddles with. `reports`: how many there were. */
+  readonly prove?: (text: Parameters<BootDeps['prove']>[1], reports: number) => string;
   readonly open?: (source: ByteSource, opening: number) => ByteSource;
 }): BootFake {
   const base = options.base ?? new Uint8Array(0);
@@ -67,7 +67,7 @@ export function bootFake(options: {
     wipes: [],
     logs: [],
     clusterId: 'c',
-    prove: (_, text) => daemonProof(options.key ?? KEY, text),
+    prove: (_, text) => options.prove?.(text, fake.claims.length) ?? daemonProof(KEY, text),
     report: async (claim) => {
       fake.claims.push(claim);
       const answer = options.script[Math.min(fake.claims.length, options.script.length) - 1];
@@ -125,17 +125,25 @@ export function baseOf(bytes: number): Uint8Array {
   return base;
 }
 
+/** Stops with the test, if not before. */
+export type Served = { readonly url: string; readonly port: number; readonly stop: () => Promise<void> };
+
 export async function serveFake(t: ExecutionContext, fake: BootFake): Promise<string> {
+  return (await serveFakeAt(t, fake, '127.0.0.1', 0)).url;
+}
+
+export async function serveFakeAt(t: ExecutionContext, fake: BootFake, address: string, port: number): Promise<Served> {
   const stopped = new AbortController();
-  const listen = { address: must(parseIpv4('127.0.0.1')), port: 0 };
+  const listen = { address: must(parseIpv4(address)), port };
   const server = must(
     await serveHttp({ listen, routes: bootApi(fake), log: silentLog, signal: stopped.signal, idle: seconds(20) }),
   );
-  t.teardown(async () => {
+  const stop = async (): Promise<void> => {
     stopped.abort();
     await server.closed;
-  });
-  return `http://127.0.0.1:${server.port}`;
+  };
+  t.teardown(stop);
+  return { url: `http://${address}:${server.port}`, port: server.port, stop };
 }
 
 export async function emptyFolder(t: ExecutionContext): Promise<string> {

@@ -22,7 +22,7 @@ async function tftpFolder(directory: string): Promise<string> {
   for (const file of files) await writeFile(join(folder, file), Buffer.alloc(30_000, file));
   await writeFile(join(folder, 'installer.gz'), await madeInitramfs());
   await writeFile(join(folder, 'config.txt'), 'arm_64bit=1\nkernel=kernel8.img\ninitramfs installer.gz followkernel\n');
-  await writeFile(join(folder, 'cmdline.txt'), 'console=tty1 bramble.server=http://10.77.0.1:8067\n');
+  await writeFile(join(folder, 'cmdline.txt'), 'console=tty1 bramble.server=http://10.77.0.1:8067 bramble.key=0\n');
   return folder;
 }
 
@@ -84,7 +84,7 @@ async function bootsFromDnsmasq(t: ExecutionContext, model: BoardModel, number: 
     onNoise: (line) => t.log(line),
   });
   const event = await installer;
-  t.regex(String(event['line']), new RegExp(`board ${identity.mac}, disk .*: blank`));
+  t.regex(String(event['line']), new RegExp(`board ${identity.mac}, disks: mmcblk0\\|sd\\|\\d+\\|blank`));
   board.powerOff();
   await board.ended;
   return await readFile(log, 'utf8');

@@ -138,6 +138,7 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
       case 'wiping':
         if (state.done) return { action: 'stop', state: state.name, message };
         if (state.start.step !== 'running') return wait(state.name, message);
+        if (disk.content === 'none') return wait(state.name, 'it has no disk that may be written');
         return { action: 'wipe', state: state.name, message, arming: state.arming, disk: disk.name };
       case 'seen':
       case 'booting':
