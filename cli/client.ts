@@ -16,7 +16,7 @@ import { CommandFailed, exitCodes } from './exit-codes.ts';
 export const defaultSocket = '/run/bramble/brambled.sock';
 
 /** What is asked for a board by its name; `daemon/http/endpoints/admin.ts`. */
-export type Action = 'accept' | 'reject' | 'retry' | 'reinstall' | 'wipe';
+export type Action = 'accept' | 'reject' | 'retry' | 'reinstall' | 'wipe' | 'locate';
 
 /** Every function rejects with `CommandFailed`, whose exit code says what it was. */
 export type Client = {

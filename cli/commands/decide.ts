@@ -8,9 +8,10 @@ const decisions = [
   ['reject', 'refuse boards: they get an address and nothing else'],
   ['retry', 'try again what failed, where it failed'],
   ['reinstall', 'write the system of boards anew, once: over SSH, the network, or a join card'],
+  ['locate', 'let the light of boards blink for a minute, where the installer runs on them'],
 ] as const;
 
-/** `accept NAME…`, `reject NAME…`, `retry NAME…`, `reinstall NAME…`: each name is tried; ends with the code of the first that failed. */
+/** `accept NAME…`, `reject NAME…`, `retry NAME…`, `reinstall NAME…`, `locate NAME…`: each name is tried; ends with the code of the first that failed. */
 export function addDecisions(parent: Command, deps: DecideDeps): void {
   for (const [action, description] of decisions) {
     parent

@@ -197,6 +197,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     runner,
     timelines,
     installerLog: (id) => boot.logOf(id),
+    locate: (id) => boot.locate(id),
     feed,
     images,
     cards,

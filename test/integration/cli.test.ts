@@ -220,6 +220,12 @@ test('accept, reject, retry: each name is tried, the first failure is the exit c
   t.is(conflict.err, 'bramble: worker-kube1 is ready: nothing to retry\n');
 });
 
+test('locate asks nothing', async (t) => {
+  const { socket, acted } = await daemonFake(t, [ready, pending]);
+  t.is((await bramble(socket, ['locate', 'worker-kube2'])).code, 0);
+  t.deepEqual(acted, ['locate worker-kube2 by anna']);
+});
+
 test('reinstall asks nothing; wipe asks first, and only a typed yes or --yes clears a disk', async (t) => {
   const { socket, acted } = await daemonFake(t, [ready, pending]);
   t.is((await bramble(socket, ['reinstall', 'worker-kube1'])).out, 'worker-kube1: reinstalled\n');

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { ok, problem } from '../../../config/result.ts';
 import type { Config } from '../../../config/schema.ts';
 import { type DeviceId, parseDeviceId, parseHostname } from '../../../config/values.ts';
+import { isInstalled } from '../../boot/offer.ts';
 import type { Timelines } from '../../boot/timeline.ts';
 import type { AdminDeps } from '../../http/endpoints/admin.ts';
 import type { CardDeps } from '../../http/endpoints/cards.ts';
@@ -31,6 +32,8 @@ export type OwnerDeskDeps = {
   readonly timelines: Timelines;
   /** What its installer said when it failed, oldest line first. */
   readonly installerLog: (id: DeviceId) => readonly string[];
+  /** Its light is to blink when its installer asks next. */
+  readonly locate: (id: DeviceId) => void;
   readonly feed: EventFeed;
   readonly cards: CardDeps;
   readonly installer: Pick<InstallerKit, 'advice'>;
@@ -84,9 +87,20 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
     return { ok: failing.length === 0, failing };
   };
 
+  const locate = (device: Device): Awaited<ReturnType<AdminDeps['act']>> => {
+    if (isInstalled(device))
+      return problem(
+        'CONFLICT',
+        `${device.name}: its own system runs; its light blinks only while its installer does.`,
+      );
+    deps.locate(device.id);
+    return ok(deviceView(device, progressOf(device)));
+  };
+
   const act: AdminDeps['act'] = async (name, action, by) => {
     const device = find(name);
     if (device === undefined) return problem('NOT_FOUND', `no board ${name}`);
+    if (action === 'locate') return locate(device);
     // Its wipe is tied to a nonce; an installation gets its own with its image.
     const arming = Buffer.from(deps.random.bytes(16)).toString('hex');
     const event: LifecycleEvent =

@@ -7,7 +7,7 @@ import { type ImageDeps, imageFilesRoute } from './image.ts';
 import { lanApi } from './lan.ts';
 import { isBoardName, noBoard, type ReadDeps, readyRoute } from './read.ts';
 
-export const actions = ['accept', 'reject', 'retry', 'reinstall', 'wipe'] as const;
+export const actions = ['accept', 'reject', 'retry', 'reinstall', 'wipe', 'locate'] as const;
 export type Action = (typeof actions)[number];
 
 /** `CONFLICT`: the board's state does not allow it; the detail says what it is and what to do. */
@@ -30,7 +30,7 @@ export const adminApi = (deps: AdminDeps): readonly Route[] => [
 ];
 
 /**
- * `POST /v1/devices/NAME/accept`, `…/reject`, `…/retry`, `…/reinstall`, `…/wipe`, body empty or `{"by":"anna"}` — `ActionResult`.
+ * `POST /v1/devices/NAME/accept`, `…/reject`, `…/retry`, `…/reinstall`, `…/wipe`, `…/locate`, body empty or `{"by":"anna"}` — `ActionResult`.
  * 404 NOT_FOUND: no such board. 409 CONFLICT: not in this state; nothing was changed.
  */
 const actionRoute = (deps: AdminDeps, action: Action): Route =>
