@@ -124,6 +124,8 @@ const shown = test.macro(async (t, format: LabFormat, model: Model) => {
     } else t.is(there.toString(), text ?? '', path);
   }
   t.is(secrets, format === 'cloud-init' ? 1 : 2);
+  await writeFile(open, 'changed since\n');
+  t.false(must(await images.files(installing)).made, 'not what is on the disk any more');
   const settings = textOf(view, format === 'cloud-init' ? 'network-config' : 'bramble/first-boot.sh');
   t.regex(settings, /10\.77\.0\.100/, 'its permanent address');
   t.regex(textOf(view, format === 'cloud-init' ? 'user-data' : 'bramble/commands.sh'), /echo it is done/);

@@ -1,65 +1,46 @@
 /** Bases, the boot kit, and each board's own sectors: the meeting of the life of boards with the image builder. */
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ok, type Problem, problem, type Result } from '../../../config/result.ts';
-import type { DeviceId, Model } from '../../../config/values.ts';
 import {
   type Base,
+  type BoardPlan,
   buildOverlay,
-  decodeOverlay,
   encodeOverlay,
   heldBase,
-  kitGaps,
-  listBootFiles,
   type Overlay,
-  openBootFile,
   overlaySource,
 } from '../../../image-builder/index.ts';
-import { recentReads } from '../../boot/recent-reads.ts';
 import type { SectorsPayload } from '../../http/endpoints/boot.ts';
 import type { ImageFilesView } from '../../http/wire.ts';
 import type { SshKeyPair } from '../../join/keys.ts';
 import type { Device } from '../../lifecycle/device.ts';
 import type { LifecycleEvent } from '../../lifecycle/event.ts';
 import type { ByteSource, Log, Random } from '../../ports.ts';
-import { writeAtomically } from '../../system/files.ts';
 import { baseShelf } from './base-shelf.ts';
 import { type BoardPlanDeps, boardPlanner } from './board-plan.ts';
+import { type BoardSectors, boardSectors } from './board-sectors.ts';
 import { imageFilesView, keyToCome, TO_COME } from './image-files.ts';
+import { type NetbootKit, netbootKit } from './netboot-kit.ts';
 
-export type ImageDesk = {
-  /** The effect `make-image`: ends with `image-made` or `image-failed`. */
-  readonly make: (device: Device, signal: AbortSignal) => Promise<LifecycleEvent>;
-  /** The public stream, by the SHA-256 that boards are told. A view: closing it does nothing. */
-  readonly openBase: (heldSha256: string) => Promise<ByteSource | undefined>;
-  /** What the board's own sectors were made for. */
-  readonly baseOf: (device: Device) => Promise<{ readonly sha256: string; readonly bytes: number } | undefined>;
-  readonly sectorsOf: (device: Device) => Promise<SectorsPayload | undefined>;
-  /** As it gets onto its disk, or as it would now. A view: closing it does nothing. Stores nothing. */
-  readonly whole: (device: Device, signal: AbortSignal) => Promise<Result<ByteSource, Problem>>;
-  /** Of the base that it would get, or a board of an unknown model. */
-  readonly bytesFor: (device: Device | undefined) => Promise<Result<number, Problem>>;
-  readonly openKitFile: (path: string) => Promise<ByteSource | undefined>;
-  /** The files of its image, those of the next one if none is being installed. Makes and stores nothing. */
-  readonly files: (device: Device) => Promise<Result<ImageFilesView, Problem>>;
-  /** What the boot kit lacks, by model; a kit that is not there lacks nothing, `count` tells of that. */
-  readonly kitGaps: () => Promise<KitGaps>;
-  /** The base that boards netboot from; NO_BASE says what to do. */
-  readonly findKit: () => Promise<Result<Base, Problem>>;
-  /** The same, while there is one. */
-  readonly kit: () => Promise<Base | undefined>;
-  /** Paths of its boot files; empty without a kit. */
-  readonly kitFiles: () => Promise<readonly string[]>;
-  /** Bases there are. */
-  readonly count: () => Promise<number>;
-  /** Its sectors hold its host key: they go once they are on its disk. Never rejects: `sweep` makes up for it. */
-  readonly discard: (id: DeviceId) => Promise<void>;
-  /** At the start: discards the sectors that a crash left, of all boards that do not need them. Never rejects. */
-  readonly sweep: (needs: (id: string) => boolean) => Promise<void>;
-  readonly close: () => Promise<void>;
-};
-
-export type KitGaps = { readonly kit: string; readonly missing: ReadonlyMap<Model, readonly string[]> };
+export type ImageDesk = NetbootKit &
+  Pick<BoardSectors, 'discard' | 'sweep'> & {
+    /** The effect `make-image`: ends with `image-made` or `image-failed`. */
+    readonly make: (device: Device, signal: AbortSignal) => Promise<LifecycleEvent>;
+    /** The public stream, by the SHA-256 that boards are told. A view: closing it does nothing. */
+    readonly openBase: (heldSha256: string) => Promise<ByteSource | undefined>;
+    /** What the board's own sectors were made for. */
+    readonly baseOf: (device: Device) => Promise<{ readonly sha256: string; readonly bytes: number } | undefined>;
+    readonly sectorsOf: (device: Device) => Promise<SectorsPayload | undefined>;
+    /** As it gets onto its disk, or as it would now. A view: closing it does nothing. Stores nothing. */
+    readonly whole: (device: Device, signal: AbortSignal) => Promise<Result<ByteSource, Problem>>;
+    /** Of the base that it would get, or a board of an unknown model. */
+    readonly bytesFor: (device: Device | undefined) => Promise<Result<number, Problem>>;
+    /** The files of its image, those of the next one if none is being installed. Makes and stores nothing. */
+    readonly files: (device: Device) => Promise<Result<ImageFilesView, Problem>>;
+    /** Bases there are. */
+    readonly count: () => Promise<number>;
+    readonly close: () => Promise<void>;
+  };
 
 export type ImageDeskDeps = BoardPlanDeps & {
   /** Made at the first call, kept for good. */
@@ -71,13 +52,9 @@ export type ImageDeskDeps = BoardPlanDeps & {
 
 export function imageDesk(deps: ImageDeskDeps): ImageDesk {
   const { config, log } = deps;
-  const overlaysFolder = join(config.data, 'overlays');
   const bases = baseShelf(join(config.data, 'bases'), log);
+  const sectors = boardSectors(join(config.data, 'overlays'), log);
   const planner = boardPlanner(bases, deps);
-  // About a kernel: a shelf of boards that is switched on reads it once.
-  const recent = recentReads({ bytesMax: 16 * 2 ** 20 });
-
-  const overlayFile = (id: DeviceId): string => join(overlaysFolder, `${id}.overlay`);
 
   type Built = { readonly base: Base; readonly overlay: Overlay; readonly arming: string };
 
@@ -103,8 +80,7 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     const { overlay, arming } = built.value;
     // Not for a board that was rejected meanwhile: nobody would take them away again.
     signal.throwIfAborted();
-    await mkdir(overlaysFolder, { recursive: true, mode: 0o700 });
-    await writeAtomically(overlayFile(device.id), encodeOverlay(overlay), { mode: 0o600 });
+    await sectors.put(device.id, overlay);
     return { event: 'image-made', arming };
   }
 
@@ -113,10 +89,19 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     if (!base.ok) return base;
     const key = deps.storedHostKey(device);
     const arming = device.state.name === 'installing' ? device.state.arming : undefined;
-    const made = key !== undefined && arming !== undefined;
     const identity = { hostKey: () => key ?? keyToCome(device), arming: arming ?? TO_COME };
     const plan = await planner.plan(device, base.value, identity);
-    return plan.ok ? ok(imageFilesView(device, base.value, plan.value, { made })) : plan;
+    if (!plan.ok) return plan;
+    const made = arming !== undefined && (await isMade(device, base.value, plan.value));
+    return ok(imageFilesView(device, base.value, plan.value, { made }));
+  }
+
+  /** Not if the owner has changed his additions since. The same plan over the same base gives the same bytes. */
+  async function isMade(device: Device, base: Base, plan: BoardPlan): Promise<boolean> {
+    // Some milliseconds, which nobody breaks off.
+    const { signal } = new AbortController();
+    const [there, again] = [await sectors.get(device.id), await buildOverlay({ base, plan, signal })];
+    return there !== undefined && again.ok && Buffer.compare(encodeOverlay(there), encodeOverlay(again.value)) === 0;
   }
 
   async function whole(device: Device, signal: AbortSignal): Promise<Result<ByteSource, Problem>> {
@@ -125,7 +110,7 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
   }
 
   async function stored(device: Device): Promise<Result<Pick<Built, 'base' | 'overlay'>, Problem>> {
-    const overlay = await overlayOf(device);
+    const overlay = await sectors.get(device.id);
     const record = overlay && (await bases.records()).find(({ sha256 }) => sha256 === overlay.baseDigest);
     const base = record && (await bases.open(record));
     if (overlay === undefined || base === undefined) {
@@ -141,21 +126,14 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     return found.ok ? ok(found.value.bytes) : found;
   }
 
-  async function overlayOf({ id }: Device): Promise<Overlay | undefined> {
-    const file = await readFile(overlayFile(id)).catch(() => undefined);
-    const overlay = file && decodeOverlay(file);
-    if (overlay?.ok === false) log.error('the sectors of a board are damaged', { id, ...overlay.error });
-    return overlay?.ok === true ? overlay.value : undefined;
-  }
-
   async function baseOf(device: Device): Promise<{ sha256: string; bytes: number } | undefined> {
-    const overlay = await overlayOf(device);
+    const overlay = await sectors.get(device.id);
     const record = overlay && (await bases.records()).find(({ sha256 }) => sha256 === overlay.baseDigest);
     return record && { sha256: record.heldSha256, bytes: record.bytes };
   }
 
   async function sectorsOf(device: Device): Promise<SectorsPayload | undefined> {
-    const overlay = await overlayOf(device);
+    const overlay = await sectors.get(device.id);
     if (overlay === undefined) return undefined;
     let blobSector = 0;
     const runs = overlay.runs.map(({ sector, count }) => {
@@ -166,71 +144,14 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     return { runs, blob: Buffer.concat(overlay.runs.map(({ bytes }) => bytes)) };
   }
 
-  const discard = (id: DeviceId): Promise<void> => remove(overlayFile(id));
-
-  async function remove(file: string): Promise<void> {
-    await rm(file, { force: true }).catch((error: unknown) => log.warn('the sectors of a board stay', { file, error }));
-  }
-
-  async function sweep(needs: (id: string) => boolean): Promise<void> {
-    const files = await readdir(overlaysFolder).catch((): string[] => []);
-    for (const file of files) if (!needs(file.replace(/\.overlay$/, ''))) await remove(join(overlaysFolder, file));
-  }
-
   async function openHeld(heldSha256: string): Promise<ByteSource | undefined> {
     const record = (await bases.records()).find((known) => known.heldSha256 === heldSha256);
     const base = record && (await bases.open(record));
     return base && heldBase(base);
   }
 
-  async function findKit(): Promise<Result<Base, Problem>> {
-    const record = await bases.named(config.images.kit ?? config.images.default);
-    if (!record.ok) return record;
-    const base = await bases.open(record.value);
-    return base === undefined
-      ? problem('BASE_DAMAGED', `the boot kit ${record.value.name} cannot be opened`)
-      : ok(base);
-  }
-
-  async function kit(): Promise<Base | undefined> {
-    const found = await findKit();
-    return found.ok ? found.value : undefined;
-  }
-
-  async function lookForGaps(base: Base): Promise<KitGaps> {
-    const files = await listBootFiles(base);
-    if (!files.ok) log.warn('the boot kit cannot be looked through', { kit: base.name, ...files.error });
-    const missing = files.ok ? kitGaps(files.value.map(({ path }) => path)) : noGaps.missing;
-    if (missing.size > 0)
-      log.info('models that the boot kit does not start', { kit: base.name, missing: Object.fromEntries(missing) });
-    return { kit: base.name, missing };
-  }
-
-  /** A base never changes. */
-  const gaps = new WeakMap<Base, Promise<KitGaps>>();
-  async function gapsOfKit(): Promise<KitGaps> {
-    const base = await kit();
-    if (base === undefined) return noGaps;
-    const known = gaps.get(base) ?? lookForGaps(base);
-    gaps.set(base, known);
-    return known;
-  }
-
-  async function kitFiles(): Promise<readonly string[]> {
-    const base = await kit();
-    const files = base && (await listBootFiles(base));
-    return files?.ok === true ? files.value.map(({ path }) => path) : [];
-  }
-
-  async function openKitFile(path: string): Promise<ByteSource | undefined> {
-    const base = await kit();
-    const file = base && (await openBootFile(base, path));
-    if (file?.ok === false) log.debug('a boot file cannot be read', { path, ...file.error });
-    if (base === undefined || file?.ok !== true || file.value === undefined) return undefined;
-    return recent.of(`${base.id} ${path.toLowerCase()}`, file.value);
-  }
-
   return {
+    ...netbootKit(bases, deps),
     make,
     files,
     openBase: openHeld,
@@ -238,18 +159,11 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     sectorsOf,
     whole,
     bytesFor,
-    findKit,
-    openKitFile,
-    kitGaps: gapsOfKit,
-    kit,
     count: async () => (await bases.records()).length,
-    kitFiles,
-    discard,
-    sweep,
+    discard: sectors.discard,
+    sweep: sectors.sweep,
     close: bases.close,
   };
 }
-
-const noGaps: KitGaps = { kit: '', missing: new Map() };
 
 const failed = ({ code, detail }: Problem): LifecycleEvent => ({ event: 'image-failed', code, detail });

@@ -5,7 +5,7 @@ import type { MasterView, StatusView, TrafficView } from '../../http/wire.ts';
 import type { Device, StateName } from '../../lifecycle/device.ts';
 import { nextDeed } from '../../lifecycle/explain.ts';
 import { isUndecided } from '../../lifecycle/registry.ts';
-import type { KitGaps } from '../boards/images.ts';
+import type { KitGaps } from '../boards/netboot-kit.ts';
 import { isNetworkDown, type NetworkFacts, networkAdvice } from '../network/advice.ts';
 import { dhcpModeView } from '../network/dhcp-standing.ts';
 import { deviceView, guestView } from './views.ts';

@@ -1,0 +1,86 @@
+/** The boot kit: the base whose firmware and kernel start the installer, whatever the boards run afterwards. */
+import { ok, type Problem, problem, type Result } from '../../../config/result.ts';
+import type { Config } from '../../../config/schema.ts';
+import type { Model } from '../../../config/values.ts';
+import { type Base, kitGaps, listBootFiles, openBootFile } from '../../../image-builder/index.ts';
+import { recentReads } from '../../boot/recent-reads.ts';
+import type { ByteSource, Log } from '../../ports.ts';
+import type { BaseShelf } from './base-shelf.ts';
+
+export type KitGaps = { readonly kit: string; readonly missing: ReadonlyMap<Model, readonly string[]> };
+
+export type NetbootKit = {
+  /** The base that boards netboot from; NO_BASE says what to do. */
+  readonly findKit: () => Promise<Result<Base, Problem>>;
+  /** The same, while there is one. */
+  readonly kit: () => Promise<Base | undefined>;
+  /** Paths of its boot files; empty without a kit. */
+  readonly kitFiles: () => Promise<readonly string[]>;
+  /** What it lacks, by model; a kit that is not there lacks nothing. */
+  readonly kitGaps: () => Promise<KitGaps>;
+  /** Straight out of its FAT partition; undefined: it has none of that name. */
+  readonly openKitFile: (path: string) => Promise<ByteSource | undefined>;
+};
+
+export function netbootKit(
+  bases: BaseShelf,
+  { config, log }: { readonly config: Config; readonly log: Log },
+): NetbootKit {
+  // About a kernel: a shelf of boards that is switched on reads it once.
+  const recent = recentReads({ bytesMax: 16 * 2 ** 20 });
+
+  async function findKit(): Promise<Result<Base, Problem>> {
+    const record = await bases.named(config.images.kit ?? config.images.default);
+    if (!record.ok) return record;
+    const base = await bases.open(record.value);
+    return base === undefined
+      ? problem('BASE_DAMAGED', `the boot kit ${record.value.name} cannot be opened`)
+      : ok(base);
+  }
+
+  async function kit(): Promise<Base | undefined> {
+    const found = await findKit();
+    return found.ok ? found.value : undefined;
+  }
+
+  async function kitFiles(): Promise<readonly string[]> {
+    const base = await kit();
+    return base === undefined ? [] : ((await pathsOf(base)) ?? []);
+  }
+
+  async function pathsOf(base: Base): Promise<readonly string[] | undefined> {
+    const files = await listBootFiles(base);
+    if (!files.ok) log.warn('the boot kit cannot be looked through', { kit: base.name, ...files.error });
+    return files.ok ? files.value.map(({ path }) => path) : undefined;
+  }
+
+  async function lookForGaps(base: Base): Promise<KitGaps> {
+    const paths = await pathsOf(base);
+    const missing = paths === undefined ? noGaps.missing : kitGaps(paths);
+    const told = { kit: base.name, missing: Object.fromEntries(missing) };
+    if (missing.size > 0) log.info('models that the boot kit does not start', told);
+    return { kit: base.name, missing };
+  }
+
+  /** A base never changes. */
+  const gaps = new WeakMap<Base, Promise<KitGaps>>();
+  async function gapsOfKit(): Promise<KitGaps> {
+    const base = await kit();
+    if (base === undefined) return noGaps;
+    const known = gaps.get(base) ?? lookForGaps(base);
+    gaps.set(base, known);
+    return known;
+  }
+
+  async function openKitFile(path: string): Promise<ByteSource | undefined> {
+    const base = await kit();
+    const file = base && (await openBootFile(base, path));
+    if (file?.ok === false) log.debug('a boot file cannot be read', { path, ...file.error });
+    if (base === undefined || file?.ok !== true || file.value === undefined) return undefined;
+    return recent.of(`${base.id} ${path.toLowerCase()}`, file.value);
+  }
+
+  return { findKit, kit, kitFiles, kitGaps: gapsOfKit, openKitFile };
+}
+
+const noGaps: KitGaps = { kit: '', missing: new Map() };
