@@ -1,7 +1,9 @@
 /**
  * Power-on to Ready, with the control plane up: three boards plugged in one after another, then twenty at once. Each run
- * is a lab of its own; the figures are those of the slowest board.
+ * is a lab of its own; the figures are those of the slowest board. And an emulated machine with a blank disk: from power-on until
+ * 256 MiB are written and read back, and it restarts.
  */
+import { timeInstallations } from '../e2e/install/speed.ts';
 import { startLab } from '../lab/lab.ts';
 import type { BenchResult } from './result.ts';
 import { median } from './result.ts';
@@ -11,9 +13,19 @@ const LIMIT = 300_000;
 export async function bench(runs: number, say: (line: string) => void): Promise<readonly BenchResult[]> {
   const three = await slowest(3, runs, say);
   const twenty = await slowest(20, runs, say);
+  const installations = await timeInstallations(runs, () => undefined);
+  for (const { powerOnToRestart, writeAndVerify } of installations) {
+    say(
+      `QEMU guest: installed after ${powerOnToRestart.toFixed(1)} s, ${writeAndVerify.toFixed(1)} s of these to write and verify`,
+    );
+  }
   return [
     { name: 'pis3-slowest-s', unit: 's', better: 'lower', ours: median(three), peers: {} },
     { name: 'pis20-slowest-s', unit: 's', better: 'lower', ours: median(twenty), peers: {} },
+    {
+      ...{ name: 'qemu-install-s', unit: 's', better: 'lower', peers: {} },
+      ours: median(installations.map(({ powerOnToRestart }) => powerOnToRestart)),
+    },
   ];
 }
 

@@ -6,13 +6,16 @@ import { createHash } from 'node:crypto';
 import { copyFile, mkdir, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { arm64Root, exists, run } from './arm64-root.ts';
+import { fillerBytes } from '../../support/images.ts';
+import { type Arm64Root, arm64Root, exists, run } from './arm64-root.ts';
 import { bundleStandIn, putStandIn } from './stand-in.ts';
 
 const mebibyte = 2 ** 20;
 const sectors = mebibyte / 512;
-const bootMib = 128;
-const rootMib = 640;
+/** `root`: how much of it there is. */
+type Sizes = { readonly bootMib: number; readonly rootMib: number };
+const whole: Sizes = { bootMib: 128, rootMib: 640 };
+const small: Sizes = { bootMib: 96, rootMib: 159 };
 
 /** What a person finds on the card of a Raspberry Pi OS Lite (Trixie), as far as it matters here. */
 const texts: Readonly<Record<string, string>> = {
@@ -26,31 +29,51 @@ const texts: Readonly<Record<string, string>> = {
 
 /** Made once per state of its recipe and kept beside its root; the path of the raw image. Needs root. */
 export async function arm64BaseImage(say: (line: string) => void): Promise<string> {
-  const made = await arm64Root(say);
   const standIn = await bundleStandIn();
-  const recipe = createHash('sha256').update(JSON.stringify(standIn));
+  return await cachedImage(say, 'debian-arm64', JSON.stringify(standIn), whole, async ({ root }, tree) => {
+    // Hard links: the root itself stays as it is.
+    await run(['cp', '-al', root, tree], 120_000);
+    await rm(join(tree, 'boot'), { recursive: true });
+    await mkdir(join(tree, 'boot', 'firmware'), { recursive: true });
+    await putStandIn(standIn, tree);
+  });
+}
+
+/** 256 MiB with the same boot files, whose root is bytes that do not compress and do not start. */
+export async function smallBaseImage(say: (line: string) => void): Promise<string> {
+  return await cachedImage(say, 'filler', '', small, async (_made, tree) => {
+    await mkdir(tree);
+    await writeFile(join(tree, 'filler'), fillerBytes('filler', 140 * mebibyte));
+  });
+}
+
+async function cachedImage(
+  say: (line: string) => void,
+  name: string,
+  content: string,
+  sizes: Sizes,
+  fillRoot: (made: Arm64Root, tree: string) => Promise<void>,
+): Promise<string> {
+  const made = await arm64Root(say);
+  const recipe = createHash('sha256').update(content);
   for (const file of ['base-image.ts', 'stand-in.ts']) {
     recipe.update(await readFile(fileURLToPath(new URL(file, import.meta.url))));
   }
   const folder = join(made.root, '..');
-  const image = join(folder, `${recipe.digest('hex').slice(0, 12)}.img`);
+  const image = join(folder, `${name}-${recipe.digest('hex').slice(0, 12)}.img`);
   if (await exists(image)) return image;
   say(`making a base image of it: ${image}`);
   const work = await mkdtemp(join(folder, '.image-'));
   try {
     const boot = join(work, 'boot');
     const tree = join(work, 'root');
-    // Hard links: the root itself stays as it is.
-    await run(['cp', '-al', made.root, tree], 120_000);
-    await putStandIn(standIn, tree);
+    await fillRoot(made, tree);
     await run(['cp', '-a', made.firmware, boot]);
-    await copyFile(join(tree, 'boot', `vmlinuz-${made.kernel}`), join(boot, 'kernel8.img'));
-    await copyFile(join(tree, 'boot', `initrd.img-${made.kernel}`), join(boot, 'initramfs8'));
-    await rm(join(tree, 'boot'), { recursive: true });
-    await mkdir(join(tree, 'boot', 'firmware'), { recursive: true });
-    for (const [name, text] of Object.entries(texts)) await writeFile(join(boot, name), text);
-    await assemble(join(work, 'image'), boot, tree);
-    await removeOthers(folder);
+    await copyFile(join(made.root, 'boot', `vmlinuz-${made.kernel}`), join(boot, 'kernel8.img'));
+    await copyFile(join(made.root, 'boot', `initrd.img-${made.kernel}`), join(boot, 'initramfs8'));
+    for (const [file, text] of Object.entries(texts)) await writeFile(join(boot, file), text);
+    await assemble(join(work, 'image'), sizes, boot, tree);
+    await removeOthers(folder, name);
     await rename(join(work, 'image'), image);
   } finally {
     await rm(work, { recursive: true, force: true });
@@ -59,12 +82,13 @@ export async function arm64BaseImage(say: (line: string) => void): Promise<strin
 }
 
 /** Of earlier recipes: each is half a gigabyte. */
-async function removeOthers(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) if (name.endsWith('.img')) await rm(join(folder, name));
+async function removeOthers(folder: string, name: string): Promise<void> {
+  const others = (await readdir(folder)).filter((file) => file.startsWith(`${name}-`) && file.endsWith('.img'));
+  for (const file of others) await rm(join(folder, file));
 }
 
 /** FAT32 and ext4 behind an MBR (test-lab 6.6). The `label-id` makes the PARTUUIDs that fstab and cmdline.txt name. */
-async function assemble(image: string, boot: string, root: string): Promise<void> {
+async function assemble(image: string, { bootMib, rootMib }: Sizes, boot: string, root: string): Promise<void> {
   const start = sectors;
   const bootSectors = bootMib * sectors;
   const rootStart = start + bootSectors;

@@ -1,4 +1,5 @@
 /** The lab with the real daemon and a real control plane, for guests in QEMU: their base is imported as a person would do it. */
+import { rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -39,12 +40,19 @@ const modules = ['virtio_pci', 'virtio_blk', 'virtio_net'];
 const disk = [{ type: 'virtio', min: '256MB' }];
 
 /** `base` is the path of an image. Needs root. */
-export async function makeInstallSite(base: string, say: (line: string) => void): Promise<InstallSite> {
+export async function makeInstallSite(
+  base: string,
+  say: (line: string) => void,
+  controlPlane: 'auto' | 'simulator' = 'auto',
+): Promise<InstallSite> {
   const programs: PeerPrograms = await guestPrograms();
   const folder = await mkdtemp(join(tmpdir(), 'bramble-install-'));
+  // The last resort, when the process ends without having closed.
+  const onExit = (): void => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', onExit);
   const name = basename(base, '.img');
   const lab = await startLab({
-    controlPlane: 'auto',
+    controlPlane,
     images: { default: name, models: {}, kit: name, modules, disk },
     signal: new AbortController().signal,
     log: say,
@@ -99,6 +107,7 @@ export async function makeInstallSite(base: string, say: (line: string) => void)
     for (const machine of machines) await machine.cutPower();
     if (keep) say(`serial logs and disks: ${folder}\n${await lab.daemon.lastLines()}`);
     await lab.close();
+    process.off('exit', onExit);
     if (!keep) await rm(folder, { recursive: true, force: true });
   };
   try {

@@ -63,6 +63,8 @@ export async function bundleStandIn(): Promise<StandIn> {
     platform: 'node',
     target: 'node24',
     format: 'esm',
+    // For packages in CommonJS.
+    banner: { js: "import { createRequire as make } from 'node:module'; const require = make(import.meta.url);" },
     legalComments: 'none',
     logLevel: 'warning',
   });
