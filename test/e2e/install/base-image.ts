@@ -39,11 +39,11 @@ export async function arm64BaseImage(say: (line: string) => void): Promise<strin
   });
 }
 
-/** 256 MiB with the same boot files, whose root is bytes that do not compress and do not start. */
+/** 256 MiB with the same boot files; most of its root is bytes that do not compress, and it does not start. */
 export async function smallBaseImage(say: (line: string) => void): Promise<string> {
   return await cachedImage(say, 'filler', '', small, async (_made, tree) => {
     await mkdir(tree);
-    await writeFile(join(tree, 'filler'), fillerBytes('filler', 140 * mebibyte));
+    await writeFile(join(tree, 'filler'), fillerBytes('filler', 120 * mebibyte));
   });
 }
 

@@ -1,4 +1,4 @@
-/** How long one installation takes: 256 MiB, none of them zeros. */
+/** How long one installation takes: 256 MiB, most of them no zeros. */
 import { performance } from 'node:perf_hooks';
 import { smallBaseImage } from './base-image.ts';
 import { assertDiskHolds, imageWhileInstalling, installed } from './installation.ts';
