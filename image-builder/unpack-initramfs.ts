@@ -62,7 +62,11 @@ function failure(error: unknown, most: number): ImageError {
 async function unpackXz(bytes: Uint8Array, most: number): Promise<Uint8Array> {
   const options = { encoding: 'buffer', maxBuffer: most, timeout: 60_000 } as const;
   // What follows the stream is padding.
-  const running = promisify(execFile)('xz', ['-dc', '--single-stream', '--no-warn'], options);
+  const running = promisify(execFile)(
+    'xz',
+    ['-dc', '--single-stream', '--no-warn', '--memlimit-decompress=128MiB'],
+    options,
+  );
   // It may end before it has read all.
   running.child.stdin?.on('error', () => undefined).end(bytes);
   return (await running).stdout;

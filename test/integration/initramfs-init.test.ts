@@ -246,7 +246,7 @@ test('waits for cable and address and says so, tells the installer all it needs,
     'BRAMBLE_SERVER=http://10.77.0.1:8067',
     'BRAMBLE_SOURCE=netboot',
   ]);
-  t.regex(said, /bramble: address 10\.77\.0\.100\/24 on eth0/);
+  t.regex(said, /bramble: worker-kube7: address 10\.77\.0\.100\/24 on eth0/);
   t.regex(said, /^hostname worker-kube7$/m);
   t.regex(said, /^default via 10\.77\.0\.1 dev eth0/m);
   t.regex(said, /bramble: nothing more to do here: switch the board off/);

@@ -54,7 +54,7 @@ test('control says what it is and needs', async (t) => {
   const fields = ['Package', 'Version', 'Architecture', 'Depends', 'Recommends'];
   const control = await output('dpkg-deb', '-f', t.context.deb, ...fields);
   t.regex(control, new RegExp(`^Package: bramble\nVersion: ${manifest.version}\nArchitecture: ${architecture}\n`));
-  t.regex(control, /^Recommends: nftables, chrony$/m, 'behind the master');
+  t.regex(control, /^Recommends: nftables, chrony, xz-utils$/m, 'behind the master; images as published');
   for (const needed of ['perl-base', 'adduser', 'iproute2', 'libstdc++6']) t.true(control.includes(needed), needed);
 });
 
