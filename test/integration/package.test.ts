@@ -1,4 +1,5 @@
 /** The Debian package of this machine's architecture: built, taken apart, run, and installed where that is possible. */
+import { readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +16,7 @@ type Built = { readonly work: string; readonly deb: string; readonly tree: strin
 const test = anyTest as TestFn<Built>;
 
 const root = new URL('../..', import.meta.url).pathname;
+const installerFiles = readdirSync(join(root, 'image-builder/installer'));
 const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
 
 const run = (program: string, ...args: readonly string[]) =>
@@ -101,9 +103,7 @@ test('what the daemon reads beside itself is there', async (t) => {
     'page/index.html',
     'page/page.css',
     'page/page.js',
-    'installer/bramble-installer',
-    'installer/init',
-    'installer/udhcpc',
+    ...installerFiles.map((file) => `installer/${file}`),
     'busybox-arm64',
     'stp-listener',
   ]) {
