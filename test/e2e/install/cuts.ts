@@ -21,12 +21,14 @@ export const cuts: Story = async ({ site, check, say }) => {
     const share = cut === cutsOfOne ? 1 : random();
     const pauseMs = Math.floor(random() * 3000);
     await check(`cuts: power off ${pauseMs} ms after ${(share * 100).toFixed(0)} % were written`, async () => {
+      const before = (await site.device(machine))?.progress;
       await machine.powerOn();
       await machine.says(/FIRMWARE starts \S+ with \S+ from network/, bootDeadline);
       image ??= await imageWhileInstalling(site, machine);
-      const reached = ({ state, progress }: { state: string; progress: number | null }): boolean =>
-        state === 'installing' && (progress ?? 0) >= share;
-      await site.until(machine, reached, `at ${share}`, writeDeadline);
+      await machine.says(/bramble: writing \d+ bytes/, bootDeadline);
+      // Not what was told in the life before.
+      await site.until(machine, ({ progress }) => progress !== before, 'writing again', bootDeadline);
+      await site.until(machine, ({ progress }) => (progress ?? 0) >= share, `at ${share}`, writeDeadline);
       await sleep(pauseMs);
       await machine.cutPower();
     });
