@@ -38,6 +38,9 @@ for from in disk network; do
     for model in pi0 pi0w pi02 pi1 pi2 pi3 pi3. pi5 pi500 cm3 cm5 none; do
       setexpr cfg gsub "\\[${model}\\][^\\[]*" ""
     done
+    # Kernel, initramfs and cmdline.txt may lie in a folder of their own.
+    setenv folder
+    setexpr folder sub ".*os_prefix=(\\S+).*" "\\1" "${cfg}"
     setenv kernel kernel8.img
     setexpr kernel sub ".*kernel=(\\S+).*" "\\1" "${cfg}"
     setenv initramfs
@@ -48,7 +51,7 @@ for from in disk network; do
     mw.l 0x50000000 0x746f6f62
     mw.l 0x50000004 0x73677261
     mw.b 0x50000008 0x3d
-    if ${get} 0x50000009 ${prefix}cmdline.txt; then
+    if ${get} 0x50000009 ${prefix}${folder}cmdline.txt; then
       setexpr length ${filesize} + 9
       env import -t ${text} ${length} bootargs
     fi
@@ -61,10 +64,10 @@ for from in disk network; do
     fdt set / serial-number "10000000@SERIAL@"
     setenv ramdisk -
     if test -n "${initramfs}"; then
-      if ${get} ${ramdisk_addr_r} ${prefix}${initramfs}; then setenv ramdisk ${ramdisk_addr_r}:${filesize}; fi
+      if ${get} ${ramdisk_addr_r} ${prefix}${folder}${initramfs}; then setenv ramdisk ${ramdisk_addr_r}:${filesize}; fi
     fi
-    if ${get} ${kernel_addr_r} ${prefix}${kernel}; then
-      echo FIRMWARE starts ${kernel} with ${initramfs} from ${from}
+    if ${get} ${kernel_addr_r} ${prefix}${folder}${kernel}; then
+      echo FIRMWARE starts ${folder}${kernel} with ${initramfs} from ${from}
       booti ${kernel_addr_r} ${ramdisk} ${devicetree}
     fi
   fi
