@@ -185,6 +185,9 @@ export async function runApp(deps: AppDeps): Promise<void> {
     eeproms,
     site: network.site,
     boardNamed: (name) => boardNamed(runner.fleet, name),
+    expect: runner.expect,
+    dispatch: runner.dispatch,
+    hasRival: network.hasRival,
     signal,
   });
   const owner = ownerDesk({

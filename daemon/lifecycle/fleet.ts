@@ -1,5 +1,5 @@
 /** All boards, in memory, by everything they are looked up with. The disk is the truth; this is what it says. */
-import type { DeviceId, Hostname, Ipv4, Mac } from '../../config/values.ts';
+import { type DeviceId, type Hostname, type Ipv4, type Mac, parseHostname } from '../../config/values.ts';
 import type { Device, DeviceState } from './device.ts';
 import { isUndecided } from './registry.ts';
 
@@ -10,6 +10,8 @@ export type Fleet = {
   readonly byAddress: (address: Ipv4) => Device | undefined;
   readonly byName: (name: Hostname) => Device | undefined;
   readonly byArming: (arming: string) => Device | undefined;
+  /** The board of this name whose card was made and of which no packet was seen. */
+  readonly awaited: (hostname: string) => Device | undefined;
   /** Those that nobody decided about. */
   readonly undecided: () => ReadonlyMap<DeviceId, Device>;
   readonly put: (device: Device) => void;
@@ -54,6 +56,12 @@ export function createFleet(devices: readonly Device[]): Fleet {
     for (const mac of device.macs) macs.delete(mac);
   }
 
+  function awaited(hostname: string): Device | undefined {
+    const name = parseHostname(hostname.toLowerCase());
+    const device = name.ok ? find(names.get(name.value)) : undefined;
+    return device?.macs.length === 0 ? device : undefined;
+  }
+
   for (const device of devices) put(device);
   return {
     all: () => [...byId.values()],
@@ -62,6 +70,7 @@ export function createFleet(devices: readonly Device[]): Fleet {
     byAddress: (address) => find(addresses.get(address)),
     byName: (name) => find(names.get(name)),
     byArming: (arming) => byId.values().find(({ state }) => isArmed(state) && state.arming === arming),
+    awaited,
     undecided: () => undecided,
     put,
     remove,

@@ -22,7 +22,13 @@ import {
 import type { Addressing, Device } from './device.ts';
 
 /** A board's packet, before anybody knows whose it is. */
-export type Sighting = { readonly mac: Mac; readonly serial?: Serial | undefined; readonly model?: Model | undefined };
+export type Sighting = {
+  readonly mac: Mac;
+  readonly serial?: Serial | undefined;
+  readonly model?: Model | undefined;
+  /** What it calls itself (option 12): tells only whose card it was started from, if we made one and wait for that board. */
+  readonly hostname?: string | undefined;
+};
 
 export type Reservation = {
   readonly sighting: Sighting;

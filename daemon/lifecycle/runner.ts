@@ -127,7 +127,7 @@ export function createRunner(deps: RunnerDeps): Runner {
   }
 
   async function sight(sighting: Sighting): Promise<Result<Device, Problem>> {
-    const known = fleet.byMac(sighting.mac);
+    const known = fleet.byMac(sighting.mac) ?? fleet.awaited(sighting.hostname ?? '');
     if (known === undefined) return arrivals.welcome(sighting);
     arrivals.heardOf(known.id);
     const { mac, serial, model } = sighting;

@@ -37,7 +37,7 @@ export type ImageIdentity = {
 
 export type BoardPlanner = {
   /** Which base, before anything else is looked at. */
-  readonly baseFor: (device: Device | undefined) => Promise<Result<Base, Problem>>;
+  readonly baseFor: (device: Device) => Promise<Result<Base, Problem>>;
   /** Stores nothing and writes nothing. */
   readonly plan: (device: Device, base: Base, identity: ImageIdentity) => Promise<Result<BoardPlan, Problem>>;
 };
@@ -45,8 +45,8 @@ export type BoardPlanner = {
 export function boardPlanner(bases: BaseShelf, deps: BoardPlanDeps): BoardPlanner {
   const { config } = deps;
 
-  async function baseFor(device: Device | undefined): Promise<Result<Base, Problem>> {
-    const model = device?.model?.model;
+  async function baseFor(device: Device): Promise<Result<Base, Problem>> {
+    const model = device.model?.model;
     const record = await bases.named((model && config.images.models[model]) ?? config.images.default);
     if (!record.ok) return record;
     const base = await bases.open(record.value);

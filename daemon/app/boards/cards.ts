@@ -1,10 +1,11 @@
 /** Finished images for cards: the meeting of the owner's wish with boards, images and the boot kit. */
-import { ok, type Problem, problem, type Result } from '../../../config/result.ts';
+import { must, ok, type Problem, problem, type Result } from '../../../config/result.ts';
 import type { Config } from '../../../config/schema.ts';
-import type { Model } from '../../../config/values.ts';
+import { instant, type Model, parseDeviceId, parseHostname } from '../../../config/values.ts';
 import { type CardEeprom, type JoinCard, joinCard } from '../../../image-builder/index.ts';
-import type { CardDeps, FinishedImageProblem } from '../../http/endpoints/cards.ts';
+import type { CardDeps, FinishedImage, FinishedImageProblem } from '../../http/endpoints/cards.ts';
 import type { Device } from '../../lifecycle/device.ts';
+import type { Runner } from '../../lifecycle/runner.ts';
 import type { Identity } from '../identity.ts';
 import type { Site } from '../network/site.ts';
 import type { EepromDesk } from './eeproms.ts';
@@ -14,32 +15,64 @@ import type { InstallerKit } from './installer-kit.ts';
 export type CardDeskDeps = {
   readonly config: Config;
   readonly identity: Pick<Identity, 'clusterId' | 'clusterKey'>;
-  readonly images: Pick<ImageDesk, 'whole' | 'bytesFor' | 'findKit'>;
+  readonly images: Pick<ImageDesk, 'whole' | 'files' | 'bytesFor' | 'findKit'>;
   readonly eeproms: Pick<EepromDesk, 'forCard'>;
   readonly installer: Pick<InstallerKit, 'initramfs'>;
   readonly site: () => Pick<Site, 'address'> | undefined;
   readonly boardNamed: (name: string) => Device | undefined;
+  /** A board that nobody has seen, under a name of its own from now on. */
+  readonly expect: Runner['expect'];
+  readonly dispatch: Runner['dispatch'];
+  /** Another device answers for its address. */
+  readonly hasRival: (board: Device) => boolean;
   readonly signal: AbortSignal;
 };
 
 export function cardDesk(deps: CardDeskDeps): CardDeps {
   const { config, images, signal } = deps;
 
-  const boardImage: CardDeps['boardImage'] = async (name, { most }) => {
-    const device = deps.boardNamed(name);
-    if (device === undefined) return problem('NOT_FOUND', `there is no board ${name}; "bramble status" lists them`);
-    const bytes = await images.bytesFor(device);
+  const boardImage: CardDeps['boardImage'] = async (name, { by, most }) => {
+    const known = deps.boardNamed(name);
+    const drafted = known === undefined ? toCome(name) : ok(known);
+    if (!drafted.ok) return drafted;
+    const board = drafted.value;
+    // It keeps its host key: what answers would be taken for the new system, and be joined once more.
+    if (board.state.name === 'ready' || board.state.name === 'joining') {
+      return problem(
+        'CONFLICT',
+        `${name} runs (${board.state.name}): switch it off first, or let it be installed anew by bramble reinstall ${name}`,
+      );
+    }
+    // Whatever is in the way of an image is told before anything is promised to anybody.
+    const planned = await images.files(board);
+    if (!planned.ok) return notReady(planned.error);
+    const bytes = await images.bytesFor(board);
     if (!bytes.ok) return notReady(bytes.error);
     if (most !== undefined && bytes.value > most) {
       return problem('TOO_LARGE', `the image of ${name} needs ${bytes.value} bytes, and there is room for ${most}`);
     }
-    if (device.state.name !== 'installing') {
-      return problem('CONFLICT', `${device.name} is ${device.state.name}: it is not being installed`);
+    const device = known === undefined ? await deps.expect(board.name, by) : drafted;
+    return device.ok ? await imageOf(device.value, by) : notReady(device.error);
+  };
+
+  async function imageOf(device: Device, by: string): Promise<Result<FinishedImage, FinishedImageProblem>> {
+    if (deps.hasRival(device)) {
+      return problem(
+        'CONFLICT',
+        `another device uses ${device.address}, which is to stand in the image of ${device.name}`,
+      );
     }
     const source = await images.whole(device, signal);
     if (!source.ok) return notReady(source.error);
-    return ok({ source: source.value, notes: [`${device.name} is being installed: its disk gets the same bytes`] });
-  };
+    const told = await deps.dispatch(device.id, { event: 'card-made', by });
+    if (!told.ok) return problem('NOT_FOUND', told.error.detail);
+    if (told.value.outcome === 'refused') return problem('CONFLICT', `${device.name}: ${told.value.reason}`);
+    const same = device.state.name === 'installing';
+    const note = same
+      ? `${device.name} is being installed: its disk gets the same bytes`
+      : `${device.name} is expected to start from it: write it to a card, put that in, and switch the board on`;
+    return ok({ source: source.value, notes: [note] });
+  }
 
   /** Tens of megabytes each: one after the other. */
   let last: Promise<unknown> = Promise.resolve();
@@ -77,6 +110,18 @@ export function cardDesk(deps: CardDeskDeps): CardDeps {
   }
 
   return { boardImage, joinCard: card };
+}
+
+/** A board that nobody has seen, as far as an image of it can be planned. */
+function toCome(name: string): Result<Device, Problem<'NOT_FOUND'>> {
+  const hostname = parseHostname(name);
+  if (!hostname.ok || parseDeviceId(name).ok) return problem('NOT_FOUND', `there is no board ${name}`);
+  return ok({
+    id: must(parseDeviceId('d-000000000000')),
+    name: hostname.value,
+    ...{ addressing: 'heard', address: undefined, macs: [], serials: [], model: undefined },
+    ...{ firstSeen: instant(0), state: { name: 'seen' }, since: instant(0), deadline: undefined },
+  });
 }
 
 const notReady = ({ detail }: Problem): Result<never, FinishedImageProblem> => problem('NOT_READY', detail);

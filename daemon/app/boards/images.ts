@@ -33,8 +33,8 @@ export type ImageDesk = NetbootKit &
     readonly sectorsOf: (device: Device) => Promise<SectorsPayload | undefined>;
     /** As it gets onto its disk, or as it would now. A view: closing it does nothing. Stores nothing. */
     readonly whole: (device: Device, signal: AbortSignal) => Promise<Result<ByteSource, Problem>>;
-    /** Of the base that it would get, or a board of an unknown model. */
-    readonly bytesFor: (device: Device | undefined) => Promise<Result<number, Problem>>;
+    /** Of the base that it gets. */
+    readonly bytesFor: (device: Device) => Promise<Result<number, Problem>>;
     /** The files of its image, those of the next one if none is being installed. Makes and stores nothing. */
     readonly files: (device: Device) => Promise<Result<ImageFilesView, Problem>>;
     /** Bases there are. */
@@ -119,8 +119,8 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     return ok({ base, overlay });
   }
 
-  async function bytesFor(device: Device | undefined): Promise<Result<number, Problem>> {
-    const base = device?.state.name === 'installing' ? await baseOf(device) : undefined;
+  async function bytesFor(device: Device): Promise<Result<number, Problem>> {
+    const base = device.state.name === 'installing' ? await baseOf(device) : undefined;
     if (base !== undefined) return ok(base.bytes);
     const found = await planner.baseFor(device);
     return found.ok ? ok(found.value.bytes) : found;

@@ -29,8 +29,9 @@ export function leaseDesk(deps: {
 }): (request: DhcpRequest) => Promise<Lease | undefined> {
   const { runner, timelines, clock, log, addresses } = deps;
   return async (request) => {
-    const { mac, serial, model, isPxe } = request;
-    const known = runner.fleet.byMac(mac);
+    const { mac, serial, model, isPxe, hostname } = request;
+    // Of a card that we made nobody knows into which board it is put, but its system calls itself by the name on it.
+    const known = runner.fleet.byMac(mac) ?? runner.fleet.awaited(hostname ?? '');
     const isRelayed = request.giaddr !== undefined && !inSubnet(deps.subnet, request.giaddr);
     if (isRelayed && deps.reservesAddresses) {
       // An address of ours would not work behind that relay agent, and ours are all there are (RFC 2131 4.3.1). Where the
@@ -39,7 +40,7 @@ export function leaseDesk(deps: {
       return undefined;
     }
     if (known === undefined && !isBoard(request)) return addresses.leaseGuest(request);
-    const sighted = await runner.sight({ mac, serial, model });
+    const sighted = await runner.sight({ mac, serial, model, hostname });
     if (!sighted.ok) {
       log.warn('no address for this board', { mac, ...sighted.error });
       return undefined;

@@ -50,3 +50,13 @@ test('beside a router: found where it was heard last, and nowhere else', (t) => 
   fleet.remove(id);
   t.deepEqual(at(), [undefined, undefined]);
 });
+
+test('a board whose card was made is awaited under its name, until a packet of it was seen', (t) => {
+  const board = aDevice(states.starting, { macs: [] });
+  const fleet = createFleet([board]);
+  t.is(fleet.awaited(board.name.toUpperCase()), board);
+  t.is(fleet.awaited(''), undefined);
+  t.is(fleet.awaited('worker_kube1!'), undefined);
+  fleet.put(aDevice(states.starting));
+  t.is(fleet.awaited(board.name), undefined);
+});

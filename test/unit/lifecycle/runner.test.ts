@@ -213,3 +213,14 @@ test('a board that is expected has its name and address before anything is heard
   t.deepEqual(disk.devices.get(device.id)?.state, { name: 'starting', card: true });
   stop();
 });
+
+test('the system on a card that was made is known by its name, once; nobody else takes the board’s place', async (t) => {
+  const { runner, stop } = start(new DiskDouble());
+  const device = must(await runner.expect(must(parseHostname('rack-a-7')), 'anna'));
+  const seen = must(await runner.sight({ mac: MAC, hostname: 'Rack-A-7' }));
+  t.is(seen.id, device.id);
+  t.deepEqual(seen.macs, [MAC]);
+  const second = must(await runner.sight({ mac: must(parseMac('dc:a6:32:0a:0a:0a')), hostname: 'rack-a-7' }));
+  t.not(second.id, device.id);
+  stop();
+});
