@@ -68,8 +68,7 @@ async function make(folder: string, say: (line: string) => void): Promise<void> 
 
 /** The one that this machine installs from. */
 async function archiveAddress(): Promise<string> {
-  const format = ['--format', '$(REPO_URI)', 'Created-By: Packages', 'Component: main', 'Suite: oldstable'];
-  const targets = await run(['apt-get', 'indextargets', ...format.slice(0, 4)]);
+  const targets = await run(['apt-get', 'indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages']);
   const [address] = targets.split('\n').filter((line) => /\/debian\/?$/.test(line));
   if (address === undefined) throw new Error('this machine installs from no Debian archive');
   return address;
