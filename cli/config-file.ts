@@ -1,10 +1,14 @@
 /** `bramble.yaml`, for the commands that work on this machine without the daemon. */
 import { readFile } from 'node:fs/promises';
+import { Option } from 'commander';
 import { formatProblem, parseConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { CommandFailed, exitCodes } from './exit-codes.ts';
 
 const defaultFile = '/etc/bramble/bramble.yaml';
+
+export const configOption = (): Option =>
+  new Option('--config <file>', `bramble.yaml (or BRAMBLE_CONFIG; ${defaultFile})`);
 
 /** As the daemon finds it: a file that was named has to be there, without the usual one the defaults count. */
 export async function readConfig(

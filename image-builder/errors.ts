@@ -62,9 +62,7 @@ export type BaseCode =
   | 'BASE_NO_PROGRAM'
   | 'BASE_NOT_FOUND'
   | 'BASE_DAMAGED_RECORD'
-  | 'BASE_CHANGED'
-  /** Its boot partition holds none of the first-boot formats we write. */
-  | 'BASE_NO_FIRST_BOOT';
+  | 'BASE_CHANGED';
 
 export type PlanCode = 'PLAN_BAD_VALUE' | 'PLAN_BAD_CMDLINE' | 'PLAN_BAD_CONFIG' | 'PLAN_NO_FIRST_BOOT';
 

@@ -14,7 +14,7 @@ import {
   readEeprom,
 } from '../../image-builder/index.ts';
 import type { Client } from '../client.ts';
-import { readConfig } from '../config-file.ts';
+import { configOption, readConfig } from '../config-file.ts';
 import { CommandFailed, type ExitCode, exitCodes } from '../exit-codes.ts';
 import { type DoctorFacts, type EepromFact, type Finding, factoryFresh, findings } from '../findings.ts';
 import { document, type Format, formatOption } from '../output/format.ts';
@@ -35,7 +35,7 @@ export function addDoctor(parent: Command, { client, terminal, done }: DoctorDep
   parent
     .command('doctor')
     .description('what keeps boards from being installed, and what each model needs once')
-    .option('--config <file>', 'bramble.yaml (or BRAMBLE_CONFIG; /etc/bramble/bramble.yaml)')
+    .addOption(configOption())
     .addOption(formatOption(['table', 'json', 'yaml']))
     .addHelpText('after', help)
     .action(async (flags: { readonly config?: string; readonly output: Format }) => {

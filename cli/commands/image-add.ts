@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type ImportedBase, type ImportProgress, importBase } from '../../image-builder/index.ts';
-import { configOption, readConfig } from '../configuration.ts';
+import { configOption, readConfig } from '../config-file.ts';
 import { CommandFailed, exitCodes } from '../exit-codes.ts';
 import { addedText } from '../output/image.ts';
 import { progressOn } from '../output/progress.ts';
@@ -27,8 +27,8 @@ export function addImageAdd(image: Command, { terminal }: { readonly terminal: T
     .addOption(configOption())
     .addHelpText('after', help)
     .action(async (file: string, flags: AddFlags) => {
-      const { config } = readConfig(flags.config, terminal.env);
-      const base = await imported(file, join(config.data, 'bases'), flags, terminal);
+      const { data } = await readConfig(flags.config, terminal.env);
+      const base = await imported(file, join(data, 'bases'), flags, terminal);
       await base.close();
       terminal.out(addedText(base));
     });

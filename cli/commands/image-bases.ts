@@ -5,7 +5,7 @@ import type { Config } from '../../config/schema.ts';
 import { type Base, type BaseRecord, listBases, openBase, removeBase, verifyBase } from '../../image-builder/index.ts';
 import { type BaseUses, partitionsOf, usesOf } from '../base-uses.ts';
 import type { Client } from '../client.ts';
-import { configOption, readConfig } from '../configuration.ts';
+import { configOption, readConfig } from '../config-file.ts';
 import { CommandFailed, exitCodes } from '../exit-codes.ts';
 import { document, type Format, formatOption } from '../output/format.ts';
 import { basesText, baseText, usesWords } from '../output/image.ts';
@@ -23,7 +23,7 @@ export function addImageBases(image: Command, deps: Deps): void {
     .addOption(formatOption(['table', 'wide', 'json', 'yaml', 'name']))
     .addOption(configOption())
     .action(async ({ config, output }: Flags) => {
-      const { bases, damaged } = await listBases(folder(readConfig(config, terminal.env).config));
+      const { bases, damaged } = await listBases(folder(await readConfig(config, terminal.env)));
       refuseDenied(damaged);
       terminal.out(listed(bases, output, terminal));
       if (damaged.length > 0) {
@@ -37,7 +37,7 @@ export function addImageBases(image: Command, deps: Deps): void {
     .addOption(formatOption(['table', 'json', 'yaml']))
     .addOption(configOption())
     .action(async (name: string, flags: Flags) => {
-      const { config } = readConfig(flags.config, terminal.env);
+      const config = await readConfig(flags.config, terminal.env);
       const base = await opened(config, name);
       try {
         const shown = { ...record(base), partitions: await partitionsOf(base), uses: await uses(config, base, deps) };
@@ -53,7 +53,7 @@ export function addImageBases(image: Command, deps: Deps): void {
     .argument('<name>', 'name or id')
     .addOption(configOption())
     .action(async (name: string, flags: Flags) => {
-      const base = await opened(readConfig(flags.config, terminal.env).config, name);
+      const base = await opened(await readConfig(flags.config, terminal.env), name);
       await verified(base, terminal).finally(base.close);
       terminal.out(`${harmless(base.name)}: as it was imported\n`);
     });
@@ -64,7 +64,7 @@ export function addImageBases(image: Command, deps: Deps): void {
     .option('--force', 'also if a board or bramble.yaml names it')
     .addOption(configOption())
     .action(async (name: string, flags: Flags & { readonly force?: true }) => {
-      const { config } = readConfig(flags.config, terminal.env);
+      const config = await readConfig(flags.config, terminal.env);
       const base = await found(config, name);
       const words = usesWords(await uses(config, base, deps));
       if (words.length > 0 && flags.force !== true) {
