@@ -30,7 +30,8 @@ function run(suite: Suite): Promise<Count> {
     if (/^ok .* # (SKIP|TODO)/.test(line)) {
       // Its title says what is missing here.
       say(`  not run: ${line}`);
-      if (inCi) count.failed += 1;
+      // What is missing can be installed, except for a part of the kernel.
+      if (inCi && !line.includes('this kernel has no ')) count.failed += 1;
     } else if (line.startsWith('ok ')) {
       count.passed += 1;
       if (suite.name === 'lab') say(`  ${line.replace(/^ok \d+ - /, '✔ ')}`);

@@ -121,11 +121,13 @@ function shortSlot(raw: Uint8Array, isDirectory: boolean, content: Content): Uin
   bytes[11] = isDirectory ? attribute.directory : attribute.archive;
   const view = new DataView(bytes.buffer);
   for (const at of [16, 18, 24]) view.setUint16(at, DATE, true);
-  setContent(view, content);
+  setContent(bytes, 0, content);
   return bytes;
 }
 
-function setContent(view: DataView, { firstCluster, size }: Content): void {
+/** For a new entry, whose slots were made before there was room for its content. */
+export function setContent(bytes: Uint8Array, slot: number, { firstCluster, size }: Content): void {
+  const view = slotView(bytes, slot);
   view.setUint16(20, firstCluster >>> 16, true);
   view.setUint16(26, firstCluster & 0xffff, true);
   view.setUint32(28, size, true);
@@ -134,7 +136,7 @@ function setContent(view: DataView, { firstCluster, size }: Content): void {
 /** Points an existing entry at new content. */
 export function updateSlot(bytes: Uint8Array, slot: number, content: Content): void {
   const view = slotView(bytes, slot);
-  setContent(view, content);
+  setContent(bytes, slot, content);
   view.setUint16(22, 0, true);
   view.setUint16(24, DATE, true);
   view.setUint8(11, view.getUint8(11) | attribute.archive);

@@ -28,7 +28,11 @@ export function shortText(raw: Uint8Array, caseBits: number): string {
 export const shortChecksum = (raw: Uint8Array): number =>
   raw.reduce((sum, byte) => (((sum & 1) << 7) + (sum >> 1) + byte) & 255, 0);
 
-export const sameName = (a: string, b: string): boolean => a.toUpperCase() === b.toUpperCase();
+/** Character by character, as Windows and Linux do it: `ß` is not the same as `SS`. */
+const upperCase = (name: string): string =>
+  Array.from(name, (char) => (char.toUpperCase().length === char.length ? char.toUpperCase() : char)).join('');
+
+export const sameName = (a: string, b: string): boolean => upperCase(a) === upperCase(b);
 
 /** FAT_BAD_NAME unless every reader of long names can show it. */
 export function checkName(name: string): void {
@@ -56,14 +60,14 @@ const rawShort = (base: string, extension: string): Uint8Array =>
 /** An 8.3 alias for a long name that none of `taken` (as `shortText` gives them) uses: `NETWOR~1`. */
 export function aliasFor(name: string, taken: ReadonlySet<string>): Uint8Array {
   const clean = (text: string): string =>
-    Array.from(text.toUpperCase(), (char) => (isShortChar(char) ? char : '_')).join('');
+    Array.from(upperCase(text), (char) => (isShortChar(char) ? char : '_')).join('');
   const stripped = name.replaceAll(' ', '').replace(/^\.+/, '');
   const dot = stripped.lastIndexOf('.');
   const base = clean((dot > 0 ? stripped.slice(0, dot) : stripped).replaceAll('.', '')) || '_';
   const extension = clean(dot > 0 ? stripped.slice(dot + 1) : '').slice(0, 3);
   const free = (candidate: Uint8Array): boolean => !taken.has(shortText(candidate, 0));
   // `config.txt` keeps CONFIG.TXT: only what loses something by the conversion needs a number.
-  const whole = exactShort(name.toUpperCase());
+  const whole = exactShort(upperCase(name));
   if (whole !== undefined && free(whole)) return whole;
   for (let number = 1; number < 1_000_000; number += 1) {
     const tail = `~${number}`;

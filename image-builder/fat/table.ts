@@ -134,10 +134,16 @@ export async function freeClusters(table: Table): Promise<number> {
   return free;
 }
 
-/** Takes `count` clusters and links them, behind `after` if that is given. FAT_FULL before anything is changed. */
-export async function allocate(table: Table, count: number, after?: number): Promise<number[]> {
+/** FAT_FULL if there are less than `count`; how many there are. */
+export async function mustBeFree(table: Table, count: number): Promise<number> {
   const free = await freeClusters(table);
   if (count > free) throw new ImageError('FAT_FULL', `${count} clusters wanted, ${free} are free`);
+  return free;
+}
+
+/** Takes `count` clusters and links them, behind `after` if that is given. FAT_FULL before anything is changed. */
+export async function allocate(table: Table, count: number, after?: number): Promise<number[]> {
+  const free = await mustBeFree(table, count);
   const taken: number[] = [];
   let cluster = table.hint;
   for (let seen = 0; taken.length < count && seen < table.geometry.clusterCount; seen += 1) {

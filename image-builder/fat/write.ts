@@ -1,8 +1,12 @@
-/** A FAT volume, write side. Whatever fails for lack of room fails before anything is changed. */
+/**
+ * A FAT volume, write side. What fails for lack of room fails before anything is changed; of the directories above a file
+ * that finds no room, those may stay that were made for it.
+ */
 import type { Result } from '../../config/result.ts';
 import { SECTOR } from '../device.ts';
 import { attempt, ImageError, type ImageProblem } from '../errors.ts';
 import {
+  type Content,
   DIRECTORY_BYTES,
   dotSlots,
   type Entry,
@@ -12,10 +16,11 @@ import {
   pathParts,
   roomFor,
   SLOT,
+  setContent,
   updateSlot,
 } from './directory.ts';
 import { checkName } from './names.ts';
-import { allocate, chainOf, endChain, flushTable, freeClusters, release, writeFsInfo } from './table.ts';
+import { allocate, chainOf, endChain, flushTable, freeClusters, mustBeFree, release, writeFsInfo } from './table.ts';
 import { type Directory, loadDirectory, parse, rootCluster, runsOf, type Volume, walk } from './volume.ts';
 
 const LARGEST_FILE = 0xffff_ffff;
@@ -31,16 +36,22 @@ export async function writeFile(volume: Volume, path: string, bytes: Uint8Array)
     const listing = parse(volume, parent);
     const entry = findIn(listing, name);
     if (entry?.isDirectory === true) throw new ImageError('FAT_NOT_A_FILE', `${path} is a directory`);
-    const clusters = await resize(volume, entry, bytes.length);
-    await writeClusters(volume, clusters, bytes);
-    const content = { firstCluster: clusters[0] ?? 0, size: bytes.length };
     if (entry === undefined) {
-      await addSlots(volume, parent, newSlots(name, false, content, listing), listing.end);
+      const slots = newSlots(name, false, { firstCluster: 0, size: 0 }, listing);
+      await mustHaveRoom(volume, parent, { slots, end: listing.end, bytes: bytes.length });
+      setContent(slots, slots.length - SLOT, await writeContent(volume, undefined, bytes));
+      await addSlots(volume, parent, slots, listing.end);
     } else {
-      updateSlot(parent.bytes, entry.slot, content);
+      updateSlot(parent.bytes, entry.slot, await writeContent(volume, entry, bytes));
       await saveDirectory(volume, parent, entry.slot, entry.slot + SLOT);
     }
   });
+}
+
+async function writeContent(volume: Volume, entry: Entry | undefined, bytes: Uint8Array): Promise<Content> {
+  const clusters = await resize(volume, entry, bytes.length);
+  await writeClusters(volume, clusters, bytes);
+  return { firstCluster: clusters[0] ?? 0, size: bytes.length };
 }
 
 /** `false` when there was nothing to remove. FAT_NOT_EMPTY for directories that hold something. */
@@ -76,10 +87,13 @@ export async function freeBytes(volume: Volume): Promise<Result<number, ImagePro
 
 async function changing<T>(volume: Volume, work: () => Promise<T>): Promise<Result<T, ImageProblem>> {
   return await attempt(async () => {
-    const result = await work();
-    await flushTable(volume.table);
-    await writeFsInfo(volume.table);
-    return result;
+    try {
+      return await work();
+    } finally {
+      // Also what failed in the end may have made directories.
+      await flushTable(volume.table);
+      await writeFsInfo(volume.table);
+    }
   });
 }
 
@@ -97,14 +111,32 @@ async function makeParents(volume: Volume, parts: readonly string[]): Promise<Di
 async function addDirectory(volume: Volume, parent: Directory, name: string): Promise<number> {
   checkName(name);
   const listing = parse(volume, parent);
+  const slots = newSlots(name, true, { firstCluster: 0, size: 0 }, listing);
+  const bytes = new Uint8Array(volume.geometry.clusterBytes);
+  await mustHaveRoom(volume, parent, { slots, end: listing.end, bytes: bytes.length });
   const [cluster] = await allocate(volume.table, 1);
   if (cluster === undefined) throw new Error('one cluster was asked for');
-  const bytes = new Uint8Array(volume.geometry.clusterBytes);
   // fatgen103 page 25: `..` says 0 for the root, on FAT32 too.
   bytes.set(dotSlots(cluster, parent.cluster === rootCluster(volume) ? 0 : parent.cluster));
   await writeClusters(volume, [cluster], bytes);
-  await addSlots(volume, parent, newSlots(name, true, { firstCluster: cluster, size: 0 }, listing), listing.end);
+  setContent(slots, slots.length - SLOT, { firstCluster: cluster, size: 0 });
+  await addSlots(volume, parent, slots, listing.end);
   return cluster;
+}
+
+/** For slots and the bytes they stand for together: the directory may have to grow, and FAT16's root cannot. */
+async function mustHaveRoom(
+  { table, geometry }: Volume,
+  directory: Directory,
+  { slots, end, bytes }: { readonly slots: Uint8Array; readonly end: number; readonly bytes: number },
+): Promise<void> {
+  const more = roomFor(directory.bytes, end, slots.length) + slots.length - directory.bytes.length;
+  const length = directory.bytes.length + Math.ceil(Math.max(0, more) / geometry.clusterBytes) * geometry.clusterBytes;
+  if (more > 0 && (directory.clusters.length === 0 || length > DIRECTORY_BYTES)) {
+    throw new ImageError('FAT_DIRECTORY_FULL', `a directory of ${directory.bytes.length / SLOT} slots cannot grow`);
+  }
+  const clusters = (length - directory.bytes.length + bytes) / geometry.clusterBytes;
+  await mustBeFree(table, Math.ceil(clusters));
 }
 
 const clustersOf = async (volume: Volume, entry: Entry): Promise<number[]> =>
@@ -153,9 +185,7 @@ async function addSlots(volume: Volume, directory: Directory, slots: Uint8Array,
 async function growDirectory(volume: Volume, directory: Directory): Promise<void> {
   const { clusterBytes } = volume.geometry;
   const last = directory.clusters.at(-1);
-  if (last === undefined || directory.bytes.length + clusterBytes > DIRECTORY_BYTES) {
-    throw new ImageError('FAT_DIRECTORY_FULL', `a directory of ${directory.bytes.length / SLOT} slots cannot grow`);
-  }
+  if (last === undefined) throw new Error('the fixed root directory does not grow');
   const added = await allocate(volume.table, 1, last);
   await writeClusters(volume, added, new Uint8Array(clusterBytes));
   directory.clusters.push(...added);
