@@ -110,7 +110,8 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
   }
 
   /** For the board that has just told `board`: the disk is the one that it has now. */
-  async function instruction(device: Device | undefined, { disk }: BoardReport): Promise<BootInstruction> {
+  async function instruction(device: Device | undefined, board: BoardReport): Promise<BootInstruction> {
+    const { disk } = board;
     if (device === undefined) return wait('unknown', 'this board was forgotten');
     const { state } = device;
     const message = explain(device);
@@ -125,16 +126,17 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
         return { action: 'install', state: state.name, message, arming, disk: disk.name, base, sectorsSha256 };
       }
       case 'starting':
+        return { action: 'boot', state: state.name, message, disk: disk.name };
       case 'joining':
       case 'ready':
       case 'unreachable':
-        return { action: 'boot', state: state.name, message, disk: disk.name };
+        return toItsSystem(device, board);
       case 'rejected':
         return { action: 'stop', state: state.name, message };
       case 'failed':
         return state.resume.at === 'install' || state.resume.at === 'wipe'
           ? wait(state.name, message)
-          : { action: 'boot', state: state.name, message, disk: disk.name };
+          : toItsSystem(device, board);
       case 'wiping':
         if (state.done) return { action: 'stop', state: state.name, message };
         if (state.start.step !== 'running') return wait(state.name, message);
@@ -233,5 +235,13 @@ const keyless: Readonly<Record<BootSource, string>> = {
   'join-card': 'its join card is of another cluster: write one with "bramble image join-card"',
   reinstall: 'its installer was put there by another master: start it from a join card',
 };
+
+/** What it was started from would start it again, over and over: a join card, or its own boot partition. */
+function toItsSystem({ name, state }: Device, { source, disk }: BoardReport): BootInstruction {
+  if (source === 'netboot')
+    return { action: 'boot', state: state.name, message: 'start from your disk', disk: disk.name };
+  const message = `${name} is installed already: take the card out, or ask for \`bramble reinstall ${name}\``;
+  return wait(state.name, message);
+}
 
 const wait = (state: string, message: string) => ({ action: 'wait', state, message, retry: RETRY }) as const;

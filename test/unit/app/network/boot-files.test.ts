@@ -4,6 +4,7 @@ import { type Ipv4, parseIpv4 } from '../../../../config/values.ts';
 import { bootFileDesk } from '../../../../daemon/app/network/boot-files.ts';
 import { createTimelines } from '../../../../daemon/boot/timeline.ts';
 import type { DeviceState } from '../../../../daemon/lifecycle/device.ts';
+import type { LifecycleEvent } from '../../../../daemon/lifecycle/event.ts';
 import { createFleet } from '../../../../daemon/lifecycle/fleet.ts';
 import type { Runner } from '../../../../daemon/lifecycle/runner.ts';
 import { transition } from '../../../../daemon/lifecycle/transition.ts';
@@ -23,10 +24,12 @@ function desk(state: DeviceState) {
     dispatch: async (id, event) => {
       const device = fleet.byId(id);
       if (device === undefined) throw new Error('not its board');
+      told.push(event);
       return { ok: true, value: transition(device, event, START) };
     },
     run: async () => undefined,
   };
+  const told: LifecycleEvent[] = [];
   const heard: string[] = [];
   const empty = { size: 0, read: async () => 0, close: async () => undefined };
   const timelines = createTimelines();
@@ -50,7 +53,7 @@ function desk(state: DeviceState) {
     installerInitramfs: async () => new Uint8Array(),
   });
   const ask = async (file: string, address: Ipv4 = OWN) => (await open({ file, client: { address, port: 1 } })).ok;
-  return Object.assign(ask, { heard, open, onServed, timelines, asked });
+  return Object.assign(ask, { heard, open, onServed, timelines, asked, told });
 }
 
 test('a board is known by the address that we gave it, and beside a router by who answers for its address', async (t) => {
@@ -87,4 +90,23 @@ test('EEPROM files come from the owner’s images for this model, never from the
   t.true(ask.asked.includes(`${aDevice(states.booting).model?.model} pieeprom.upd`), ask.asked.join());
   for (const name of ['vl805.sig', 'vl805.bin', 'VL805.BIN', 'recovery.bin', 'pieeprom.bin'])
     t.false(await ask(name), name);
+});
+
+test('a round is one boot of its ROM, however many files it asks for: the third without its system is told', async (t) => {
+  const ask = desk(states.unreachable);
+  const { id } = aDevice();
+  for (let round = 1; round <= 3; round++) {
+    // It repeats its DISCOVER until there is an answer.
+    for (let repeat = 0; repeat < 3; repeat++) ask.timelines.bootRom(id, START);
+    for (const file of ['abcdef01/start4.elf', 'abcdef01/start.elf', 'start4.elf', 'config.txt', 'start4.elf'])
+      t.false(await ask(file));
+    t.deepEqual(ask.told, round < 3 ? [] : [{ event: 'local-boot-failed', rounds: 3 }]);
+  }
+  t.true(ask.timelines.wasSentToDisk(id));
+});
+
+test('files that are asked for without a boot of the ROM are no rounds', async (t) => {
+  const ask = desk(states.unreachable);
+  for (let time = 0; time < 20; time++) t.false(await ask('start4.elf'));
+  t.deepEqual(ask.told, []);
 });

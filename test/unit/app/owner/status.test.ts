@@ -181,6 +181,15 @@ test('the sickest board comes first', (t) => {
   t.deepEqual(deeds, ['bramble retry', 'bramble describe', 'bramble accept']);
 });
 
+test('a board that does not start, and one whose installer nobody can start from here', (t) => {
+  const start = { step: 'waiting', restarts: 0, code: 'SSH_TIMEOUT', detail: 'silence' } as const;
+  const devices = [aDevice(states.reinstalling), aDevice({ ...states.reinstalling, start })];
+  const deeds = advice('', { devices: [...devices, aDevice(states['local-boot-failed'])] });
+  t.is(deeds.length, 2, 'where SSH is being tried nothing is asked of anybody');
+  t.regex(deeds[0] ?? '', /^bramble reinstall worker-kube1 {4}\(its disk does not start/);
+  t.regex(deeds[1] ?? '', /^insert a join card into worker-kube1, or switch it off and on .*\(SSH: SSH_TIMEOUT\)$/);
+});
+
 test('what delays one board is told of it, and comes after what stops all', (t) => {
   const board = aDevice(states.pending);
   const lines = advice('', {
