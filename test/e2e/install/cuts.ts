@@ -1,4 +1,5 @@
 /** Somebody pulls the plug, five times, in the middle of one installation. */
+import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { assertDiskHolds, bootDeadline, imageWhileInstalling, installed, writeDeadline } from './installation.ts';
 import type { Story } from './stories.ts';
@@ -17,21 +18,25 @@ export const cuts: Story = async ({ site, check, say }) => {
   });
   let image: string | undefined;
   for (let cut = 1; cut <= cutsOfOne; cut++) {
-    // The last one after the last byte of the base, while it is read back.
-    const share = cut === cutsOfOne ? 1 : random();
-    const pauseMs = Math.floor(random() * 3000);
-    await check(`cuts: power off ${pauseMs} ms after ${(share * 100).toFixed(0)} % were written`, async () => {
-      const before = (await site.device(machine))?.progress;
-      await machine.powerOn();
-      await machine.says(/FIRMWARE starts \S+ with \S+ from network/, bootDeadline);
-      image ??= await imageWhileInstalling(site, machine);
-      await machine.says(/bramble: writing \d+ bytes/, bootDeadline);
-      // Not what was told in the life before.
-      await site.until(machine, ({ progress }) => progress !== before, 'writing again', bootDeadline);
-      await site.until(machine, ({ progress }) => (progress ?? 0) >= share, `at ${share}`, writeDeadline);
-      await sleep(pauseMs);
-      await machine.cutPower();
-    });
+    // One in each fifth of the work, of which writing is the first half and reading back the second.
+    const share = (cut - 1 + random() * 0.8) / cutsOfOne;
+    const pauseMs = Math.floor(random() * 500);
+    await check(
+      `cuts: power off ${pauseMs} ms after ${(share * 100).toFixed(0)} % of writing and reading back`,
+      async () => {
+        const before = (await site.device(machine))?.progress;
+        await machine.powerOn();
+        await machine.says(/FIRMWARE starts \S+ with \S+ from network/, bootDeadline);
+        image ??= await imageWhileInstalling(site, machine);
+        await machine.says(/bramble: writing \d+ bytes/, bootDeadline);
+        // Not what was told in the life before.
+        await site.until(machine, ({ progress }) => progress !== before, 'writing again', bootDeadline);
+        await site.until(machine, ({ progress }) => (progress ?? 0) >= share, `at ${share}`, writeDeadline);
+        await sleep(pauseMs);
+        await machine.cutPower();
+        assert.equal((await site.device(machine))?.state, 'installing');
+      },
+    );
   }
   await check('cuts: left alone at last, it installs itself, and the disk holds exactly the image', async () => {
     if (image === undefined) throw new Error('it was never installing');
