@@ -41,7 +41,8 @@ packages=$packages,python3-cffi-backend,sudo,tzdata,initramfs-tools,busybox,zstd
 container=lxc DEBOOTSTRAP_DIR=$debootstrap/usr/share/debootstrap "$debootstrap/usr/sbin/debootstrap" \
   --arch=arm64 --foreign --variant=minbase --components=main --include="$packages" bookworm "$root" "$archive"
 mount -t proc proc "$root/proc"
-mount -t tmpfs devices "$root/dev"
+# Not world-writable: in such a folder nobody opens what another user owns (fs.protected_regular).
+mount -t tmpfs -o mode=755 devices "$root/dev"
 # In a namespace no device node can be made; these are the machine's.
 for node in null zero full random urandom tty; do
   : >"$root/dev/$node"
