@@ -7,6 +7,8 @@ export type Effect =
   | 'decide-admission'
   /** Host key, plan, changed sectors; ends with `image-made`. */
   | 'make-image'
+  /** Look for the system of this installation: it may have started without its installer's last word. */
+  | 'find-installed'
   /** Wait until the board's sshd answers with the key we made. */
   | 'await-ssh'
   /** Token, join over SSH, certificate. Its success shows as `node-ready`, from the watch. */

@@ -72,6 +72,8 @@ export function wants(state: DeviceState): readonly Effect[] {
       return ['decide-admission'];
     case 'accepted':
       return ['make-image'];
+    case 'installing':
+      return ['find-installed'];
     case 'starting':
     case 'local-boot-failed':
       return ['await-ssh'];
@@ -89,7 +91,6 @@ export function wants(state: DeviceState): readonly Effect[] {
     case 'seen':
     case 'booting':
     case 'pending':
-    case 'installing':
     case 'unreachable':
     case 'held':
     case 'failed':
@@ -189,6 +190,8 @@ const table: Table = {
     ...underWay,
     'card-made': (_, { by }) => note(`a copy of the image that it is being given was made, asked by ${by}`),
     installed: () => to({ name: 'starting' }, 'its image is on its disk'),
+    // Power failed between the last sector and the word for it.
+    'ssh-answered': () => to({ name: 'joining', attempt: 1 }, 'the system of this installation answers'),
     'install-failed': ({ report }, { code, detail }) => fail(code, detail, { at: 'install', report }),
     'deadline-passed': ({ report }) =>
       fail('INSTALL_TIMEOUT', 'the installation did not end; is the board still powered?', { at: 'install', report }),

@@ -9,6 +9,7 @@ import { asFields, oneOf, parsed } from './fields.ts';
 const known: Readonly<Record<Effect, true>> = {
   'decide-admission': true,
   'make-image': true,
+  'find-installed': true,
   'await-ssh': true,
   join: true,
   'release-quarantine': true,

@@ -14,6 +14,7 @@ import { aborted } from '../lifetime.ts';
 import type { CorrectBootOrder } from './boot-order.ts';
 import type { ImageDesk } from './images.ts';
 import type { StartInstaller } from './reinstall.ts';
+import { installationFinder } from './silent-installation.ts';
 
 export type EffectDeps = {
   readonly config: Config;
@@ -83,6 +84,14 @@ export function effectDesk(deps: EffectDeps): Execute {
   const makeImage = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
     while (deps.hasRival(deps.boardNow(device))) await clock.sleep(RIVAL_TURN, signal);
     return deps.images.make(device, signal);
+  };
+
+  const findInstallation = installationFinder({ joiner, clock });
+  const findInstalled = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent | undefined> => {
+    const { state } = device;
+    if (state.name !== 'installing') return undefined;
+    await located(device, signal, (board, there) => findInstallation(board, state.arming, there));
+    return { event: 'ssh-answered' };
   };
 
   const awaitSsh = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
@@ -202,6 +211,7 @@ export function effectDesk(deps: EffectDeps): Execute {
   return {
     'decide-admission': decideAdmission,
     'make-image': makeImage,
+    'find-installed': findInstalled,
     'await-ssh': awaitSsh,
     join,
     'release-quarantine': release,

@@ -82,6 +82,7 @@ async function serveDhcp(dhcp: NonNullable<ServiceOptions['dhcp']>): Promise<{ r
       'release-quarantine': nothing,
       leave: nothing,
       'start-installer': nothing,
+      'find-installed': nothing,
     },
     onChange: () => undefined,
   });

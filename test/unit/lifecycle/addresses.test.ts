@@ -89,6 +89,7 @@ class WorldDouble {
         'release-quarantine': idle,
         leave: idle,
         'start-installer': idle,
+        'find-installed': idle,
       },
       onChange: () => undefined,
     });

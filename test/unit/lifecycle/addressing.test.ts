@@ -55,7 +55,7 @@ function runnerWith(device: Device, rules: { range: typeof range | undefined; le
     signal: new AbortController().signal,
     execute: {
       ...{ 'decide-admission': idle, 'make-image': idle, 'await-ssh': idle },
-      ...{ join: idle, 'release-quarantine': idle, leave: idle, 'start-installer': idle },
+      ...{ join: idle, 'release-quarantine': idle, leave: idle, 'start-installer': idle, 'find-installed': idle },
     },
     onChange: () => undefined,
   });

@@ -32,6 +32,7 @@ const doNothing: RunnerDeps['execute'] = {
   'release-quarantine': idle,
   leave: idle,
   'start-installer': idle,
+  'find-installed': idle,
 };
 
 type DiskDouble = {
@@ -105,6 +106,7 @@ function start(t: ExecutionContext, disk: DiskDouble, changes: Partial<RunnerDep
       'release-quarantine': note('release-quarantine'),
       leave: note('leave'),
       'start-installer': note('start-installer'),
+      'find-installed': note('find-installed'),
     },
     onChange: () => undefined,
     ...changes,

@@ -56,7 +56,7 @@ function start(disk: DiskDouble, effects: Effect[] = []) {
   const waiting = new Set<(change: Change) => void>();
   let tick = START as number;
   let id = 0;
-  const ends: Record<Effect, LifecycleEvent> = {
+  const ends: Record<Exclude<Effect, 'find-installed'>, LifecycleEvent> = {
     'decide-admission': { event: 'admission-decided', verdict: { verdict: 'accept', by: 'test' } },
     'make-image': { event: 'image-made', arming: 'a1' },
     'await-ssh': { event: 'ssh-answered' },
@@ -65,7 +65,7 @@ function start(disk: DiskDouble, effects: Effect[] = []) {
     leave: { event: 'left' },
     'start-installer': { event: 'installer-started' },
   };
-  const end = (effect: Effect) => async () => {
+  const end = (effect: keyof typeof ends) => async () => {
     effects.push(effect);
     return ends[effect];
   };
@@ -97,6 +97,8 @@ function start(disk: DiskDouble, effects: Effect[] = []) {
       'release-quarantine': end('release-quarantine'),
       leave: end('leave'),
       'start-installer': end('start-installer'),
+      // Its installer says so itself here.
+      'find-installed': async () => undefined,
     },
     onChange: (change) => {
       for (const look of [...waiting]) look(change);

@@ -70,6 +70,7 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'wipe-requested': '!',
 
     installed: 'starting',
+    'ssh-answered': 'joining',
     'install-failed': 'failed',
     'accept-requested': '!',
     'reject-requested': 'rejected',

@@ -82,6 +82,7 @@ function desk(t: ExecutionContext, state: DeviceState, setting: Setting = {}) {
       'release-quarantine': idle,
       leave: idle,
       'start-installer': idle,
+      'find-installed': idle,
     },
     onChange: changes.tell,
   });

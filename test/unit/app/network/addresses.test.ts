@@ -82,6 +82,7 @@ function lab({ yaml = 'dhcp: {mode: full, guests: 10.77.0.20-21}', state = 'seen
       'release-quarantine': idle,
       leave: idle,
       'start-installer': idle,
+      'find-installed': idle,
     },
     onChange: addresses.changed,
   });

@@ -38,7 +38,7 @@ function desk(t: ExecutionContext, devices: readonly Device[]) {
     signal: stop.signal,
     execute: {
       ...{ 'decide-admission': idle, 'make-image': idle, 'await-ssh': idle },
-      ...{ join: idle, 'release-quarantine': idle, leave: idle, 'start-installer': idle },
+      ...{ join: idle, 'release-quarantine': idle, leave: idle, 'start-installer': idle, 'find-installed': idle },
     },
     onChange: () => undefined,
   });

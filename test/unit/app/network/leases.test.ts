@@ -39,6 +39,7 @@ function desk(
       'release-quarantine': idle,
       leave: idle,
       'start-installer': idle,
+      'find-installed': idle,
     },
     onChange: () => undefined,
   });

@@ -54,7 +54,7 @@ async function start(t: ExecutionContext) {
     }),
     execute: {
       ...{ 'decide-admission': idle, 'make-image': idle, 'await-ssh': idle },
-      ...{ join: idle, 'release-quarantine': idle, leave: idle, 'start-installer': idle },
+      ...{ join: idle, 'release-quarantine': idle, leave: idle, 'start-installer': idle, 'find-installed': idle },
     },
     onChange: () => undefined,
     ...{ clock, log, random: createRandomDouble(), signal: stop.signal },
