@@ -3,6 +3,27 @@
  * join card carries those of all models. Pure. Sources: facts 5.1 to 5.3 (what each firmware asks for).
  */
 import { type Model, models } from '../config/values.ts';
+import type { EepromChip } from './eeprom.ts';
+
+/** What the device trees are called by: BCM2710 (Pi 2 and 3), and those that have an EEPROM. */
+export type Chip = '2710' | EepromChip;
+
+export function chipOf(model: Model): Chip {
+  switch (model) {
+    case 'pi2':
+    case 'pi3':
+    case 'pi3b+':
+      return '2710';
+    case 'pi4':
+    case 'pi400':
+    case 'cm4':
+      return '2711';
+    case 'pi5':
+    case 'pi500':
+    case 'cm5':
+      return '2712';
+  }
+}
 
 /** Each entry is a set of names of which one has to be there; the first one that is there is taken. */
 export type KitFiles = {
@@ -40,6 +61,12 @@ export function missingFor(model: Model, paths: readonly string[]): readonly str
   const { firmware, deviceTrees, kernels: choice } = bootKit[model];
   const files = [...firmware, ...deviceTrees].filter((name) => !there.has(name));
   return choice.some((name) => there.has(name)) ? files : [...files, choice.join(' or ')];
+}
+
+/** The kernel that starts this model, of those that are there; undefined: none. Every model that is not known takes kernel8.img. */
+export function kernelOf(model: Model | undefined, paths: readonly string[]): string | undefined {
+  const there = lowerSet(paths);
+  return (model === undefined ? kernels : bootKit[model].kernels).find((name) => there.has(name));
 }
 
 /** Which boot files a kit lacks, by model; a model that it starts is not among them. */

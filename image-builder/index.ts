@@ -8,7 +8,7 @@
 export { type Base, type BaseRecord, heldBase, listBases, openBase } from './base.ts';
 export { deviceNumber, readBlockDevices } from './block-devices.ts';
 export { existingBootFiles, listBootFiles, openBootFile, readBootFile } from './boot-files.ts';
-export { kitGaps } from './boot-kit.ts';
+export { type Chip, chipOf, kernelOf, kitGaps } from './boot-kit.ts';
 export { readDiskMark } from './boot-partition.ts';
 export { buildOverlay } from './build.ts';
 export { readBusybox } from './busybox.ts';

@@ -3,7 +3,7 @@
  * and then `pieeprom.upd`, nothing else: a Pi 4's USB controller (`vl805.…`) is left alone (facts 5.2, 6.4).
  */
 import type { Model } from '../../config/values.ts';
-import type { EepromChip } from '../../image-builder/index.ts';
+import { chipOf, type EepromChip } from '../../image-builder/index.ts';
 
 export type EepromFile = 'pieeprom.sig' | 'pieeprom.upd';
 
@@ -13,21 +13,8 @@ export function eepromFile(name: string): EepromFile | 'never' | undefined {
   return /^(pieeprom|vl805|recovery)\./.test(name) ? 'never' : undefined;
 }
 
-/** BCM2711: Pi 4, 400, CM4. BCM2712: Pi 5, 500, CM5. Undefined: it has none, or nobody knows what it is. */
+/** Undefined: it has none, or nobody knows what it is. */
 export function eepromChipOf(model: Model | undefined): EepromChip | undefined {
-  switch (model) {
-    case 'pi4':
-    case 'pi400':
-    case 'cm4':
-      return '2711';
-    case 'pi5':
-    case 'pi500':
-    case 'cm5':
-      return '2712';
-    case 'pi2':
-    case 'pi3':
-    case 'pi3b+':
-    case undefined:
-      return undefined;
-  }
+  const chip = model && chipOf(model);
+  return chip === '2710' ? undefined : chip;
 }

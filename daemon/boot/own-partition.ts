@@ -6,6 +6,7 @@
  */
 import { ok, type Problem, problem, type Result } from '../../config/result.ts';
 import type { Model } from '../../config/values.ts';
+import { type Chip, chipOf, kernelOf } from '../../image-builder/index.ts';
 import { INSTALLER_INITRAMFS } from './files.ts';
 import { renderConfigTxt } from './render.ts';
 
@@ -16,8 +17,9 @@ export const KEPT_CONFIG = 'config.txt.bramble';
 /** The first line of ours: whoever finds it knows that the board's own is kept. */
 export const CONFIG_MARK = '# bramble: the next start is the installer; config.txt.bramble is what was here before';
 
-export const renderOwnConfigTxt = (model: Model | undefined): string =>
-  `${CONFIG_MARK}\nos_prefix=${INSTALLER_FOLDER}/\n${renderConfigTxt(model)}`;
+/** `kernel`: as `installerFiles` has chosen it. */
+export const renderOwnConfigTxt = (kernel: string): string =>
+  `${CONFIG_MARK}\nos_prefix=${INSTALLER_FOLDER}/\n${renderConfigTxt(kernel)}`;
 
 /** `cmdline`: as a netboot has it. `volumeId`: of the boot partition, as blkid prints it; the installer looks for that disk. */
 export const renderOwnCmdline = (cmdline: string, volumeId: string): string =>
@@ -49,43 +51,32 @@ function parseMount(line: string) {
     : { root, point, options: options.split(','), device };
 }
 
-/** What the firmware asks for in our folder, out of a kit with these boot files: the installer's kernel and the device trees. */
+type InstallerFiles = {
+  /** As config.txt names it. */
+  readonly kernel: string;
+  /** Paths in the kit: the kernel and the device trees. */
+  readonly files: readonly string[];
+};
+
+/** What the firmware asks for in our folder, out of a kit with these boot files. */
 export function installerFiles(
   model: Model | undefined,
   kit: readonly string[],
-): Result<readonly string[], Problem<'KIT_LACKS'>> {
+): Result<InstallerFiles, Problem<'KIT_LACKS'>> {
   if (model === undefined) return problem('KIT_LACKS', 'the model of this board is not known');
-  const kernel = /^kernel=(.+)$/m.exec(renderConfigTxt(model))?.[1] ?? '';
-  const there = new Map(kit.map((path) => [path.toLowerCase(), path]));
-  const trees = [...there].filter(([path]) => deviceTrees[chipOf(model)].test(path)).map(([, path]) => path);
-  const image = there.get(kernel);
-  if (image === undefined) return problem('KIT_LACKS', `the boot kit has no ${kernel}: set \`images.kit\``);
+  const kernel = kernelOf(model, kit);
+  if (kernel === undefined)
+    return problem('KIT_LACKS', `the boot kit has no kernel for a ${model}: set \`images.kit\``);
+  const trees = kit.filter((path) => deviceTrees[chipOf(model)].test(path.toLowerCase()));
   if (trees.length === 0) return problem('KIT_LACKS', `the boot kit has no device tree for a ${model}`);
-  return ok([image, ...trees]);
+  return ok({ kernel, files: [kernel, ...trees] });
 }
 
-type Chip = 'bcm2710' | 'bcm2711' | 'bcm2712';
-const chipOf = (model: Model): Chip => {
-  switch (model) {
-    case 'pi2':
-    case 'pi3':
-    case 'pi3b+':
-      return 'bcm2710';
-    case 'pi4':
-    case 'pi400':
-    case 'cm4':
-      return 'bcm2711';
-    case 'pi5':
-    case 'pi500':
-    case 'cm5':
-      return 'bcm2712';
-  }
-};
 /** All of the chip: boards of one model differ, and the firmware knows which one it wants. */
 const deviceTrees: Readonly<Record<Chip, RegExp>> = {
-  bcm2710: /^bcm2710-rpi-[a-z0-9-]+\.dtb$/,
-  bcm2711: /^bcm2711-rpi-[a-z0-9-]+\.dtb$/,
-  bcm2712: /^bcm2712(d0)?-rpi-[a-z0-9-]+\.dtb$/,
+  2710: /^bcm2710-rpi-[a-z0-9-]+\.dtb$/,
+  2711: /^bcm2711-rpi-[a-z0-9-]+\.dtb$/,
+  2712: /^bcm2712(d0)?-rpi-[a-z0-9-]+\.dtb$/,
 };
 
 /**
@@ -94,7 +85,7 @@ const deviceTrees: Readonly<Record<Chip, RegExp>> = {
  */
 export const ownFirmware = (model: Model | undefined): string | undefined => {
   if (model === undefined) return undefined;
-  const files = { bcm2710: 'start.elf', bcm2711: 'start4.elf', bcm2712: undefined } as const;
+  const files = { 2710: 'start.elf', 2711: 'start4.elf', 2712: undefined } as const;
   return files[chipOf(model)];
 };
 

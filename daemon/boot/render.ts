@@ -1,14 +1,14 @@
 /** The two text files that the firmware reads, per board, while the installer is netbooted. Pure. */
-import type { Ipv4, Mac, Model } from '../../config/values.ts';
+import type { Ipv4, Mac } from '../../config/values.ts';
 import { INSTALLER_INITRAMFS } from './files.ts';
 
-export function renderConfigTxt(model: Model | undefined): string {
+/** `kernel`: what the kit has for the board (`kernelOf`); the firmware looks for no other one than this. */
+export function renderConfigTxt(kernel: string): string {
   const lines = [
     '# made by bramble for the installer',
     'arm_64bit=1',
     'enable_uart=1',
-    // BCM2712 would take kernel_2712.img by itself; naming it keeps the choice here, where it can be seen.
-    `kernel=${isBcm2712(model) ? 'kernel_2712.img' : 'kernel8.img'}`,
+    `kernel=${kernel}`,
     `initramfs ${INSTALLER_INITRAMFS} followkernel`,
   ];
   return `${lines.join('\n')}\n`;
@@ -32,5 +32,3 @@ export function renderCmdlineTxt(board: {
   ];
   return `${words.join(' ')}\n`;
 }
-
-const isBcm2712 = (model: Model | undefined): boolean => model === 'pi5' || model === 'pi500' || model === 'cm5';

@@ -102,7 +102,7 @@ const wish: InstallerWish = {
     file('bramble/kernel8.img', randomBytes(700_000)),
     file('bramble/bcm2711-rpi-4-b.dtb', randomBytes(50_000)),
   ],
-  config: renderOwnConfigTxt('pi4'),
+  config: renderOwnConfigTxt('kernel8.img'),
   cmdline: (volumeId) => `rdinit=/init bramble.card=${volumeId}\n`,
 };
 

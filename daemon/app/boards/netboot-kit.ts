@@ -48,10 +48,19 @@ export function netbootKit(
     return base === undefined ? [] : ((await pathsOf(base)) ?? []);
   }
 
+  /** A base never changes; one that could not be read is looked through again. */
+  const listed = new WeakMap<Base, readonly string[]>();
   async function pathsOf(base: Base): Promise<readonly string[] | undefined> {
+    const known = listed.get(base);
+    if (known !== undefined) return known;
     const files = await listBootFiles(base);
-    if (!files.ok) log.warn('the boot kit cannot be looked through', { kit: base.name, ...files.error });
-    return files.ok ? files.value.map(({ path }) => path) : undefined;
+    if (!files.ok) {
+      log.warn('the boot kit cannot be looked through', { kit: base.name, ...files.error });
+      return undefined;
+    }
+    const paths = files.value.map(({ path }) => path);
+    listed.set(base, paths);
+    return paths;
   }
 
   async function lookForGaps(base: Base): Promise<KitGaps> {
@@ -62,7 +71,6 @@ export function netbootKit(
     return { kit: base.name, missing };
   }
 
-  /** A base never changes. */
   const gaps = new WeakMap<Base, Promise<KitGaps>>();
   async function gapsOfKit(): Promise<KitGaps> {
     const base = await kit();

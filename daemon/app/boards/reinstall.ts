@@ -41,16 +41,18 @@ export const installerStarter =
     const [mac] = device.macs;
     if (server === undefined) return problem('NO_NETWORK', 'the network of the boards is not known yet');
     if (mac === undefined) return problem('MAC_UNKNOWN', 'its hardware address was never seen');
-    const files = await gather(deps, device);
+    const model = device.model?.model;
+    const names = installerFiles(model, await deps.kitFiles());
+    if (!names.ok) return names;
+    const files = await gather(deps, names.value.files);
     if (!files.ok) return files;
     try {
-      const model = device.model?.model;
       return await deps.joiner.onBoard(board, signal, (session) =>
         startIntoInstaller(session, {
           deviceId: device.id,
           firmware: ownFirmware(model),
           files: files.value,
-          config: renderOwnConfigTxt(model),
+          config: renderOwnConfigTxt(names.value.kernel),
           cmdline: (volumeId) => ownCmdline({ mac, key: deps.keyOf(mac), ...server }, volumeId),
         }),
       );
@@ -70,17 +72,18 @@ const ownCmdline = (
 ): string => renderOwnCmdline(renderCmdlineTxt({ mac, key, server: address, port }), volumeId);
 
 /** Kernel, device trees and initramfs, all of them open. */
-async function gather(deps: InstallerStartDeps, device: Device): Promise<Result<readonly OwnFile[], Problem>> {
-  const names = installerFiles(device.model?.model, await deps.kitFiles());
-  if (!names.ok) return names;
+async function gather(
+  deps: InstallerStartDeps,
+  names: readonly string[],
+): Promise<Result<readonly OwnFile[], Problem>> {
   const initramfs = await deps.initramfs();
   if (!initramfs.ok) return initramfs;
   const files: OwnFile[] = [await ownFile(OWN_INITRAMFS, memorySource(initramfs.value))];
-  for (const name of names.value) {
+  for (const name of names) {
     const source = await deps.openKitFile(name);
     if (source !== undefined) files.push(await ownFile(ownName(name), source));
   }
-  if (files.length === names.value.length + 1) return ok(files);
+  if (files.length === names.length + 1) return ok(files);
   for (const { source } of files) await source.close();
   return problem('KIT_LACKS', 'a file of the boot kit cannot be read');
 }

@@ -1,7 +1,7 @@
 /** What a TFTP request is answered with: the meeting of the TFTP server, the boot files and the life of boards. */
 import { ok, type Problem, problem, type Result } from '../../../config/result.ts';
 import { type DeviceId, type Ipv4, type Mac, type Serial, sameSerial } from '../../../config/values.ts';
-import { memorySource } from '../../../image-builder/index.ts';
+import { kernelOf, memorySource } from '../../../image-builder/index.ts';
 import type { BootFile } from '../../boot/files.ts';
 import { parseBootRequest } from '../../boot/files.ts';
 import { mayNetboot } from '../../boot/offer.ts';
@@ -30,6 +30,8 @@ export type BootFilesDeps = {
   readonly server: { readonly address: Ipv4; readonly port: number };
   /** A file of the boot kit, straight out of the base's FAT partition. Undefined: it has none of that name. */
   readonly openKitFile: (path: string) => Promise<ByteSource | undefined>;
+  /** Paths of all of them; empty without a kit. */
+  readonly kitFiles: () => Promise<readonly string[]>;
   /** Undefined: it cannot be made here. */
   readonly openEeprom: EepromDesk['open'];
   readonly installerInitramfs: () => Promise<Uint8Array | undefined>;
@@ -90,12 +92,14 @@ export function bootFileDesk(deps: BootFilesDeps): {
       case 'nowhere':
         return undefined;
       case 'rendered':
-        return memorySource(Buffer.from(renderFor(device, file.name), 'latin1'));
+        return memorySource(Buffer.from(await renderFor(device, file.name), 'latin1'));
     }
   }
 
-  function renderFor(device: Device, name: 'config.txt' | 'cmdline.txt'): string {
-    if (name === 'config.txt') return renderConfigTxt(device.model?.model);
+  async function renderFor(device: Device, name: 'config.txt' | 'cmdline.txt'): Promise<string> {
+    // Where the kit has none it is asked for all the same, and the traffic shows what is missing.
+    if (name === 'config.txt')
+      return renderConfigTxt(kernelOf(device.model?.model, await deps.kitFiles()) ?? 'kernel8.img');
     const [mac] = device.macs;
     if (mac === undefined) throw new Error(`${device.name} has no hardware address`);
     return renderCmdlineTxt({

@@ -100,6 +100,7 @@ function tftp(deps: ServicesDeps) {
     hardwareAddressOf: createNeighbours(deps),
     server: { address: site.address, port: config.http.port },
     openKitFile: deps.images.openKitFile,
+    kitFiles: deps.images.kitFiles,
     openEeprom: deps.eeproms.open,
     installerInitramfs: async () => {
       const made = await deps.installer.initramfs();

@@ -87,7 +87,7 @@ async function tftpAtOnce(check: Check, { lan, folder }: BrambledSite): Promise<
     ...(['bootcode.bin', 'start4.elf', 'kernel8.img', 'overlays/overlay_map.dtb'] as const).map(
       (name) => [name, boot.get(name) ?? new Uint8Array()] as const,
     ),
-    ['config.txt', Buffer.from(renderConfigTxt(undefined))],
+    ['config.txt', Buffer.from(renderConfigTxt('kernel8.img'))],
   ];
   const fetchAll = async (index: number): Promise<void> => {
     const target = join(folder, `fetched-${index}`);

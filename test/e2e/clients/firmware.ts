@@ -60,7 +60,7 @@ export async function uBootAsPi4(check: Check, { lan, folder, daemon }: Brambled
     return guest.serial.stdout();
   };
   const files = labBootFiles('cloud-init');
-  files.set('config.txt', Buffer.from(renderConfigTxt('pi4')));
+  files.set('config.txt', Buffer.from(renderConfigTxt('kernel8.img')));
   const server = must(parseIpv4(stage.server));
   files.set(
     'cmdline.txt',
@@ -133,7 +133,7 @@ export async function ipxe(check: Check, { lan, master, folder }: BrambledSite, 
   });
 
   const kernel = Buffer.from(labBootFiles('cloud-init').get('kernel8.img') ?? []);
-  const config = renderConfigTxt(undefined);
+  const config = renderConfigTxt('kernel8.img');
   await check('iPXE with a script fetches by TFTP with options of its own; the files are in its memory', async () => {
     const url = `tftp://${stage.server}`;
     const fetches = [`config.txt`, `${serial}/kernel8.img`].map((path) => `imgfetch ${url}/${path}`);

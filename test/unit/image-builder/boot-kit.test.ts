@@ -1,5 +1,5 @@
 import test from 'ava';
-import { isOnCard, kitGaps, missingFor, modelsOf } from '../../../image-builder/boot-kit.ts';
+import { isOnCard, kernelOf, kitGaps, missingFor, modelsOf } from '../../../image-builder/boot-kit.ts';
 import { renderCardConfig } from '../../../image-builder/join-card.ts';
 import { parseConfig } from '../../lab/board/config-txt.ts';
 import { firmwareSizes } from '../../support/images.ts';
@@ -17,6 +17,14 @@ test('gaps of a kit: only the models that it does not start', (t) => {
   const gaps = kitGaps(lab);
   t.deepEqual([...gaps.keys()], ['pi2', 'pi400', 'cm4', 'pi500', 'cm5']);
   t.deepEqual(gaps.get('pi400'), ['bcm2711-rpi-400.dtb']);
+});
+
+test('a model is told the kernel that its kit has, and whoever starts it names the same one', (t) => {
+  t.is(kernelOf('pi5', ['kernel8.img', 'KERNEL_2712.IMG']), 'kernel_2712.img');
+  t.is(kernelOf('pi5', ['kernel8.img']), 'kernel8.img');
+  for (const model of ['pi3', 'pi4', undefined] as const)
+    t.is(kernelOf(model, ['kernel_2712.img', 'Kernel8.img']), 'kernel8.img');
+  t.is(kernelOf('pi4', ['kernel_2712.img', 'kernel7l.img']), undefined);
 });
 
 test('names on a FAT have no case', (t) => {

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { must } from '../../../../config/result.ts';
-import { type Ipv4, parseIpv4 } from '../../../../config/values.ts';
+import { type Ipv4, type Model, parseIpv4 } from '../../../../config/values.ts';
 import { bootFileDesk } from '../../../../daemon/app/network/boot-files.ts';
 import { createTimelines } from '../../../../daemon/boot/timeline.ts';
 import type { DeviceState } from '../../../../daemon/lifecycle/device.ts';
@@ -14,8 +14,9 @@ import { createClockDouble } from '../../../support/doubles.ts';
 const OWN = must(parseIpv4('10.77.0.100'));
 const FROM_THE_ROUTER = must(parseIpv4('10.77.0.23'));
 
-function desk(state: DeviceState) {
-  const fleet = createFleet([aDevice(state)]);
+function desk(state: DeviceState, model?: Model, kit: readonly string[] = []) {
+  const device = aDevice(state);
+  const fleet = createFleet([model === undefined ? device : { ...device, model: { model, final: true } }]);
   const runner: Runner = {
     fleet,
     sight: () => Promise.reject(new Error('not asked')),
@@ -46,6 +47,7 @@ function desk(state: DeviceState) {
     bootKeyOf: () => '0'.repeat(64),
     server: { address: OWN, port: 8067 },
     openKitFile: async () => empty,
+    kitFiles: async () => kit,
     openEeprom: async (model, file) => {
       asked.push(`${model} ${file}`);
       return file === 'pieeprom.sig' ? empty : undefined;
@@ -81,6 +83,20 @@ test('a file that was fetched is noted for the board that it was opened for, wit
   const notes = timelines.of(aDevice(states.booting).id).map(({ what }) => what);
   t.deepEqual(notes, ['has fetched start4.elf']);
   t.is(asked.length, 2);
+});
+
+test('config.txt names a kernel that the kit has: an older one starts a Pi 5, too', async (t) => {
+  const kernelFor = async (model: Model, kit: readonly string[]) => {
+    const { open } = desk(states.booting, model, kit);
+    const source = must(await open({ file: 'config.txt', client: { address: OWN, port: 1 } }));
+    const bytes = Buffer.alloc(source.size);
+    await source.read(bytes, 0);
+    return /^kernel=(.*)$/m.exec(bytes.toString())?.[1];
+  };
+  t.is(await kernelFor('pi5', ['kernel8.img', 'kernel_2712.img']), 'kernel_2712.img');
+  t.is(await kernelFor('pi5', ['kernel8.img']), 'kernel8.img');
+  t.is(await kernelFor('pi4', ['kernel8.img', 'kernel_2712.img']), 'kernel8.img');
+  t.is(await kernelFor('pi4', []), 'kernel8.img');
 });
 
 test('EEPROM files come from the owner’s images for this model, never from the kit', async (t) => {
