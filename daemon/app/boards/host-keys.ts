@@ -1,10 +1,11 @@
 /** Each board's SSH host key: made with its first image, the same for every later one. */
+import type { DeviceId } from '../../../config/values.ts';
 import { generateSshKeyPair, type SshKeyPair } from '../../join/keys.ts';
 import type { Device } from '../../lifecycle/device.ts';
 import type { Store } from '../../store/store.ts';
 
 export type HostKeys = {
-  /** Made and committed at the first call. */
+  /** Made and committed at the first call; calls meanwhile get the same. */
   readonly forDevice: (device: Device) => Promise<SshKeyPair>;
   /** Undefined: none was made yet. */
   readonly stored: (device: Device) => SshKeyPair | undefined;
@@ -23,9 +24,18 @@ export function hostKeys(store: Pick<Store, 'readBoardSecret' | 'commit'>): Host
     return privateOpenssh !== undefined && publicLine !== undefined ? { privateOpenssh, publicLine } : undefined;
   }
 
+  /** Two images may be made at once: a second key would shut the first image out. */
+  const underWay = new Map<DeviceId, Promise<SshKeyPair>>();
+
   async function forDevice(device: Device): Promise<SshKeyPair> {
-    const known = stored(device);
-    if (known !== undefined) return known;
+    const known = stored(device) ?? underWay.get(device.id);
+    if (known !== undefined) return await known;
+    const making = make(device).finally(() => underWay.delete(device.id));
+    underWay.set(device.id, making);
+    return await making;
+  }
+
+  async function make(device: Device): Promise<SshKeyPair> {
     const made = generateSshKeyPair(device.name);
     await store.commit([
       { write: 'put-board-secret', device: device.id, key: PRIVATE, value: made.privateOpenssh },

@@ -31,7 +31,7 @@ export type ImageDesk = NetbootKit &
     /** What the board's own sectors were made for. */
     readonly baseOf: (device: Device) => Promise<{ readonly sha256: string; readonly bytes: number } | undefined>;
     readonly sectorsOf: (device: Device) => Promise<SectorsPayload | undefined>;
-    /** As it gets onto its disk, or as it would now. A view: closing it does nothing. Stores nothing. */
+    /** As it gets onto its disk, or as it would now. A view: closing it does nothing. Stores no image; the host key, if there was none. */
     readonly whole: (device: Device, signal: AbortSignal) => Promise<Result<ByteSource, Problem>>;
     /** Of the base that it gets. */
     readonly bytesFor: (device: Device) => Promise<Result<number, Problem>>;
