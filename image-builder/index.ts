@@ -5,7 +5,7 @@
  * runs for an installer, or `overlaySource(base.source, overlay)` as a whole image.
  */
 
-export { type Base, type BaseRecord, heldBase, listBases, openBase } from './base.ts';
+export { type Base, type BaseRecord, heldBase, listBases, openBase, RECORD } from './base.ts';
 export { deviceNumber, readBlockDevices } from './block-devices.ts';
 export { existingBootFiles, listBootFiles, openBootFile, readBootFile } from './boot-files.ts';
 export { type Chip, chipOf, kernelOf, kitGaps } from './boot-kit.ts';

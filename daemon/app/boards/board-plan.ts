@@ -36,7 +36,7 @@ export type ImageIdentity = {
 };
 
 export type BoardPlanner = {
-  /** Which base, before anything else is looked at. */
+  /** Which base, before anything else is looked at; the caller closes it. */
   readonly baseFor: (device: Device) => Promise<Result<Base, Problem>>;
   /** Stores nothing and writes nothing. */
   readonly plan: (device: Device, base: Base, identity: ImageIdentity) => Promise<Result<BoardPlan, Problem>>;
@@ -55,11 +55,11 @@ export function boardPlanner(bases: BaseShelf, deps: BoardPlanDeps): BoardPlanne
       : ok(base);
   }
 
-  /** A base never changes, so it is looked through once for each model. */
-  const looked = new WeakMap<Base, Map<string, Promise<Result<BaseFacts, Problem>>>>();
+  /** Looked through once for each model, as long as the same base stays open. */
+  const looked = new WeakMap<Base['source'], Map<string, Promise<Result<BaseFacts, Problem>>>>();
   function factsOf(base: Base, model: Model | undefined): Promise<Result<BaseFacts, Problem>> {
-    const byModel = looked.get(base) ?? new Map<string, Promise<Result<BaseFacts, Problem>>>();
-    looked.set(base, byModel);
+    const byModel = looked.get(base.source) ?? new Map<string, Promise<Result<BaseFacts, Problem>>>();
+    looked.set(base.source, byModel);
     const known = byModel.get(model ?? '');
     if (known !== undefined) return known;
     const looking = lookThrough(base, model).then((facts) => {

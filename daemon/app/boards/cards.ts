@@ -2,12 +2,13 @@
 import { must, ok, type Problem, problem, type Result } from '../../../config/result.ts';
 import type { Config } from '../../../config/schema.ts';
 import { instant, type Model, parseDeviceId, parseHostname } from '../../../config/values.ts';
-import { type CardEeprom, type JoinCard, joinCard } from '../../../image-builder/index.ts';
+import { type Base, type CardEeprom, type JoinCard, joinCard } from '../../../image-builder/index.ts';
 import type { CardDeps, FinishedImage, FinishedImageProblem } from '../../http/endpoints/cards.ts';
 import type { Device } from '../../lifecycle/device.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Identity } from '../identity.ts';
 import type { Site } from '../network/site.ts';
+import { closing } from './base-shelf.ts';
 import type { EepromDesk } from './eeproms.ts';
 import type { ImageDesk } from './images.ts';
 import type { InstallerKit } from './installer-kit.ts';
@@ -93,10 +94,18 @@ export function cardDesk(deps: CardDeskDeps): CardDeps {
     if (site === undefined) return problem('NO_NETWORK', 'the network of the boards is not known yet: bramble status');
     const kit = await images.findKit();
     if (!kit.ok) return kit;
+    return await closing(kit.value, async (base) => await cardFrom(base, site, eeprom));
+  }
+
+  async function cardFrom(
+    kit: Base,
+    site: Pick<Site, 'address'>,
+    eeprom: CardEeprom | undefined,
+  ): Promise<Result<JoinCard, Problem>> {
     const initramfs = await deps.installer.initramfs();
     if (!initramfs.ok) return initramfs;
     return await joinCard({
-      kit: kit.value,
+      kit,
       initramfs: initramfs.value,
       config: {
         server: `http://${site.address}:${config.http.port}`,

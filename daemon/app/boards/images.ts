@@ -16,7 +16,7 @@ import type { SshKeyPair } from '../../join/keys.ts';
 import type { Device } from '../../lifecycle/device.ts';
 import type { LifecycleEvent } from '../../lifecycle/event.ts';
 import type { ByteSource, Log, Random } from '../../ports.ts';
-import { baseShelf } from './base-shelf.ts';
+import { baseShelf, closing } from './base-shelf.ts';
 import { type BoardPlanDeps, boardPlanner } from './board-plan.ts';
 import { type BoardSectors, boardSectors } from './board-sectors.ts';
 import { imageFilesView, keyToCome, TO_COME } from './image-files.ts';
@@ -26,12 +26,12 @@ export type ImageDesk = NetbootKit &
   Pick<BoardSectors, 'discard' | 'sweep'> & {
     /** The effect `make-image`: ends with `image-made` or `image-failed`. */
     readonly make: (device: Device, signal: AbortSignal) => Promise<LifecycleEvent>;
-    /** The public stream, by the SHA-256 that boards are told. A view: closing it does nothing. */
+    /** The public stream, by the SHA-256 that boards are told. Whoever reads it closes it. */
     readonly openBase: (heldSha256: string) => Promise<ByteSource | undefined>;
     /** What the board's own sectors were made for. */
     readonly baseOf: (device: Device) => Promise<{ readonly sha256: string; readonly bytes: number } | undefined>;
     readonly sectorsOf: (device: Device) => Promise<SectorsPayload | undefined>;
-    /** As it gets onto its disk, or as it would now. A view: closing it does nothing. Stores no image; the host key, if there was none. */
+    /** As it gets onto its disk, or as it would now. Whoever reads it closes it. Stores no image; the host key, if there was none. */
     readonly whole: (device: Device, signal: AbortSignal) => Promise<Result<ByteSource, Problem>>;
     /** Of the base that it gets. */
     readonly bytesFor: (device: Device) => Promise<Result<number, Problem>>;
@@ -58,10 +58,20 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
 
   type Built = { readonly base: Base; readonly overlay: Overlay; readonly arming: string };
 
+  /** Whoever gets it closes the base. */
   async function build(device: Device, signal: AbortSignal): Promise<Result<Built, Problem>> {
     const found = await planner.baseFor(device);
     if (!found.ok) return found;
     const base = found.value;
+    const built = await buildOn(base, device, signal).catch(async (error: unknown) => {
+      await base.close();
+      throw error;
+    });
+    if (!built.ok) await base.close();
+    return built;
+  }
+
+  async function buildOn(base: Base, device: Device, signal: AbortSignal): Promise<Result<Built, Problem>> {
     const { state } = device;
     if (state.name === 'accepted' && state.report.disk.bytes < base.bytes) {
       const detail = `the image needs ${base.bytes} bytes and its disk has ${state.report.disk.bytes}: put in a larger one`;
@@ -77,7 +87,8 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
   async function make(device: Device, signal: AbortSignal): Promise<LifecycleEvent> {
     const built = await build(device, signal);
     if (!built.ok) return failed(built.error);
-    const { overlay, arming } = built.value;
+    const { base, overlay, arming } = built.value;
+    await base.close();
     // Not for a board that was rejected meanwhile: nobody would take them away again.
     signal.throwIfAborted();
     await sectors.put(device.id, overlay);
@@ -86,14 +97,17 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
 
   async function files(device: Device): Promise<Result<ImageFilesView, Problem>> {
     const base = await planner.baseFor(device);
-    if (!base.ok) return base;
+    return base.ok ? await closing(base.value, async (opened) => await filesOn(opened, device)) : base;
+  }
+
+  async function filesOn(base: Base, device: Device): Promise<Result<ImageFilesView, Problem>> {
     const key = deps.storedHostKey(device);
     const arming = device.state.name === 'installing' ? device.state.arming : undefined;
     const identity = { hostKey: () => key ?? keyToCome(device), arming: arming ?? TO_COME };
-    const plan = await planner.plan(device, base.value, identity);
+    const plan = await planner.plan(device, base, identity);
     if (!plan.ok) return plan;
-    const made = arming !== undefined && (await isMade(device, base.value, plan.value));
-    return ok(imageFilesView(device, base.value, plan.value, { made }));
+    const made = arming !== undefined && (await isMade(device, base, plan.value));
+    return ok(imageFilesView(device, base, plan.value, { made }));
   }
 
   /** Not if the owner has changed his additions since. The same plan over the same base gives the same bytes. */
@@ -106,7 +120,11 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
 
   async function whole(device: Device, signal: AbortSignal): Promise<Result<ByteSource, Problem>> {
     const parts = device.state.name === 'installing' ? await stored(device) : await build(device, signal);
-    return parts.ok ? overlaySource(parts.value.base.source, parts.value.overlay) : parts;
+    if (!parts.ok) return parts;
+    const { base, overlay } = parts.value;
+    const source = overlaySource(base.source, overlay);
+    if (!source.ok) await base.close();
+    return source.ok ? ok({ ...source.value, close: base.close }) : source;
   }
 
   async function stored(device: Device): Promise<Result<Pick<Built, 'base' | 'overlay'>, Problem>> {
@@ -123,7 +141,9 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     const base = device.state.name === 'installing' ? await baseOf(device) : undefined;
     if (base !== undefined) return ok(base.bytes);
     const found = await planner.baseFor(device);
-    return found.ok ? ok(found.value.bytes) : found;
+    if (!found.ok) return found;
+    await found.value.close();
+    return ok(found.value.bytes);
   }
 
   async function baseOf(device: Device): Promise<{ sha256: string; bytes: number } | undefined> {
@@ -147,7 +167,7 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
   async function openHeld(heldSha256: string): Promise<ByteSource | undefined> {
     const record = (await bases.records()).find((known) => known.heldSha256 === heldSha256);
     const base = record && (await bases.open(record));
-    return base && heldBase(base);
+    return base && { ...heldBase(base), close: base.close };
   }
 
   return {

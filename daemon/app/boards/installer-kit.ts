@@ -4,6 +4,7 @@ import type { Problem, Result } from '../../../config/result.ts';
 import type { Config } from '../../../config/schema.ts';
 import { type Base, installerInitramfs, kitModules, readBusybox } from '../../../image-builder/index.ts';
 import type { Log } from '../../ports.ts';
+import { closing } from './base-shelf.ts';
 
 export type InstallerKit = {
   /** The same bytes for every board. */
@@ -14,7 +15,7 @@ export type InstallerKit = {
 
 export type InstallerKitDeps = {
   readonly config: Pick<Config, 'images'>;
-  /** The base that boards netboot from; another one once the owner imported it. */
+  /** The base that boards netboot from, which is closed here; another one once the owner imported it. */
   readonly kit: () => Promise<Base | undefined>;
   readonly readBusybox?: typeof readBusybox;
   readonly log: Log;
@@ -51,7 +52,8 @@ export function installerKit(deps: InstallerKitDeps): InstallerKit {
     initramfs: async () => {
       const kit = names.length === 0 ? undefined : await deps.kit();
       if (kept === undefined || kept.kit !== kit?.id) kept = { kit: kit?.id, made: make(kit) };
-      return await kept.made;
+      const { made } = kept;
+      return await (kit === undefined ? made : closing(kit, async () => await made));
     },
     advice: () => known,
   };

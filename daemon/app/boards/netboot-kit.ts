@@ -5,12 +5,12 @@ import type { Model } from '../../../config/values.ts';
 import { type Base, kitGaps, listBootFiles, openBootFile } from '../../../image-builder/index.ts';
 import { recentReads } from '../../boot/recent-reads.ts';
 import type { ByteSource, Log } from '../../ports.ts';
-import type { BaseShelf } from './base-shelf.ts';
+import { type BaseShelf, closing } from './base-shelf.ts';
 
 export type KitGaps = { readonly kit: string; readonly missing: ReadonlyMap<Model, readonly string[]> };
 
 export type NetbootKit = {
-  /** The base that boards netboot from; NO_BASE says what to do. */
+  /** The base that boards netboot from, which the caller closes; NO_BASE says what to do. */
   readonly findKit: () => Promise<Result<Base, Problem>>;
   /** The same, while there is one. */
   readonly kit: () => Promise<Base | undefined>;
@@ -45,13 +45,13 @@ export function netbootKit(
 
   async function kitFiles(): Promise<readonly string[]> {
     const base = await kit();
-    return base === undefined ? [] : ((await pathsOf(base)) ?? []);
+    return base === undefined ? [] : ((await closing(base, pathsOf)) ?? []);
   }
 
-  /** A base never changes; one that could not be read is looked through again. */
-  const listed = new WeakMap<Base, readonly string[]>();
+  /** As long as the same base stays open; one that could not be read is looked through again. */
+  const listed = new WeakMap<Base['source'], readonly string[]>();
   async function pathsOf(base: Base): Promise<readonly string[] | undefined> {
-    const known = listed.get(base);
+    const known = listed.get(base.source);
     if (known !== undefined) return known;
     const files = await listBootFiles(base);
     if (!files.ok) {
@@ -59,7 +59,7 @@ export function netbootKit(
       return undefined;
     }
     const paths = files.value.map(({ path }) => path);
-    listed.set(base, paths);
+    listed.set(base.source, paths);
     return paths;
   }
 
@@ -71,21 +71,25 @@ export function netbootKit(
     return { kit: base.name, missing };
   }
 
-  const gaps = new WeakMap<Base, Promise<KitGaps>>();
+  /** As long as the same base stays open. */
+  const gaps = new WeakMap<Base['source'], Promise<KitGaps>>();
   async function gapsOfKit(): Promise<KitGaps> {
     const base = await kit();
     if (base === undefined) return noGaps;
-    const known = gaps.get(base) ?? lookForGaps(base);
-    gaps.set(base, known);
-    return known;
+    const known = gaps.get(base.source) ?? lookForGaps(base);
+    gaps.set(base.source, known);
+    return await closing(base, async () => await known);
   }
 
   async function openKitFile(path: string): Promise<ByteSource | undefined> {
     const base = await kit();
-    const file = base && (await openBootFile(base, path));
-    if (file?.ok === false) log.debug('a boot file cannot be read', { path, ...file.error });
-    if (base === undefined || file?.ok !== true || file.value === undefined) return undefined;
-    return recent.of(`${base.id} ${path.toLowerCase()}`, file.value);
+    if (base === undefined) return undefined;
+    const file = await openBootFile(base, path);
+    if (!file.ok) log.debug('a boot file cannot be read', { path, ...file.error });
+    if (file.ok && file.value !== undefined)
+      return recent.of(`${base.id} ${path.toLowerCase()}`, { ...file.value, close: base.close });
+    await base.close();
+    return undefined;
   }
 
   return { findKit, kit, kitFiles, kitGaps: gapsOfKit, openKitFile };
