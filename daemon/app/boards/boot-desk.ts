@@ -118,8 +118,7 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
     switch (state.name) {
       case 'installing': {
         const [base, sectors] = await Promise.all([images.baseOf(device), images.sectorsOf(device)]);
-        if (base === undefined || sectors === undefined)
-          return wait(state.name, 'its base image is not there any more');
+        if (base === undefined || sectors === undefined) return await imageGone(device, board);
         if (disk.content === 'none') return wait(state.name, 'it has no disk any more that may be written');
         const sectorsSha256 = createHash('sha256').update(sectorIndex(sectors)).digest('hex');
         const { arming } = state;
@@ -153,6 +152,17 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
       case 'held':
         return wait(state.name, message);
     }
+  }
+
+  /** Its base was removed, or its own sectors are damaged or of an older version: they are made anew when it asks again. */
+  async function imageGone(device: Device, board: BoardReport): Promise<BootInstruction> {
+    const { id, state } = device;
+    const now = runner.fleet.byId(id);
+    // What was looked for belonged to a state that is over.
+    if (now?.state !== state) return wait(now?.state.name ?? 'unknown', 'decided anew');
+    const detail = 'its image is not there any more; a new one is made by itself when its installer asks again';
+    await runner.dispatch(id, { event: 'install-failed', code: 'IMAGE_GONE', detail });
+    return await instruction(runner.fleet.byId(id), board);
   }
 
   async function sectors(arming: string, client: HttpClient): Promise<SectorsPayload | undefined> {

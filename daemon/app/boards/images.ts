@@ -132,7 +132,8 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     const record = overlay && (await bases.records()).find(({ sha256 }) => sha256 === overlay.baseDigest);
     const base = record && (await bases.open(record));
     if (overlay === undefined || base === undefined) {
-      return problem('NO_BASE', `the image of ${device.name} is not there any more: bramble retry makes it anew`);
+      const detail = `the image of ${device.name} is not there any more: a new one is made once its installer asks for it`;
+      return problem('IMAGE_GONE', detail);
     }
     return ok({ base, overlay });
   }

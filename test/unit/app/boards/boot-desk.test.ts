@@ -1,7 +1,11 @@
 /** A rogue on the LAN: it knows every address, serial and arming, and it is not the board. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { must } from '../../../../config/result.ts';
 import { type Ipv4, type Mac, parseIpv4, parseMac, parseSerial, seconds } from '../../../../config/values.ts';
+import { type BoardSectors, boardSectors } from '../../../../daemon/app/boards/board-sectors.ts';
 import { type BootDesk, bootDesk } from '../../../../daemon/app/boards/boot-desk.ts';
 import { createChanges } from '../../../../daemon/app/changes.ts';
 import { createTimelines } from '../../../../daemon/boot/timeline.ts';
@@ -13,6 +17,7 @@ import type { Device, DeviceState } from '../../../../daemon/lifecycle/device.ts
 import type { DiskRule } from '../../../../daemon/lifecycle/disk-choice.ts';
 import type { LifecycleEvent } from '../../../../daemon/lifecycle/event.ts';
 import { createRunner } from '../../../../daemon/lifecycle/runner.ts';
+import { encodeOverlay, type Overlay } from '../../../../image-builder/index.ts';
 import { aDevice, aReport, MAC, SERIAL, START, states } from '../../../support/boards.ts';
 import { createClockDouble, createLogDouble, createRandomDouble } from '../../../support/doubles.ts';
 
@@ -42,6 +47,11 @@ const claim = (changes: Partial<BootClaim> = {}): BootClaim => ({
   proof: undefined,
   ...changes,
 });
+const OVERLAY: Overlay = {
+  baseDigest: SHA,
+  baseBytes: 1024,
+  runs: [{ sector: 0, count: 1, bytes: new Uint8Array(512) }],
+};
 const at = (address: Ipv4) => ({ address, port: 40_000 });
 
 type Setting = {
@@ -49,6 +59,8 @@ type Setting = {
   readonly addressesAreOurs?: boolean;
   readonly diskRules?: readonly DiskRule[];
   readonly neighbours?: ReadonlyMap<Ipv4, Mac>;
+  /** Where boards' own sectors lie; without it each has some. */
+  readonly sectors?: BoardSectors;
 };
 
 /** A desk with one board in `state`, on a LAN where `neighbours` answer. What is decided is accepted at once. */
@@ -76,7 +88,10 @@ function desk(t: ExecutionContext, state: DeviceState, setting: Setting = {}) {
             ? { verdict: 'wait', reason: 'its disk holds data' }
             : { verdict: 'accept', by: 'test' },
       }),
-      'make-image': async () => ({ event: 'image-made', arming: 'fresh' }),
+      'make-image': async ({ id }: Device) => {
+        await setting.sectors?.put(id, OVERLAY);
+        return { event: 'image-made', arming: 'fresh' };
+      },
       'await-ssh': idle,
       join: idle,
       'release-quarantine': idle,
@@ -103,7 +118,10 @@ function desk(t: ExecutionContext, state: DeviceState, setting: Setting = {}) {
     images: {
       openBase: async () => undefined,
       baseOf: async () => ({ sha256: SHA, bytes: 1000 }),
-      sectorsOf: async () => ({ runs: [], blob: new Uint8Array(512) }),
+      sectorsOf: async ({ id }) =>
+        setting.sectors === undefined || (await setting.sectors.get(id)) !== undefined
+          ? { runs: [], blob: new Uint8Array(512) }
+          : undefined,
     },
     onProgress: async () => undefined,
     isAcceptable: setting.isAcceptable ?? (() => false),
@@ -297,4 +315,26 @@ test('what an installer says is kept for its own board only, printable and bound
   t.true(boot.logOf(device.id).join('').length <= 16 * 1024);
   boot.forget(device.id);
   t.deepEqual(boot.logOf(device.id), []);
+});
+
+test('a board whose sectors are of an older version is not left alone with them: they are made anew half a minute later', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'overlays-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const log = createLogDouble();
+  const sectors = boardSectors(folder, log);
+  const { boot, runner, clock, stateNow } = desk(t, states.installing, { sectors });
+  const [device] = runner.fleet.all();
+  if (device === undefined) return t.fail('no board');
+  const old = Buffer.from(encodeOverlay(OVERLAY));
+  old.writeUInt16LE(1, 8);
+  await writeFile(join(folder, `${device.id}.overlay`), old);
+  const told = await tell(boot, claim(), at(OWN));
+  t.like(told, { action: 'wait', state: 'failed' });
+  t.regex(told.message, /^IMAGE_GONE: .*made by itself/);
+  t.like(stateNow(), { name: 'failed', code: 'IMAGE_GONE' });
+  await clock.advance(seconds(10));
+  t.is((await tell(boot, claim(), at(OWN))).action, 'wait');
+  t.is(log.records.filter(({ level }) => level === 'error').length, 1, 'it was looked at once');
+  await clock.advance(seconds(21));
+  t.like(await tell(boot, claim(), at(OWN)), { action: 'install', arming: 'fresh' });
 });
