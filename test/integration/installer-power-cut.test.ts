@@ -65,7 +65,11 @@ const files = {
   'config.txt': 'kernel=kernel8.img\ninitramfs bramble-installer.cpio.gz followkernel\n',
   'bramble/join.conf': 'server=http://192.168.1.10:8067\ncluster-key=00\ncluster=c\n',
 };
-const ownFiles = { ...files, 'bramble/board.json': '{"deviceId":"d-0123456789ab","clusterId":"c","arming":"a"}\n' };
+const ownFiles = {
+  ...files,
+  'bramble/bramble-installer.cpio.gz': noise(1000, 3),
+  'bramble/board.json': '{"deviceId":"d-0123456789ab","clusterId":"c","arming":"a"}\n',
+};
 
 type Medium = {
   readonly title: string;
@@ -257,6 +261,81 @@ test('after a power cut at any stage the installer that starts then finishes the
     t.true(finished.equals((await readFile(disk)).subarray(0, finished.length)), `cut at write ${cut}`);
     // A copy that is there already is not made again.
     t.is(/copying its boot partition/.test(again.run.log), cut < moved, `cut at write ${cut}`);
+  }
+});
+
+for (const source of ['join-card', 'reinstall'] as const) {
+  test(`${source}: a daemon that does not take the installation: the finished system is not written over`, async (t) => {
+    const folder = await emptyFolder(t);
+    // With a boot partition that a second attempt could take for the installer's.
+    const made = join(folder, 'system');
+    await makeFatDisk({
+      file: made,
+      ...sizes['16'],
+      bytes: 12 * mebi,
+      kind: '16',
+      clusterSectors: 1,
+      table: `start=${FAT_SECTOR}, size=8400, type=e\nstart=12288, size=8192, type=83\n`,
+      files: { 'kernel8.img': 'the system’s', 'bramble/board.json': '{"deviceId":"d-0123456789ab","clusterId":"c"}\n' },
+    });
+    const system = await readFile(made);
+    const blob = Buffer.from(sectorOf(system, 0));
+    const ownPayload: SectorsPayload = { runs: [{ sector: 0, count: 1, blobSector: 0 }], blob };
+    const ownBase = Buffer.concat([Buffer.alloc(SECTOR), system.subarray(SECTOR)]);
+
+    const content = source === 'join-card' ? files : ownFiles;
+    const disk = await mediumIn(folder, { title: '', source, kind: '16', files: content });
+    const before = await readFile(disk);
+    const order = installOf(ownBase, ownPayload);
+    const fake = bootFake({ script: [() => order, () => order, () => stop], base: ownBase, payload: ownPayload });
+    const left: Buffer[] = [];
+    const refusing = {
+      ...fake,
+      installed: async () => {
+        left.push(await readFile(disk));
+        return false;
+      },
+    };
+    const recorded = join(folder, 'record');
+    await mkdir(recorded);
+    const run = await runInstaller(t, folder, {
+      BRAMBLE_SERVER: await serveFake(t, refusing),
+      BRAMBLE_SOURCE: source,
+      BRAMBLE_CARD: 'mmcblk0',
+      RECORD: recorded,
+    });
+    t.is(run.code, 0, run.log);
+    t.true(run.rebooted);
+    t.is(fake.claims.length, 1, 'it does not start over');
+
+    const writes = await recordedWrites(recorded);
+    const midway = stateAfter(before, writes, (write) => write.sector === 0 && write.data.length > 0);
+    const kept = onlyPartition(sectorOf(midway, 0));
+    if (kept === undefined) return t.fail('sector 0 does not lead to the copy');
+    const area = (image: Buffer, from: number): Buffer => image.subarray(from * SECTOR, (from + 8400) * SECTOR);
+    const promises: readonly Promised[] = [
+      { name: 'the card', sector0: sectorOf(before, 0), from: FAT_SECTOR, content: area(before, FAT_SECTOR) },
+      { name: 'its copy', sector0: sectorOf(midway, 0), from: kept.from, content: area(midway, kept.from) },
+      { name: 'the system', sector0: blob, from: 0, content: system },
+    ];
+    t.deepEqual([...brokenPromises(before, epochsOf(writes), promises)].slice(0, 5), []);
+    t.true(system.equals((await readFile(disk)).subarray(0, system.length)));
+    // Once: its key is gone before anybody is told.
+    const [told, ...more] = left.map((image) => image.includes('cluster-key='));
+    t.deepEqual([told, more.length], [source !== 'join-card', 0]);
+  });
+}
+
+test('a boot partition that holds no installer is not kept instead of the system that it is of', async (t) => {
+  for (const source of ['join-card', 'reinstall'] as const) {
+    const folder = await emptyFolder(t);
+    const { 'bramble/join.conf': _, 'bramble/bramble-installer.cpio.gz': __, ...system } = ownFiles;
+    const disk = await mediumIn(folder, { title: '', source, kind: '32', files: system });
+    const before = await readFile(disk);
+    const { fake, run } = await install(t, folder, source);
+    t.is(run.code, 10, run.log);
+    t.is(fake.failures[0]?.code, 'CARD_WITHOUT_INSTALLER');
+    t.true(before.equals(await readFile(disk)));
   }
 });
 
