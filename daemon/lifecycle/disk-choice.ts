@@ -18,14 +18,15 @@ export type FoundDisks = {
 };
 
 /**
- * By `rules`, the first that fits a disk; without rules the card or disk it was started from, or for a netboot the first by
- * type. Content `none` if there is none that may be written. One whose boot medium is not known is left alone: the installer
- * could not tell the disk that it must not break from the others.
+ * A reinstallation or wipe is of the system's own disk, where its installer was put, whatever the rules have become. Else by
+ * `rules`, the first that fits a disk; without rules the card it was started from, or for a netboot the first by type. Content
+ * `none` if there is none that may be written. One whose boot medium is not known is left alone: the installer could not tell
+ * the disk that it must not break from the others.
  */
 export function chooseDisk({ disks, source, card }: FoundDisks, rules: readonly DiskRule[]): DiskReport {
   const medium = disks.find(({ name }) => name === card);
   if (source !== 'netboot' && medium === undefined) return noDisk;
-  if (rules.length === 0) return medium ?? firstByType(disks) ?? noDisk;
+  if (rules.length === 0 || source === 'reinstall') return medium ?? firstByType(disks) ?? noDisk;
   for (const rule of rules) {
     const fitting = firstByType(disks.filter((disk) => fits(rule, disk)));
     if (fitting !== undefined) return fitting;

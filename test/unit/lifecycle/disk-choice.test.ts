@@ -31,6 +31,18 @@ const cases: readonly (readonly [string, FoundDisks, readonly DiskRule[], string
     [],
     'nvme0n1',
   ],
+  [
+    'a reinstallation: that disk, whatever a rule says',
+    { disks: [card, nvme], source: 'reinstall', card: 'mmcblk0' },
+    [{ type: 'nvme' }, { type: 'sd' }],
+    'mmcblk0',
+  ],
+  [
+    'a reinstallation whose disk is not known: none',
+    { disks: [card, nvme], source: 'reinstall', card: undefined },
+    [{ type: 'nvme' }],
+    '',
+  ],
   ['a join card that could not be found: none', { disks: [card, nvme], source: 'join-card', card: undefined }, [], ''],
   [
     'a join card that was pulled out: none',
