@@ -204,7 +204,7 @@ const keys = z.strictObject({
         .boolean()
         .default(false)
         .describe(
-          'A Pi 4 or 5 that boots from the network gets the EEPROM image in `data`/eeprom/2711 or 2712 (pieeprom.upd), if it is newer than its last one.',
+          'A Pi 4 or 5 that was accepted gets the EEPROM image in `data`/eeprom/2711 or 2712 (pieeprom.upd) the next time it boots from the network, if it is newer than its last one.',
         ),
     })
     .prefault({}),

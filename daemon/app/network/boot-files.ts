@@ -88,7 +88,8 @@ export function bootFileDesk(deps: BootFilesDeps): {
         return bytes && memorySource(bytes);
       }
       case 'eeprom':
-        return deps.openEeprom(device.model?.model, file.name);
+        // It is written for good: into no board that nobody has accepted.
+        return isUndecided(device) ? undefined : deps.openEeprom(device.model?.model, file.name);
       case 'nowhere':
         return undefined;
       case 'rendered':

@@ -100,12 +100,21 @@ test('config.txt names a kernel that the kit has: an older one starts a Pi 5, to
 });
 
 test('EEPROM files come from the owner’s images for this model, never from the kit', async (t) => {
-  const ask = desk(states.booting);
+  const ask = desk(states.installing);
   t.true(await ask('abcdef01/pieeprom.sig'));
   t.false(await ask('pieeprom.upd'));
   t.true(ask.asked.includes(`${aDevice(states.booting).model?.model} pieeprom.upd`), ask.asked.join());
   for (const name of ['vl805.sig', 'vl805.bin', 'VL805.BIN', 'recovery.bin', 'pieeprom.bin'])
     t.false(await ask(name), name);
+});
+
+test('no EEPROM is written in a board that nobody has accepted', async (t) => {
+  for (const state of [states.seen, states.booting, states.pending]) {
+    const ask = desk(state);
+    t.false(await ask('abcdef01/pieeprom.sig'), state.name);
+    t.false(await ask('pieeprom.sig'), state.name);
+    t.true(await ask('start4.elf'), state.name);
+  }
 });
 
 test('a round is one boot of its ROM, however many files it asks for: the third without its system is told', async (t) => {
