@@ -203,7 +203,11 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
 
   async function wiped(arming: string, how: string, client: HttpClient): Promise<boolean> {
     const device = await clients.armed(arming, client);
-    if (device === undefined) return false;
+    if (device === undefined) {
+      // It says so again because our first answer was lost.
+      const told = (await clients.boardOf(client))?.state;
+      return told?.name === 'wiping' && told.done && told.arming === arming;
+    }
     timelines.mark(device.id, clock.now(), `its disk is wiped: ${how}`);
     await runner.dispatch(device.id, { event: 'wiped' });
     return true;

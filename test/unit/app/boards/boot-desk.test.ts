@@ -179,6 +179,20 @@ test('the board itself: behind the master and beside a router', async (t) => {
   }
 });
 
+test('a wipe is told again, since the answer was lost: the same answer, to that board alone', async (t) => {
+  const { boot, stateNow } = desk(t, states.wiping, {
+    neighbours: new Map([
+      [OWN, MAC],
+      [ELSEWHERE, ROGUE],
+    ]),
+  });
+  t.true(await boot.wiped('w1', 'all of it', at(OWN)));
+  t.like(stateNow(), { name: 'wiping', done: true });
+  t.true(await boot.wiped('w1', 'all of it', at(OWN)));
+  t.false(await boot.wiped('w1', 'all of it', at(ELSEWHERE)));
+  t.false(await boot.wiped('w2', 'all of it', at(OWN)));
+});
+
 test('a board that was accepted by a forged report of an empty disk is not told to overwrite its own', async (t) => {
   const { boot, stateNow } = desk(t, { ...states.pending, report: aReport() });
   const foreign = claim({ disks: [aCard('foreign')] });
