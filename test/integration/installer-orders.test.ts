@@ -2,12 +2,14 @@
 import { execFile } from 'node:child_process';
 import { mkdir, readFile, rm, statfs, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { seconds } from '../../config/values.ts';
 import type { SectorsPayload } from '../../daemon/http/endpoints/boot.ts';
 import type { BootInstruction } from '../../daemon/http/order.ts';
 import { daemonProof } from '../../daemon/http/proof.ts';
+import type { ByteSource } from '../../daemon/ports.ts';
 import { showDisk } from '../support/board-disks.ts';
 import {
   baseOf,
@@ -241,6 +243,32 @@ test('a daemon that is restarted in the middle: the stream goes on where it was'
   t.is(run.code, 0, run.log);
   t.true(offsets.length >= 2 && (offsets[1] ?? 0) >= mebi, `went on at ${offsets}`);
   t.true(Buffer.from(large.subarray(512)).equals((await readFile(disk)).subarray(512, large.length)));
+});
+
+test('progress that the daemon does not take: the installer stops writing and reports; once is no reason', async (t) => {
+  for (const refusals of [1, Number.POSITIVE_INFINITY]) {
+    const folder = await emptyFolder(t);
+    const large = baseOf(32 * mebi);
+    // At the pace of a network, so that there are seconds to tell about.
+    const pace = (source: ByteSource): ByteSource => ({
+      ...source,
+      read: async (into, offset) => {
+        await setTimeout((into.length / (4 * mebi)) * 1000);
+        return source.read(into, offset);
+      },
+    });
+    const fake = bootFake({ script: [() => installOf(large, payload), () => stop], base: large, payload, open: pace });
+    let asked = 0;
+    const refusing = { ...fake, progress: async () => ++asked > refusals };
+    const disk = await diskOf(folder, 40 * mebi);
+    const run = await runInstaller(t, folder, { BRAMBLE_SERVER: await serveFake(t, refusing) });
+    const last = (await readFile(disk)).subarray(large.length - mebi, large.length);
+    const whole = refusals === 1;
+    t.deepEqual([run.code, run.rebooted], whole ? [0, true] : [10, false], run.log);
+    t.is(last.equals(large.subarray(-mebi)), whole);
+    t.deepEqual(fake.failures, []);
+    t.true(asked >= 3);
+  }
 });
 
 test('sectors of an arming that is not its own, or that are not those of the order: no system', async (t) => {
