@@ -75,7 +75,8 @@ export type DeviceState =
 
 /** Where a failed board goes on. The report is kept, so that a decision once made about the board is not asked for again. */
 export type ResumePoint =
-  | { readonly at: 'install'; readonly report: BoardReport }
+  /** `arming`: of an installation that was begun. Its last word may be what is missing, and nothing else. */
+  | { readonly at: 'install'; readonly report: BoardReport; readonly arming?: string }
   | { readonly at: 'start' }
   | { readonly at: 'join' }
   | { readonly at: 'wipe'; readonly by: string; readonly arming: string };

@@ -93,9 +93,16 @@ export function wants(state: DeviceState): readonly Effect[] {
     case 'pending':
     case 'unreachable':
     case 'held':
-    case 'failed':
       return [];
+    case 'failed':
+      return armingOf(state) === undefined ? [] : ['find-installed'];
   }
+}
+
+/** The installation whose system is looked for: it may have started without its installer's last word, however late. */
+export function armingOf(state: DeviceState): string | undefined {
+  if (state.name === 'installing') return state.arming;
+  return state.name === 'failed' && state.resume.at === 'install' ? state.resume.arming : undefined;
 }
 
 const wantsStart = ({ step }: InstallerStart): readonly Effect[] =>
@@ -192,9 +199,13 @@ const table: Table = {
     installed: () => to({ name: 'starting' }, 'its image is on its disk'),
     // Power failed between the last sector and the word for it.
     'ssh-answered': () => to({ name: 'joining', attempt: 1 }, 'the system of this installation answers'),
-    'install-failed': ({ report }, { code, detail }) => fail(code, detail, { at: 'install', report }),
-    'deadline-passed': ({ report }) =>
-      fail('INSTALL_TIMEOUT', 'the installation did not end; is the board still powered?', { at: 'install', report }),
+    'install-failed': ({ report, arming }, { code, detail }) => fail(code, detail, { at: 'install', report, arming }),
+    'deadline-passed': ({ report, arming }) =>
+      fail('INSTALL_TIMEOUT', 'the installation did not end; is the board still powered?', {
+        at: 'install',
+        report,
+        arming,
+      }),
   },
   starting: {
     ...late,
@@ -321,6 +332,10 @@ const table: Table = {
         ? reported(report)
         : to({ name: 'accepted', report, by: 'an earlier decision' }, 'its installer asks again');
     },
+    'ssh-answered': (state) =>
+      armingOf(state) === undefined
+        ? stay()
+        : to({ name: 'joining', attempt: 1 }, 'the system of this installation answers after all'),
     'node-ready': ({ resume }) => (resume.at === 'start' || resume.at === 'join' ? ready() : stay()),
     'node-not-ready': stay,
     'node-deleted': stay,

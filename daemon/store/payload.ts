@@ -220,8 +220,11 @@ function verdict(from: Fields): Verdict {
 function resumePoint(from: Fields): ResumePoint {
   const at = oneOf(from, 'at', ['install', 'start', 'join', 'wipe']);
   switch (at) {
-    case 'install':
-      return { at, report: boardReport(from) };
+    case 'install': {
+      // Absent before there was one, and where no installation was begun.
+      const arming = optional(from, 'arming', text);
+      return { at, report: boardReport(from), ...(arming !== undefined && { arming }) };
+    }
     case 'wipe':
       return { at, by: text(from, 'by'), arming: text(from, 'arming') };
     case 'start':

@@ -8,6 +8,7 @@ import type { BoardReport, Device } from '../../lifecycle/device.ts';
 import type { Effect } from '../../lifecycle/effect.ts';
 import type { LifecycleEvent, Verdict } from '../../lifecycle/event.ts';
 import type { Change } from '../../lifecycle/runner.ts';
+import { armingOf } from '../../lifecycle/transition.ts';
 import type { Clock } from '../../ports.ts';
 import type { Store } from '../../store/store.ts';
 import { aborted } from '../lifetime.ts';
@@ -88,9 +89,9 @@ export function effectDesk(deps: EffectDeps): Execute {
 
   const findInstallation = installationFinder({ joiner, clock });
   const findInstalled = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent | undefined> => {
-    const { state } = device;
-    if (state.name !== 'installing') return undefined;
-    await located(device, signal, (board, there) => findInstallation(board, state.arming, there));
+    const arming = armingOf(device.state);
+    if (arming === undefined) return undefined;
+    await located(device, signal, (board, there) => findInstallation(board, arming, there));
     return { event: 'ssh-answered' };
   };
 

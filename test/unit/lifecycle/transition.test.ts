@@ -244,6 +244,20 @@ test('a failed installation is tried again when the installer asks again, but no
   t.is(after_({ ...states.failed, code: 'DISK_TOO_SMALL' }, events['installer-reported']).name, 'failed');
 });
 
+test('an installation that was begun may end in silence after it was given up: its system is looked for all the same', (t) => {
+  for (const given of ['deadline-passed', 'install-failed'] as const) {
+    const { device, effects } = transition(aDevice(states.installing), events[given], LATER);
+    t.like(device.state, { name: 'failed', resume: { at: 'install', arming: states.installing.arming } });
+    t.deepEqual(effects, ['find-installed']);
+    const found = transition(device, events['ssh-answered'], LATER);
+    t.deepEqual(found.device.state, { name: 'joining', attempt: 1 });
+    t.deepEqual(transition(device, events['retry-requested'], LATER).effects, ['make-image']);
+  }
+  // Nothing was begun: its image could not be made, or it was written by an older bramble.
+  t.deepEqual(transition(aDevice(states.accepted), events['image-failed'], LATER).effects, []);
+  t.is(after_(states.failed, events['ssh-answered']).name, 'failed');
+});
+
 test('a larger disk is another chance, and it is the one that counts from then on', (t) => {
   const larger = aReport({ disk: { bytes: 32_000_000_000, content: 'blank' } });
   const tooSmall = { ...states.failed, code: 'DISK_TOO_SMALL' };

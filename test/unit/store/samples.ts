@@ -65,6 +65,7 @@ export const states: readonly DeviceState[] = [
   { name: 'held', reason: 'another board claims its serial' },
   { name: 'rejected', by: 'owner', left: true },
   { name: 'failed', code: 'IMAGE_NO_BASE', detail: 'no base', resume: { at: 'install', report } },
+  { name: 'failed', code: 'INSTALL_TIMEOUT', detail: 'x', resume: { at: 'install', report, arming: 'a1b2' } },
   { name: 'failed', code: 'SSH_TIMEOUT', detail: '', resume: { at: 'start' } },
   { name: 'failed', code: 'JOIN_REFUSED', detail: 'x', resume: { at: 'join' } },
   { name: 'failed', code: 'DISK_FOREIGN', detail: 'x', resume: { at: 'wipe', by: 'owner', arming: 'w1' } },

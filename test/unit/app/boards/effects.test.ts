@@ -201,3 +201,28 @@ test('a board whose card was made before any packet of it was seen is known by i
     t.deepEqual(await answered, { event: 'ssh-answered', ...known });
   }
 });
+
+test('the system of an installation is looked for while that goes on, and after it was given up', async (t) => {
+  const { report, arming } = states.installing;
+  const givenUp = {
+    name: 'failed',
+    code: 'INSTALL_TIMEOUT',
+    detail: '',
+    resume: { at: 'install', report, arming },
+  } as const;
+  for (const state of [states.installing, givenUp]) {
+    const board = aDevice(state);
+    const { execute, asked, answers, stop } = desk(t, board);
+    const found = execute['find-installed'](board, stop.signal);
+    await settled();
+    answers[0]?.();
+    await settled();
+    t.deepEqual(asked, ['ssh 10.77.0.100, for good', 'shell 10.77.0.100, for good']);
+    answers[1]?.();
+    t.deepEqual(await found, { event: 'ssh-answered' });
+  }
+  const board = aDevice(states.failed);
+  const { execute, asked, stop } = desk(t, board);
+  t.is(await execute['find-installed'](board, stop.signal), undefined);
+  t.deepEqual(asked, []);
+});
