@@ -23,7 +23,7 @@ import { hostKeys } from './boards/host-keys.ts';
 import { imageDesk } from './boards/images.ts';
 import { installerKit } from './boards/installer-kit.ts';
 import { followNodes, NODES_TURN } from './boards/node-events.ts';
-import { createProgress } from './boards/progress.ts';
+import { createProgress, PROGRESS_TURN } from './boards/progress.ts';
 import { installerStarter } from './boards/reinstall.ts';
 import { createChanges } from './changes.ts';
 import { loadIdentity } from './identity.ts';
@@ -77,7 +77,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
   const changes = createChanges(clock, signal);
   const timelines = createTimelines();
   const supervisor = createSupervisor({ clock, log, signal });
-  const progress = createProgress(() => runner.fleet);
+  const progress = createProgress(() => runner);
   const network: Network = createNetwork({
     ...deps,
     settings: snapshot.settings,
@@ -270,6 +270,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
       }),
       runner.run(),
       followNodes(cluster, runner, { clock, log, signal, onTurn }),
+      progress.follow({ clock, log, signal, onTurn: pulse.loop('progress', PROGRESS_TURN) }),
       written.follow(clock, pulse.loop('store', STORE_TURN), signal),
       pulse.follow(signal),
       clusterFacts.follow(signal),

@@ -39,6 +39,7 @@ export const late = {
   'admission-decided': stay,
   'image-made': stay,
   'image-failed': stay,
+  'install-progressed': stay,
   installed: stay,
   'install-failed': stay,
   'installer-started': stay,

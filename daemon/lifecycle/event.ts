@@ -26,6 +26,8 @@ export type LifecycleEvent =
   | { readonly event: 'card-made'; readonly by: string }
   | { readonly event: 'image-made'; readonly arming: string }
   | { readonly event: 'image-failed'; readonly code: string; readonly detail: string }
+  /** Its installer got on, which it tells each second; this is every few minutes. `percent` is there by now. */
+  | { readonly event: 'install-progressed'; readonly percent: number }
   | { readonly event: 'installed' }
   | { readonly event: 'install-failed'; readonly code: string; readonly detail: string }
   /** The installer is on the board's own boot partition, and the board was told to restart. */

@@ -114,8 +114,10 @@ export function lifetime(state: DeviceState): Millis | undefined {
     case 'booting':
       return minutes(5);
     case 'installing':
-      // 4 GiB at the 2 MiB/s of a slow card, and as much again to read it back.
-      return minutes(70);
+      // Anew with `install-progressed`, which comes up to 5 min after the installer's own word. It tells each second how far writing
+      // and reading back are. It is silent longest while a boot partition of 512 MiB is copied out of the way: on a slow card
+      // 4 min at 2 MiB/s, and 3 more to read it. A dead connection it gives up, and says so, after 9 min.
+      return minutes(20);
     case 'starting':
       // The article's two minutes for growing the root file system, on the slowest card and board.
       return state.card ? undefined : minutes(15);
@@ -196,6 +198,7 @@ const table: Table = {
   installing: {
     ...underWay,
     'card-made': (_, { by }) => note(`a copy of the image that it is being given was made, asked by ${by}`),
+    'install-progressed': (state, { percent }) => to(state, `its installer gets on: ${percent} %`),
     installed: () => to({ name: 'starting' }, 'its image is on its disk'),
     // Power failed between the last sector and the word for it.
     'ssh-answered': () => to({ name: 'joining', attempt: 1 }, 'the system of this installation answers'),

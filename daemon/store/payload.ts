@@ -53,6 +53,7 @@ const eventNames: readonly EventName[] = namesOf<EventName>({
   'card-made': true,
   'image-made': true,
   'image-failed': true,
+  'install-progressed': true,
   installed: true,
   'install-failed': true,
   'installer-started': true,
@@ -148,6 +149,8 @@ export function readEvent(row: Fields): LifecycleEvent {
       return { event, by: text(from, 'by'), arming: text(from, 'arming') };
     case 'image-made':
       return { event, arming: text(from, 'arming') };
+    case 'install-progressed':
+      return { event, percent: count(from, 'percent') };
     case 'image-failed':
     case 'install-failed':
     case 'ssh-failed':

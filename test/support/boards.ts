@@ -85,6 +85,7 @@ export const events: { readonly [E in EventName]: Extract<LifecycleEvent, { even
   'card-made': { event: 'card-made', by: 'owner' },
   'image-made': { event: 'image-made', arming: 'a1' },
   'image-failed': { event: 'image-failed', code: 'NO_BASE', detail: 'no base image' },
+  'install-progressed': { event: 'install-progressed', percent: 43 },
   installed: { event: 'installed' },
   'install-failed': { event: 'install-failed', code: 'READ_BACK', detail: 'differs' },
   'installer-started': { event: 'installer-started' },

@@ -69,6 +69,7 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'reinstall-requested': '!',
     'wipe-requested': '!',
 
+    'install-progressed': 'installing',
     installed: 'starting',
     'ssh-answered': 'joining',
     'install-failed': 'failed',

@@ -98,6 +98,7 @@ export const events: readonly LifecycleEvent[] = [
   { event: 'boot-order-corrected', from: '0xf12', to: '0xf21' },
   { event: 'image-made', arming: 'a1b2' },
   { event: 'image-failed', code: 'C', detail: 'd' },
+  { event: 'install-progressed', percent: 43 },
   { event: 'installed' },
   { event: 'install-failed', code: 'C', detail: 'd' },
   { event: 'ssh-answered' },
