@@ -48,6 +48,11 @@ export const wishes = {
   'card-made': cardMade,
 } as const;
 
+/** It keeps its host key with a new card: the system that runs would be taken for the one on it, and be joined once more. */
+export const runs = {
+  'card-made': refuse('It runs: switch it off first, or let it be installed anew by `bramble reinstall`.'),
+} as const;
+
 export const doesNotStart =
   (joined: boolean) =>
   (_: unknown, { rounds }: EventOf<'local-boot-failed'>): Next =>
@@ -119,6 +124,8 @@ export const reinstalling: Row<'reinstalling'> = {
   ...wishes,
   ...alreadyOurs,
   'reinstall-requested': refuse('It waits for its new installation already.'),
+  // Its old system may answer at any moment, with the same host key: the wish would be lost.
+  'card-made': refuse('It waits for its installer, over the network or from a join card (`bramble image join-card`).'),
   // The owner knows of the system that we put there, and of nothing else.
   'installer-reported': ({ by }, { report }) =>
     report.disk.content === 'foreign'

@@ -37,7 +37,7 @@ import {
 import type { Effect } from './effect.ts';
 import type { LifecycleEvent } from './event.ts';
 import { learn } from './evidence.ts';
-import { doesNotStart, localBootFailed, reinstalling, toBeWiped, wiping, wishes } from './system-rows.ts';
+import { doesNotStart, localBootFailed, reinstalling, runs, toBeWiped, wiping, wishes } from './system-rows.ts';
 import { booting, pending, reportedRow, seen } from './undecided-rows.ts';
 
 export type Transition = {
@@ -238,6 +238,7 @@ const table: Table = {
     ...notFailed,
     ...alreadyOurs,
     ...wishes,
+    ...runs,
     'installer-reported': stay,
     'join-failed': ({ attempt }, { code, detail }) =>
       attempt < JOIN_ATTEMPTS
@@ -258,6 +259,7 @@ const table: Table = {
     ...notFailed,
     ...alreadyOurs,
     ...wishes,
+    ...runs,
     ...noDeadline,
     'installer-reported': stay,
     // The cluster knows it better than its boot ROM's packets, which anybody can forge: once it is unreachable, they count.
@@ -276,6 +278,7 @@ const table: Table = {
     ...onTheLan,
     ...packets,
     ...alreadyOurs,
+    // A card as well: its disk may be what broke. If its old system comes back first, that one is Ready as before.
     ...wishes,
     ...noDeadline,
     'installer-reported': stay,

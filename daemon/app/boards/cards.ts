@@ -6,6 +6,7 @@ import { type Base, type CardEeprom, type JoinCard, joinCard } from '../../../im
 import type { CardDeps, FinishedImage, FinishedImageProblem } from '../../http/endpoints/cards.ts';
 import type { Device } from '../../lifecycle/device.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
+import { type Transition, transition } from '../../lifecycle/transition.ts';
 import type { Identity } from '../identity.ts';
 import type { Site } from '../network/site.ts';
 import { closing } from './base-shelf.ts';
@@ -37,14 +38,9 @@ export function cardDesk(deps: CardDeskDeps): CardDeps {
     const drafted = known === undefined ? toCome(name) : ok(known);
     if (!drafted.ok) return drafted;
     const board = drafted.value;
-    // It keeps its host key: what answers would be taken for the new system, and be joined once more.
-    if (board.state.name === 'ready' || board.state.name === 'joining') {
-      return problem(
-        'CONFLICT',
-        `${name} runs (${board.state.name}): switch it off first, or let it be installed anew by bramble reinstall ${name}`,
-      );
-    }
-    // Whatever is in the way of an image is told before anything is promised to anybody.
+    // Whatever is in the way of an image is told before one is made, and before anything is promised to anybody.
+    const asked = transition(board, { event: 'card-made', by }, board.since);
+    if (asked.outcome === 'refused') return refused(board, asked);
     const planned = await images.files(board);
     if (!planned.ok) return notReady(planned.error);
     const bytes = await images.bytesFor(board);
@@ -66,9 +62,11 @@ export function cardDesk(deps: CardDeskDeps): CardDeps {
     const source = await images.whole(device, signal);
     if (!source.ok) return notReady(source.error);
     const told = await deps.dispatch(device.id, { event: 'card-made', by });
-    if (!told.ok) return problem('NOT_FOUND', told.error.detail);
-    if (told.value.outcome === 'refused') return problem('CONFLICT', `${device.name}: ${told.value.reason}`);
-    const same = device.state.name === 'installing';
+    if (!told.ok || told.value.outcome === 'refused') {
+      await source.value.close();
+      return told.ok ? refused(device, told.value) : problem('NOT_FOUND', told.error.detail);
+    }
+    const same = told.value.outcome === 'noted';
     const note = same
       ? `${device.name} is being installed: its disk gets the same bytes`
       : `${device.name} is expected to start from it: write it to a card, put that in, and switch the board on`;
@@ -132,6 +130,9 @@ function toCome(name: string): Result<Device, Problem<'NOT_FOUND'>> {
     ...{ firstSeen: instant(0), state: { name: 'seen' }, since: instant(0), deadline: undefined },
   });
 }
+
+const refused = ({ name }: Device, { reason }: Transition): Result<never, FinishedImageProblem> =>
+  problem('CONFLICT', `${name}: ${reason}`);
 
 const notReady = ({ detail }: Problem): Result<never, FinishedImageProblem> => problem('NOT_READY', detail);
 

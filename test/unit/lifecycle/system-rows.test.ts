@@ -184,12 +184,20 @@ test('a Node of an earlier life does not bring back a board that never joined; i
 });
 
 test('a card that was made is waited for without a deadline, and a boot ROM that asks meanwhile is no news', (t) => {
-  for (const state of [states.seen, states.pending, states.ready, states.unreachable, states.failed] as const) {
+  for (const state of [states.seen, states.pending, states.unreachable, states.failed] as const) {
     const board = aLife(state);
     t.deepEqual(board.happens(events['card-made']), { name: 'starting', card: true }, state.name);
     t.is(board.now().deadline, undefined);
     t.is(board.outcome(events['local-boot-failed']), 'nothing');
     t.is(board.happens(events['ssh-answered']).name, 'joining');
+  }
+});
+
+test('no card while a system of ours may answer in its place: a reinstallation that was asked for is not lost', (t) => {
+  for (const state of [states.joining, states.ready, states.reinstalling] as const) {
+    const board = aLife(state);
+    t.is(board.outcome(events['card-made']), 'refused', state.name);
+    t.is(board.happens(events['card-made'], events['ssh-answered']).name, state.name);
   }
 });
 

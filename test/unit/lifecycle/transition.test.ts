@@ -92,7 +92,7 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'deadline-passed': 'failed',
   },
   joining: {
-    'card-made': 'starting',
+    'card-made': '!',
     'reinstall-requested': 'reinstalling',
     'wipe-requested': 'wiping',
     'local-boot-failed': 'local-boot-failed',
@@ -105,7 +105,7 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'deadline-passed': 'failed',
   },
   ready: {
-    'card-made': 'starting',
+    'card-made': '!',
     'reinstall-requested': 'reinstalling',
     'wipe-requested': 'wiping',
 
@@ -168,7 +168,7 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'installer-reported': 'accepted',
     'installer-started': 'reinstalling',
     'installer-start-failed': 'reinstalling',
-    'card-made': 'starting',
+    'card-made': '!',
     'reinstall-requested': '!',
     'wipe-requested': 'wiping',
     'accept-requested': '!',

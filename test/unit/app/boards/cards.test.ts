@@ -98,6 +98,25 @@ test('what is in the way is told before a board is made up or an image made', as
   t.deepEqual([...small.done, ...baseless.done], []);
 });
 
+test('a board that takes no card is refused before its image is made; one that changed meanwhile, with the image closed', async (t) => {
+  const none = desk(aDevice(states.ready));
+  t.like(await none.boardImage('worker-kube1', wish), { ok: false, error: { code: 'CONFLICT' } });
+  t.deepEqual(none.done, []);
+  let closed = 0;
+  const source = { ...image, close: async () => void closed++ };
+  const late = desk(aDevice(states.unreachable), {
+    images: {
+      whole: async () => ok(source),
+      files: async () => ok(files),
+      bytesFor: async () => ok(1024),
+      findKit: async () => problem('NO_BASE', ''),
+    },
+    dispatch: async (_, event) => ok(transition(aDevice(states.ready), event, START)),
+  });
+  t.like(await late.boardImage('worker-kube1', wish), { ok: false, error: { code: 'CONFLICT' } });
+  t.is(closed, 1);
+});
+
 test('no card for a board that runs, is decided against, or shares its address', async (t) => {
   const refusal = async (device: Device, more: Partial<CardDeskDeps> = {}): Promise<string> => {
     const made = await desk(device, more).boardImage(device.name, wish);
@@ -105,6 +124,7 @@ test('no card for a board that runs, is decided against, or shares its address',
   };
   t.regex(await refusal(aDevice(states.ready)), /^CONFLICT .*switch it off first/);
   t.regex(await refusal(aDevice(states.joining)), /^CONFLICT .*switch it off first/);
+  t.regex(await refusal(aDevice(states.reinstalling)), /^CONFLICT worker-kube1: .*join card/);
   t.regex(await refusal(aDevice(states.rejected)), /^CONFLICT worker-kube1: /);
   t.regex(await refusal(aDevice(states.accepted)), /^CONFLICT worker-kube1: /);
   t.regex(await refusal(aDevice(states.seen), { hasRival: () => true }), /^CONFLICT another device uses/);
