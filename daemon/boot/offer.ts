@@ -11,7 +11,7 @@ export function mayNetboot({ state }: Device): boolean {
     case 'reinstalling':
       return true;
     case 'wiping':
-      return !state.done;
+      return state.start.step !== 'done';
     case 'pending':
       // It goes on asking from the installer it is in; if its power is cycled, the system on its disk is to start.
       return state.report.disk.content !== 'foreign';
@@ -38,7 +38,7 @@ const wantsInstaller = ({ at }: ResumePoint): boolean => at === 'install' || at 
  * another netboot server's, and from two offers a board takes one (facts 3.7). It costs them those 45 s, if nobody else answers.
  */
 export const isToldToBoot = ({ state }: Device): boolean =>
-  state.name !== 'held' && state.name !== 'rejected' && !(state.name === 'wiping' && state.done);
+  state.name !== 'held' && state.name !== 'rejected' && !(state.name === 'wiping' && state.start.step === 'done');
 
 /** Its system is on its disk, so its lease is a long one (30 days); a netbooting board asks again in any case (5 minutes). */
 export function isInstalled({ state }: Device): boolean {

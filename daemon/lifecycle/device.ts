@@ -54,18 +54,8 @@ export type DeviceState =
   | { readonly name: 'local-boot-failed'; readonly rounds: number; readonly joined: boolean }
   /** The owner wants one new installation of it: the next installer that reports is given it, and no other. */
   | { readonly name: 'reinstalling'; readonly by: string; readonly start: InstallerStart }
-  /**
-   * The owner wants its disk cleared, by the installer, tied to the nonce `arming`. `left`: its Node and token are gone.
-   * `done`: it has nothing of ours any more, and is left alone.
-   */
-  | {
-      readonly name: 'wiping';
-      readonly by: string;
-      readonly arming: string;
-      readonly left: boolean;
-      readonly start: InstallerStart;
-      readonly done: boolean;
-    }
+  /** The owner wants its disk cleared, by the installer, tied to the nonce `arming`. */
+  | { readonly name: 'wiping'; readonly by: string; readonly arming: string; readonly start: WipeStep }
   /** It gets an address and nothing else: something speaks against touching it. */
   | { readonly name: 'held'; readonly reason: string }
   /** The owner said no. */
@@ -96,6 +86,14 @@ export type InstallerStart =
   | { readonly step: 'running'; readonly disk: DiskReport }
   /** The board was restarted often enough, and it was never heard. */
   | { readonly step: 'given-up' };
+
+/** The installer of a wipe, and what is before and after it. */
+export type WipeStep =
+  /** Its Node and token are taken back first: nothing is to run on a disk that is being cleared. */
+  | { readonly step: 'leaving' }
+  | InstallerStart
+  /** It has nothing of ours any more, and is left alone. */
+  | { readonly step: 'done' };
 
 export type StateName = DeviceState['name'];
 

@@ -42,9 +42,9 @@ export function explain(device: Device): string {
   }
 }
 
-function wipeText({ by, left, done, start }: Extract<DeviceState, { name: 'wiping' }>): string {
-  if (done) return `its disk is cleared, asked by ${by}; it is left alone until it is accepted again`;
-  const step = left ? startText(start) : 'its Node is being removed first';
+function wipeText({ by, start }: Extract<DeviceState, { name: 'wiping' }>): string {
+  if (start.step === 'done') return `its disk is cleared, asked by ${by}; it is left alone until it is accepted again`;
+  const step = start.step === 'leaving' ? 'its Node is being removed first' : startText(start);
   return `its disk is to be cleared, asked by ${by}: ${step}`;
 }
 

@@ -20,7 +20,7 @@ export type Fleet = {
 
 /** A nonce is good for what was armed with it, as long as that lasts. */
 const isArmed = (state: DeviceState): state is Extract<DeviceState, { readonly arming: string }> =>
-  state.name === 'installing' || (state.name === 'wiping' && !state.done);
+  state.name === 'installing' || (state.name === 'wiping' && state.start.step !== 'done');
 
 export function createFleet(devices: readonly Device[]): Fleet {
   const byId = new Map<DeviceId, Device>();

@@ -36,7 +36,7 @@ export const trying = (restarts = 0): InstallerStart => ({ step: 'trying', resta
 export const toBeWiped = (by: string, arming: string): DeviceState => ({
   name: 'wiping',
   ...{ by, arming },
-  ...{ left: false, start: trying(), done: false },
+  start: { step: 'leaving' },
 });
 
 /** What the owner may want of a board that has a system of ours. */
@@ -81,8 +81,6 @@ export const localBootFailed: Row<'local-boot-failed'> = {
 
 type Wanted = StateOf<'reinstalling'> | StateOf<'wiping'>;
 
-const isWanted = (state: Wanted): boolean => state.name === 'reinstalling' || (state.left && !state.done);
-
 /** The two states in which an installer is wanted on a board that has a system. */
 const installerWanted = {
   ...late,
@@ -93,13 +91,13 @@ const installerWanted = {
   ...noSystem,
   'installer-started': (state: Wanted): Next => {
     const { start } = state;
-    if (!isWanted(state) || (start.step !== 'trying' && start.step !== 'waiting')) return stay();
+    if (start.step !== 'trying' && start.step !== 'waiting') return stay();
     const after: InstallerStart = { step: 'restarted', restarts: start.restarts + 1 };
     return to({ ...state, start: after }, 'the installer is in its boot partition, and it restarts');
   },
   'installer-start-failed': (state: Wanted, { code, detail }: EventOf<'installer-start-failed'>): Next => {
     const { start } = state;
-    if (!isWanted(state) || (start.step !== 'trying' && start.step !== 'waiting')) return stay();
+    if (start.step !== 'trying' && start.step !== 'waiting') return stay();
     // Tried again every minute: the same again is no news, and not worth a write.
     if (start.step === 'waiting' && start.code === code) return stay();
     const after: InstallerStart = { step: 'waiting', restarts: start.restarts, code, detail };
@@ -150,26 +148,36 @@ const DISK_FOREIGN =
 
 export const wiping: Row<'wiping'> = {
   ...installerWanted,
-  left: (state) => (state.left ? stay() : to({ ...state, left: true }, 'its Node and token are gone')),
-  'installer-reported': (state, { report }) => (isWanted(state) ? clear(state, report) : stay()),
+  left: (state) =>
+    state.start.step === 'leaving' ? to({ ...state, start: trying() }, 'its Node and token are gone') : stay(),
+  'installer-reported': (state, { report }) =>
+    state.start.step === 'leaving' || state.start.step === 'done' ? stay() : clear(state, report),
   wiped: (state) =>
-    isWanted(state) && state.start.step === 'running'
-      ? to({ ...state, done: true }, 'nothing of ours is on its disk any more')
+    state.start.step === 'running'
+      ? to({ ...state, start: { step: 'done' } }, 'nothing of ours is on its disk any more')
       : stay(),
-  'install-failed': ({ done, by, arming }, { code, detail }) =>
-    done ? stay() : fail(code, detail, { at: 'wipe', by, arming }),
-  'accept-requested': ({ done }, { by }) =>
-    done
+  'install-failed': ({ start, by, arming }, { code, detail }) =>
+    start.step === 'done' ? stay() : fail(code, detail, { at: 'wipe', by, arming }),
+  'accept-requested': ({ start }, { by }) =>
+    start.step === 'done'
       ? to({ name: 'seen' }, `taken in again, asked by ${by}`)
       : refuse('Its disk is being cleared; when that is done, accepting takes it in again.')(),
   'card-made': (state, event) =>
-    state.done ? cardMade(state, event) : refuse('Its disk is being cleared: make a card when that is done.')(),
-  'reinstall-requested': ({ done }) =>
-    refuse(done ? 'Its disk is cleared: `bramble accept` takes it in again.' : 'Its disk is being cleared.')(),
-  'wipe-requested': ({ done }) => refuse(done ? 'Its disk is cleared already.' : 'Its disk is being cleared.')(),
+    state.start.step === 'done'
+      ? cardMade(state, event)
+      : refuse('Its disk is being cleared: make a card when that is done.')(),
+  'reinstall-requested': ({ start }) =>
+    refuse(
+      start.step === 'done' ? 'Its disk is cleared: `bramble accept` takes it in again.' : 'Its disk is being cleared.',
+    )(),
+  'wipe-requested': ({ start }) =>
+    refuse(start.step === 'done' ? 'Its disk is cleared already.' : 'Its disk is being cleared.')(),
   'retry-requested': (state, event) => {
-    if (state.done) return refuse('Its disk is cleared: there is nothing to try again.')();
-    return state.left ? tryAgain(state, event) : refuse('It is under way: its Node is being removed.')();
+    if (state.start.step === 'done') return refuse('Its disk is cleared: there is nothing to try again.')();
+    return state.start.step === 'leaving'
+      ? refuse('It is under way: its Node is being removed.')()
+      : tryAgain(state, event);
   },
-  'reject-requested': ({ left }, { by }) => to({ name: 'rejected', by, left }, `rejected by ${by}`),
+  'reject-requested': ({ start }, { by }) =>
+    to({ name: 'rejected', by, left: start.step !== 'leaving' }, `rejected by ${by}`),
 };

@@ -29,10 +29,10 @@ import {
   type BoardReport,
   type Device,
   type DeviceState,
-  type InstallerStart,
   type ResumePoint,
   type StateName,
   sameDisk,
+  type WipeStep,
 } from './device.ts';
 import type { Effect } from './effect.ts';
 import type { LifecycleEvent } from './event.ts';
@@ -80,8 +80,7 @@ export function wants(state: DeviceState): readonly Effect[] {
     case 'reinstalling':
       return wantsStart(state.start);
     case 'wiping':
-      // First its Node: nothing is to run on a disk that is being cleared.
-      return state.done ? [] : state.left ? wantsStart(state.start) : ['leave'];
+      return state.start.step === 'leaving' ? ['leave'] : wantsStart(state.start);
     case 'joining':
       return ['join'];
     case 'ready':
@@ -105,7 +104,7 @@ export function armingOf(state: DeviceState): string | undefined {
   return state.name === 'failed' && state.resume.at === 'install' ? state.resume.arming : undefined;
 }
 
-const wantsStart = ({ step }: InstallerStart): readonly Effect[] =>
+const wantsStart = ({ step }: WipeStep): readonly Effect[] =>
   step === 'trying' || step === 'waiting' ? ['start-installer'] : [];
 
 /** How long a board may stay in a state before that in itself is news; undefined: for ever. */

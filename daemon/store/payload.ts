@@ -8,6 +8,7 @@ import type {
   InstallerStart,
   ResumePoint,
   StateName,
+  WipeStep,
 } from '../lifecycle/device.ts';
 import type { EventName, LifecycleEvent, Verdict } from '../lifecycle/event.ts';
 import { asFields, count, Damage, type Fields, flag, json, object, oneOf, optional, parsed, text } from './fields.ts';
@@ -106,11 +107,8 @@ export function readState(row: Fields): DeviceState {
       return { name, rounds: count(from, 'rounds'), joined: flag(from, 'joined') };
     case 'reinstalling':
       return { name, by: text(from, 'by'), start: installerStart(object(from, 'start')) };
-    case 'wiping': {
-      const [by, arming] = [text(from, 'by'), text(from, 'arming')];
-      const [left, done] = [flag(from, 'left'), flag(from, 'done')];
-      return { name, by, arming, left, start: installerStart(object(from, 'start')), done };
-    }
+    case 'wiping':
+      return { name, by: text(from, 'by'), arming: text(from, 'arming'), start: wipeStep(from) };
     case 'held':
       return { name, reason: text(from, 'reason') };
     case 'rejected':
@@ -253,6 +251,14 @@ function installerStart(from: Fields): InstallerStart {
     default:
       return assertNever(step);
   }
+}
+
+function wipeStep(from: Fields): WipeStep {
+  const start = object(from, 'start');
+  // Before these two were steps they were flags beside it.
+  if (start['step'] === 'leaving' || optional(from, 'left', flag) === false) return { step: 'leaving' };
+  if (start['step'] === 'done' || optional(from, 'done', flag) === true) return { step: 'done' };
+  return installerStart(start);
 }
 
 const failure = (from: Fields) => ({ code: text(from, 'code'), detail: text(from, 'detail') });

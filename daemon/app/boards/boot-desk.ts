@@ -137,7 +137,7 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
           ? wait(state.name, message)
           : toItsSystem(device, board);
       case 'wiping':
-        if (state.done) return { action: 'stop', state: state.name, message };
+        if (state.start.step === 'done') return { action: 'stop', state: state.name, message };
         if (state.start.step !== 'running') return wait(state.name, message);
         if (disk.content === 'none') return wait(state.name, 'it has no disk that may be written');
         return { action: 'wipe', state: state.name, message, arming: state.arming, disk: disk.name };
@@ -206,7 +206,7 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
     if (device === undefined) {
       // It says so again because our first answer was lost.
       const told = (await clients.boardOf(client))?.state;
-      return told?.name === 'wiping' && told.done && told.arming === arming;
+      return told?.name === 'wiping' && told.start.step === 'done' && told.arming === arming;
     }
     timelines.mark(device.id, clock.now(), `its disk is wiped: ${how}`);
     await runner.dispatch(device.id, { event: 'wiped' });

@@ -49,7 +49,10 @@ test('who may boot over the network, and whose system is on its disk', (t) => {
   t.false(mayNetboot(aDevice({ ...states.failed, resume: { at: 'join' } })));
   t.true(mayNetboot(aDevice({ ...states.failed, resume: { at: 'wipe', by: 'owner', arming: 'w1' } })));
   t.false(isInstalled(aDevice({ ...states.failed, resume: { at: 'wipe', by: 'owner', arming: 'w1' } })));
-  t.false(mayNetboot(aDevice({ ...states.wiping, done: true })), 'nothing of ours is on it: it is left alone');
+  t.false(
+    mayNetboot(aDevice({ ...states.wiping, start: { step: 'done' } })),
+    'nothing of ours is on it: it is left alone',
+  );
   t.true(isInstalled(aDevice({ ...states.failed, resume: { at: 'join' } })));
 });
 

@@ -134,7 +134,7 @@ test('a wipe: its Node goes first, then the disk, and then it is left alone unti
   t.deepEqual(createFleet([board.now()]).byArming('w2'), board.now());
   t.is(board.outcome(report({ content: 'foreign' })), 'nothing', 'half-way the same disk looks like nobody’s');
   board.happens(events.wiped);
-  t.like(board.now().state, { name: 'wiping', done: true });
+  t.like(board.now().state, { name: 'wiping', start: { step: 'done' } });
   t.is(createFleet([board.now()]).byArming('w2'), undefined, 'its nonce is used up');
   t.false(mayNetboot(board.now()));
   t.is(nextDeed(board.now()), undefined);
@@ -147,7 +147,7 @@ test('a wipe: its Node goes first, then the disk, and then it is left alone unti
 test('a wipe touches no disk that is not ours, and no other one half-way', (t) => {
   const board = aLife({ ...states.wiping, start: { step: 'restarted', restarts: 1 } });
   t.like(board.happens(report({ content: 'foreign' })), { name: 'failed', code: 'DISK_FOREIGN' });
-  t.like(board.happens(events['retry-requested']), { name: 'wiping', arming: 'w1', left: false });
+  t.like(board.happens(events['retry-requested']), { name: 'wiping', arming: 'w1', start: { step: 'leaving' } });
   const other = { content: 'foreign', model: 'another' } as const;
   t.like(aLife(states.wiping).happens(report(other)), { name: 'failed', code: 'DISK_FOREIGN' });
   t.like(aLife(states.wiping).happens(report({ content: 'none', bytes: 0 })), { name: 'failed', code: 'NO_DISK' });
@@ -155,10 +155,9 @@ test('a wipe touches no disk that is not ours, and no other one half-way', (t) =
 });
 
 test('`wiped` is believed of an installer that was told to, and of nobody else', (t) => {
-  for (const start of [{ step: 'trying', restarts: 0 }, { step: 'given-up' }] as const) {
+  for (const start of [{ step: 'leaving' }, { step: 'trying', restarts: 0 }, { step: 'given-up' }] as const) {
     t.is(aLife({ ...states.wiping, start }).outcome(events.wiped), 'nothing');
   }
-  t.is(aLife({ ...states.wiping, left: false }).outcome(events.wiped), 'nothing');
 });
 
 test('a board that does not start: not installed anew by itself, and back by itself when it is heard', (t) => {

@@ -56,6 +56,22 @@ test('an event of another version is shown by its name', async (t) => {
   t.like(store.events({ limit: 1 })[0], { id: 1, name: 'teleported', event: undefined, to: 'elsewhere' });
 });
 
+test('a wipe whose first and last step were flags is read as what it was', async (t) => {
+  const running = { left: true, start: { step: 'given-up' }, done: false };
+  for (const [old, start] of [
+    [{ ...running, left: false }, { step: 'leaving' }],
+    [running, { step: 'given-up' }],
+    [{ ...running, done: true }, { step: 'done' }],
+  ] as const) {
+    const { directory, path } = await filled(t);
+    const payload = JSON.stringify({ version: 1, data: { by: 'owner', arming: 'w1', ...old } });
+    change(path, `UPDATE devices SET state = 'wiping', payload = '${payload}'`);
+    const store = await open(t, directory);
+    t.deepEqual(store.snapshot().devices[0]?.state, { name: 'wiping', by: 'owner', arming: 'w1', start });
+    await store.close();
+  }
+});
+
 test('a newer file is left alone', async (t) => {
   const { directory, path } = await filled(t);
   change(path, 'PRAGMA user_version = 99');
