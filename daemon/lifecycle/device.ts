@@ -5,7 +5,7 @@ export type Device = Addressing & {
   readonly id: DeviceId;
   /** Permanent. */
   readonly name: Hostname;
-  /** Every hardware address and serial it was seen with, first one first. */
+  /** Every hardware address and serial it was seen with, first one first; before it the one that showed our host key. */
   readonly macs: readonly Mac[];
   readonly serials: readonly Serial[];
   readonly model: ModelEvidence | undefined;

@@ -35,7 +35,7 @@ export type LifecycleEvent =
   | { readonly event: 'installer-start-failed'; readonly code: string; readonly detail: string }
   /** Nothing of ours is on its disk any more. */
   | { readonly event: 'wiped' }
-  /** The board's sshd answered with the host key of its image. `mac`: of whoever answered, if no packet of it was seen yet. */
+  /** The board's sshd answered with the host key of its image. `mac`: of whoever answered, where that was not known. */
   | { readonly event: 'ssh-answered'; readonly mac?: Mac }
   | { readonly event: 'ssh-failed'; readonly code: string; readonly detail: string }
   | { readonly event: 'join-failed'; readonly code: string; readonly detail: string }

@@ -1,4 +1,4 @@
-/** What an event tells about who the board is. Pure. All of it is a claim, by anybody who knows the hardware address. */
+/** What an event tells about who the board is. Pure. A claim by anybody who knows the hardware address, but for a host key. */
 import { type Mac, type Serial, sameSerial } from '../../config/values.ts';
 import type { Device, ModelEvidence } from './device.ts';
 import type { LifecycleEvent } from './event.ts';
@@ -6,6 +6,8 @@ import { isUndecided } from './registry.ts';
 
 type Evidence = {
   readonly mac?: Mac | undefined;
+  /** The hardware address of whoever showed the host key that we made for it: no claim. */
+  readonly shown?: Mac | undefined;
   readonly serial?: Serial | undefined;
   readonly model?: ModelEvidence | undefined;
   /** The installer read it from the board: it may be told beside another serial. */
@@ -18,7 +20,7 @@ const SERIALS_MAX = 4;
 /** The same object if there is nothing new in it. */
 export function learn(device: Device, event: LifecycleEvent): Device {
   const evidence = evidenceIn(event);
-  const macs = withMac(device.macs, evidence.mac);
+  const macs = evidence.shown ? withFirst(device.macs, evidence.shown) : withMac(device.macs, evidence.mac);
   // Once it was decided who this is, nobody adds to it: a forged serial would keep the board that has it out.
   const mayAdd = device.serials.length === 0 || (evidence.read && isUndecided(device));
   const serials = withSerial(device.serials, evidence.serial, mayAdd && device.serials.length < SERIALS_MAX);
@@ -53,7 +55,7 @@ function evidenceIn(event: LifecycleEvent): Evidence {
     }
     case 'ssh-answered':
       // It showed the key that we made for this board: it is this board, on whatever hardware.
-      return { mac: event.mac, read: false };
+      return { shown: event.mac, read: false };
     default:
       return { read: false };
   }
@@ -61,6 +63,10 @@ function evidenceIn(event: LifecycleEvent): Evidence {
 
 const withMac = (macs: readonly Mac[], mac: Mac | undefined): readonly Mac[] =>
   mac === undefined || macs.includes(mac) ? macs : [...macs, mac];
+
+/** Before any that only used its name. */
+const withFirst = (macs: readonly Mac[], mac: Mac): readonly Mac[] =>
+  macs[0] === mac ? macs : [mac, ...macs.filter((other) => other !== mac)];
 
 /** A full serial takes the place of its low half, in place: the first one stays the first. */
 function withSerial(serials: readonly Serial[], serial: Serial | undefined, mayAdd: boolean): readonly Serial[] {

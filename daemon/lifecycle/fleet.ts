@@ -59,7 +59,7 @@ export function createFleet(devices: readonly Device[]): Fleet {
   function awaited(hostname: string): Device | undefined {
     const name = parseHostname(hostname.toLowerCase());
     const device = name.ok ? find(names.get(name.value)) : undefined;
-    return device?.macs.length === 0 ? device : undefined;
+    return device?.macs.length === 0 && device.state.name === 'starting' && device.state.card ? device : undefined;
   }
 
   for (const device of devices) put(device);

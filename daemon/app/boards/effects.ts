@@ -104,12 +104,13 @@ export function effectDesk(deps: EffectDeps): Execute {
     }
   };
 
-  /** A board whose card was made before any packet of it was seen. */
+  /** A card that was made may be put into any board, and another host may have used its name before. */
   const unknownMac = async (device: Device): Promise<{ readonly mac?: Mac }> => {
-    const { macs, address } = deps.boardNow(device);
-    const mac = macs.length > 0 || address === undefined ? undefined : await deps.hardwareAddressOf(address);
-    const isFree = mac !== undefined && !deps.boards().some((other) => other.macs.includes(mac));
-    return isFree ? { mac } : {};
+    const { macs, address, state } = deps.boardNow(device);
+    const isOpen = macs.length === 0 || (state.name === 'starting' && state.card === true);
+    const mac = isOpen && address !== undefined ? await deps.hardwareAddressOf(address) : undefined;
+    const isOthers = deps.boards().some(({ id, macs }) => id !== device.id && mac !== undefined && macs.includes(mac));
+    return mac === undefined || mac === macs[0] || isOthers ? {} : { mac };
   };
 
   const join = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {

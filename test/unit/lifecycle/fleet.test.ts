@@ -52,11 +52,14 @@ test('beside a router: found where it was heard last, and nowhere else', (t) => 
 });
 
 test('a board whose card was made is awaited under its name, until a packet of it was seen', (t) => {
-  const board = aDevice(states.starting, { macs: [] });
+  const card = { name: 'starting', card: true } as const;
+  const board = aDevice(card, { macs: [] });
   const fleet = createFleet([board]);
   t.is(fleet.awaited(board.name.toUpperCase()), board);
   t.is(fleet.awaited(''), undefined);
   t.is(fleet.awaited('worker_kube1!'), undefined);
-  fleet.put(aDevice(states.starting));
-  t.is(fleet.awaited(board.name), undefined);
+  for (const other of [aDevice(card), aDevice(states.seen, { macs: [] }), aDevice(states.starting, { macs: [] })]) {
+    fleet.put(other);
+    t.is(fleet.awaited(board.name), undefined, other.state.name);
+  }
 });

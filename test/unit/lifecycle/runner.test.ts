@@ -219,6 +219,7 @@ test('a board that is expected has its name and address before anything is heard
 test('the system on a card that was made is known by its name, once; nobody else takes the board’s place', async (t) => {
   const { runner, stop } = start(new DiskDouble());
   const device = must(await runner.expect(must(parseHostname('rack-a-7')), 'anna'));
+  await runner.dispatch(device.id, { event: 'card-made', by: 'anna' });
   const seen = must(await runner.sight({ mac: MAC, hostname: 'Rack-A-7' }));
   t.is(seen.id, device.id);
   t.deepEqual(seen.macs, [MAC]);

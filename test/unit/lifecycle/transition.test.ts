@@ -1,7 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { must } from '../../../config/result.ts';
-import { after, instant, minutes, parseSerial, seconds } from '../../../config/values.ts';
+import { after, instant, minutes, parseMac, parseSerial, seconds } from '../../../config/values.ts';
 import type { Device, DeviceState, StateName } from '../../../daemon/lifecycle/device.ts';
 import type { EventName, LifecycleEvent } from '../../../daemon/lifecycle/event.ts';
 import { JOIN_ATTEMPTS, transition, wants } from '../../../daemon/lifecycle/transition.ts';
@@ -357,6 +357,16 @@ test('any sequence of events: deterministic, name, address and id for ever, dead
     }),
   );
   t.pass();
+});
+
+test('evidence: who showed our host key is the board, before whoever only used its name', (t) => {
+  const [liar, other] = [must(parseMac('02:00:00:0b:ad:01')), must(parseMac('02:00:00:00:00:02'))];
+  const answered = { event: 'ssh-answered', mac: MAC } as const;
+  const macsOf = (macs: Device['macs']) => transition(aDevice(states.starting, { macs }), answered, LATER).device.macs;
+  t.deepEqual(macsOf([liar]), [MAC, liar]);
+  t.deepEqual(macsOf([liar, MAC, other]), [MAC, liar, other]);
+  t.deepEqual(macsOf([MAC, other]), [MAC, other]);
+  t.deepEqual(macsOf([]), [MAC]);
 });
 
 test('an address that is heard is taken over where addresses are the router’s, and never where they are ours', (t) => {

@@ -1,7 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { parseConfig } from '../../../../config/load.ts';
 import { must, ok, type Problem, problem, type Result } from '../../../../config/result.ts';
-import { parseIpv4, seconds } from '../../../../config/values.ts';
+import { parseIpv4, parseMac, seconds } from '../../../../config/values.ts';
 import { effectDesk, verdictNow } from '../../../../daemon/app/boards/effects.ts';
 import type { JoinBoard, Joiner, LeavingBoard } from '../../../../daemon/join/index.ts';
 import type { Device } from '../../../../daemon/lifecycle/device.ts';
@@ -188,9 +188,10 @@ test('the installer is tried over SSH every minute for as long as it is wanted; 
   t.deepEqual(new Set(tried), new Set(['10.77.0.100']));
 });
 
-test('a board whose card was made before any packet of it was seen is known by its hardware address from then on', async (t) => {
+test('a board whose card was made is known by the hardware that showed its host key, whoever used its name before', async (t) => {
   for (const [macs, known] of [
     [[], { mac: MAC }],
+    [[must(parseMac('02:00:00:0b:ad:01'))], { mac: MAC }],
     [[MAC], {}],
   ] as const) {
     const board = aDevice({ name: 'starting', card: true }, { macs, deadline: undefined });

@@ -138,7 +138,7 @@ test('beside a router a board behind a relay agent is told where to boot from, u
 });
 
 test('the system on a card that we made is known by its name, whatever its hardware is', async (t) => {
-  const board = aDevice(states.starting, { macs: [] });
+  const board = aDevice({ name: 'starting', card: true }, { macs: [] });
   const system: DhcpRequest = { ...request, isPxe: false, isPi: false, hostname: board.name };
   t.is((await desk('10.77.0.1', board).lease(system))?.address, board.address);
   t.is(await desk('10.77.0.1', board).lease({ ...system, hostname: 'laptop' }), undefined, 'another one is no board');
