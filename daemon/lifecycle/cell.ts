@@ -2,7 +2,7 @@
  * What the cells of the table are made of: the vocabulary of decisions, and what many states have in common. Pure.
  */
 import type { Instant } from '../../config/values.ts';
-import type { BoardReport, DeviceState, ResumePoint, StateName } from './device.ts';
+import type { BoardReport, DeviceState, OwnSystem, ResumePoint, StateName } from './device.ts';
 import type { EventName, LifecycleEvent } from './event.ts';
 
 /** `since`: when the board came into its state. */
@@ -31,8 +31,38 @@ export const fail = (code: string, detail: string, resume: ResumePoint): Next =>
   to({ name: 'failed', code, detail, resume }, `${code}: ${detail}`);
 export const reported = (report: BoardReport): Next => to({ name: 'reported', report }, 'the installer reported');
 export const ready = (): Next => to({ name: 'ready', quarantined: true }, 'its Node is Ready');
-export const rejected = (_: unknown, { by }: { by: string }): Next =>
-  to({ name: 'rejected', by, left: false }, `rejected by ${by}`);
+export const rejected = (state: DeviceState, { by }: { by: string }): Next =>
+  to(
+    { name: 'rejected', by, left: state.name === 'wiping' && state.start.step !== 'leaving', system: systemOf(state) },
+    `rejected by ${by}`,
+  );
+
+function systemOf(state: DeviceState): OwnSystem {
+  switch (state.name) {
+    case 'starting':
+      return state.card ? 'card' : 'disk';
+    case 'joining':
+    case 'ready':
+    case 'unreachable':
+    case 'local-boot-failed':
+    case 'reinstalling':
+      return 'disk';
+    case 'wiping':
+      return state.start.step === 'done' ? 'none' : 'disk';
+    case 'failed':
+      return state.resume.at === 'install' ? 'none' : 'disk';
+    case 'rejected':
+      return state.system;
+    case 'seen':
+    case 'booting':
+    case 'reported':
+    case 'pending':
+    case 'accepted':
+    case 'installing':
+    case 'held':
+      return 'none';
+  }
+}
 
 /** Answers to questions that this state does not ask: late, or repeated after a crash. The world is looked at again anyway. */
 export const late = {

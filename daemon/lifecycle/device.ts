@@ -58,10 +58,13 @@ export type DeviceState =
   | { readonly name: 'wiping'; readonly by: string; readonly arming: string; readonly start: WipeStep }
   /** It gets an address and nothing else: something speaks against touching it. */
   | { readonly name: 'held'; readonly reason: string }
-  /** The owner said no. */
-  | { readonly name: 'rejected'; readonly by: string /** Its Node and token are gone. */; readonly left: boolean }
+  /** The owner said no. `left`: its Node and token are gone. `system`: what it has of ours, which accepting it goes on from. */
+  | { readonly name: 'rejected'; readonly by: string; readonly left: boolean; readonly system: OwnSystem }
   /** A step did not work; `resume` is where `bramble retry` goes on. */
   | { readonly name: 'failed'; readonly code: string; readonly detail: string; readonly resume: ResumePoint };
+
+/** A system of ours, with the host key we made: on its disk, on a card that was made for it, or nowhere. */
+export type OwnSystem = 'disk' | 'card' | 'none';
 
 /** Where a failed board goes on. The report is kept, so that a decision once made about the board is not asked for again. */
 export type ResumePoint =

@@ -178,6 +178,5 @@ export const wiping: Row<'wiping'> = {
       ? refuse('It is under way: its Node is being removed.')()
       : tryAgain(state, event);
   },
-  'reject-requested': ({ start }, { by }) =>
-    to({ name: 'rejected', by, left: start.step !== 'leaving' }, `rejected by ${by}`),
+  'reject-requested': rejected,
 };

@@ -29,6 +29,7 @@ import {
   type BoardReport,
   type Device,
   type DeviceState,
+  type OwnSystem,
   type ResumePoint,
   type StateName,
   sameDisk,
@@ -310,9 +311,9 @@ const table: Table = {
     ...notFailed,
     ...noDeadline,
     ...leftAlone('It is rejected: `bramble accept` takes it in again.'),
-    'accept-requested': (_, { by }) => to({ name: 'seen' }, `no longer rejected, asked by ${by}`),
+    'accept-requested': ({ system }, { by }) => to(takenInAgain[system], `no longer rejected, asked by ${by}`),
     'reject-requested': stay,
-    left: ({ by }) => to({ name: 'rejected', by, left: true }, 'its Node and token are gone'),
+    left: (state) => to({ ...state, left: true }, 'its Node and token are gone'),
   },
   failed: {
     ...late,
@@ -350,6 +351,13 @@ const table: Table = {
   'local-boot-failed': localBootFailed,
   reinstalling,
   wiping,
+};
+
+/** Its system joins once more, and may be written anew or cleared. */
+const takenInAgain: Readonly<Record<OwnSystem, DeviceState>> = {
+  disk: { name: 'starting' },
+  card: { name: 'starting', card: true },
+  none: { name: 'seen' },
 };
 
 function resumed(resume: ResumePoint, by: string): DeviceState {

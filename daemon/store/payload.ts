@@ -6,6 +6,7 @@ import type {
   DeviceState,
   DiskReport,
   InstallerStart,
+  OwnSystem,
   ResumePoint,
   StateName,
   WipeStep,
@@ -112,7 +113,13 @@ export function readState(row: Fields): DeviceState {
     case 'held':
       return { name, reason: text(from, 'reason') };
     case 'rejected':
-      return { name, by: text(from, 'by'), left: flag(from, 'left') };
+      // Absent before it was kept.
+      return {
+        name,
+        by: text(from, 'by'),
+        left: flag(from, 'left'),
+        system: optional(from, 'system', ownSystem) ?? 'none',
+      };
     case 'failed':
       return { name, ...failure(from), resume: resumePoint(object(from, 'resume')) };
     default:
@@ -217,6 +224,8 @@ function verdict(from: Fields): Verdict {
   const kind = oneOf(from, 'verdict', ['accept', 'wait', 'hold']);
   return kind === 'accept' ? { verdict: kind, by: text(from, 'by') } : { verdict: kind, reason: text(from, 'reason') };
 }
+
+const ownSystem = (from: Fields, name: string): OwnSystem => oneOf(from, name, ['disk', 'card', 'none']);
 
 function resumePoint(from: Fields): ResumePoint {
   const at = oneOf(from, 'at', ['install', 'start', 'join', 'wipe']);

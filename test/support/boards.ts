@@ -62,7 +62,7 @@ export const states: { readonly [S in StateName]: Extract<DeviceState, { name: S
     start: { step: 'running', disk: aDisk() },
   },
   held: { name: 'held', reason: 'two boards claim one serial' },
-  rejected: { name: 'rejected', by: 'owner', left: false },
+  rejected: { name: 'rejected', by: 'owner', left: false, system: 'none' },
   failed: { name: 'failed', code: 'READ_BACK', detail: 'differs', resume: { at: 'install', report } },
 };
 

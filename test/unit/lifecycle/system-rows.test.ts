@@ -154,6 +154,26 @@ test('a wipe touches no disk that is not ours, and no other one half-way', (t) =
   t.is(aLife(states.wiping).happens(events['reject-requested']).name, 'rejected');
 });
 
+test('a board that was rejected and is accepted after all goes on with the system that it has', (t) => {
+  const { reject, accept } = { reject: events['reject-requested'], accept: events['accept-requested'] };
+  const installed = [states.starting, states.joining, states.ready, states.unreachable, states['local-boot-failed']];
+  const wiped: DeviceState = { ...states.wiping, start: { step: 'done' } };
+  const card: DeviceState = { name: 'starting', card: true };
+  const joinFailed: DeviceState = { ...states.failed, resume: { at: 'join' } };
+  for (const state of [...installed, states.reinstalling, states.wiping, joinFailed]) {
+    const board = aLife(state);
+    board.happens(reject, events.left);
+    t.like(board.now().state, { name: 'rejected', left: true }, state.name);
+    t.deepEqual(board.happens(accept), { name: 'starting' }, state.name);
+    t.deepEqual(wants(board.now().state), ['await-ssh']);
+    t.is(board.outcome(reinstall), 'moved');
+    t.is(board.outcome(events['wipe-requested']), 'moved');
+  }
+  t.deepEqual(aLife(card).happens(reject, accept), card);
+  for (const state of [states.seen, states.pending, states.installing, states.held, states.failed, wiped])
+    t.deepEqual(aLife(state).happens(reject, accept), { name: 'seen' }, state.name);
+});
+
 test('`wiped` is believed of an installer that was told to, and of nobody else', (t) => {
   for (const start of [{ step: 'leaving' }, { step: 'trying', restarts: 0 }, { step: 'given-up' }] as const) {
     t.is(aLife({ ...states.wiping, start }).outcome(events.wiped), 'nothing');

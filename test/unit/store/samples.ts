@@ -61,7 +61,7 @@ export const states: readonly DeviceState[] = [
   { name: 'wiping', by: 'owner', arming: 'w1', start: { step: 'running', disk: report.disk } },
   { name: 'wiping', by: 'owner', arming: 'w1', start: { step: 'done' } },
   { name: 'held', reason: 'another board claims its serial' },
-  { name: 'rejected', by: 'owner', left: true },
+  { name: 'rejected', by: 'owner', left: true, system: 'disk' },
   { name: 'failed', code: 'IMAGE_NO_BASE', detail: 'no base', resume: { at: 'install', report } },
   { name: 'failed', code: 'INSTALL_TIMEOUT', detail: 'x', resume: { at: 'install', report, arming: 'a1b2' } },
   { name: 'failed', code: 'SSH_TIMEOUT', detail: '', resume: { at: 'start' } },

@@ -3,6 +3,7 @@ import { must } from '../../../config/result.ts';
 import { type Ipv4, instant, ipv4FromNumber, millis, parseMac } from '../../../config/values.ts';
 import type { Device } from '../../../daemon/lifecycle/device.ts';
 import { StoreError } from '../../../daemon/store/error.ts';
+import { readState } from '../../../daemon/store/payload.ts';
 import { eventsPerDevice } from '../../../daemon/store/store.ts';
 import { append, device, deviceId, events, open, openNew, put, serial, states, temporaryFolder } from './samples.ts';
 
@@ -232,4 +233,9 @@ test('a slow disk does not stop the event loop', async (t) => {
   clearInterval(timer);
   // On the main thread it would be 1 or 2. How many more there are is a matter of how busy the machine is.
   t.true(turns > 4, `${turns} turns in 500 ms`);
+});
+
+test('a rejected board of an earlier version reads as one without a system of ours', (t) => {
+  const payload = JSON.stringify({ version: 1, data: { by: 'owner', left: true } });
+  t.deepEqual(readState({ state: 'rejected', payload }), { name: 'rejected', by: 'owner', left: true, system: 'none' });
 });

@@ -187,7 +187,7 @@ test('a wipe is told again, since the answer was lost: the same answer, to that 
     ]),
   });
   t.true(await boot.wiped('w1', 'all of it', at(OWN)));
-  t.like(stateNow(), { name: 'wiping', done: true });
+  t.like(stateNow(), { name: 'wiping', start: { step: 'done' } });
   t.true(await boot.wiped('w1', 'all of it', at(OWN)));
   t.false(await boot.wiped('w1', 'all of it', at(ELSEWHERE)));
   t.false(await boot.wiped('w2', 'all of it', at(OWN)));
