@@ -15,6 +15,7 @@ import type { Addressing, Device } from './device.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import {
   addressFor,
+  isHostsOwn,
   isMisaddressed,
   isUndecided,
   type KnownBoards,
@@ -125,6 +126,7 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
     if (claimed.byName(name) !== undefined) return problem('NAME_TAKEN', `${name} is just being given to a board`);
     const rules = deps.reservation();
     if (rules === undefined) return problem('NO_NETWORK', 'the network of the boards is not known yet');
+    if (isHostsOwn(name, rules)) return problem('NAME_TAKEN', `${name} is the name of this host: choose another one`);
     if (rules.range === undefined) {
       return problem(
         'ADDRESS_UNKNOWN',

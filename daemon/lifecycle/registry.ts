@@ -51,6 +51,8 @@ export type ReservationRules = {
   /** The search for a free one goes on here, round the range: what was given up just now is not given to the next board. */
   readonly lastAddress: Ipv4 | undefined;
   readonly pattern: string;
+  /** Of this host, which answers to it on the boards' network. */
+  readonly masterName?: Hostname;
   /** The number after the last one used. Names are never used twice, so it is kept. */
   readonly nextNumber: number;
   readonly pendingMax: number;
@@ -95,7 +97,7 @@ export function reserve(
       `${known.undecided} boards wait to be accepted, more than that are not taken in: accept or reject some, or raise \`pending.max\``,
     );
   }
-  const named = firstFreeName(rules.pattern, rules.nextNumber, known);
+  const named = firstFreeName(rules, known);
   if (!named.ok) return named;
   const addressing = addressFor(known, rules, dropped);
   if (!addressing.ok) return addressing;
@@ -124,11 +126,18 @@ const givesWayFirst = (a: Device, b: Device): number =>
 /** Nobody decided about it, and its installer runs. */
 export const hasReported = ({ state }: Device): boolean => state.name === 'reported' || state.name === 'pending';
 
-function firstFreeName(pattern: string, from: number, { byName }: KnownBoards) {
-  for (let number = from; ; number++) {
-    const name = nameFromPattern(pattern, number);
+/** It means another host than a board, everywhere or on this network. */
+export const isHostsOwn = (name: Hostname, { masterName }: Pick<ReservationRules, 'masterName'>): boolean =>
+  name === 'localhost' || name === masterName;
+
+function firstFreeName(
+  rules: Pick<ReservationRules, 'pattern' | 'nextNumber' | 'masterName'>,
+  { byName }: KnownBoards,
+) {
+  for (let number = rules.nextNumber; ; number++) {
+    const name = nameFromPattern(rules.pattern, number);
     if (!name.ok) return name;
-    if (byName(name.value) === undefined) return ok({ name: name.value, number });
+    if (byName(name.value) === undefined && !isHostsOwn(name.value, rules)) return ok({ name: name.value, number });
   }
 }
 

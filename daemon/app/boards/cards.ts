@@ -49,7 +49,8 @@ export function cardDesk(deps: CardDeskDeps): CardDeps {
       return problem('TOO_LARGE', `the image of ${name} needs ${bytes.value} bytes, and there is room for ${most}`);
     }
     const device = known === undefined ? await deps.expect(board.name, by) : drafted;
-    return device.ok ? await imageOf(device.value, by) : notReady(device.error);
+    if (device.ok) return await imageOf(device.value, by);
+    return device.error.code === 'NAME_TAKEN' ? problem('CONFLICT', device.error.detail) : notReady(device.error);
   };
 
   async function imageOf(device: Device, by: string): Promise<Result<FinishedImage, FinishedImageProblem>> {

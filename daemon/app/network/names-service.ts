@@ -1,7 +1,7 @@
 /** Names on the LAN: those that we publish, the conflicts about them, and the Pis that we hear of and do not manage. */
 import { hostname } from 'node:os';
 import { must } from '../../../config/result.ts';
-import { type Ipv4, type Mac, parseHostname } from '../../../config/values.ts';
+import { type Hostname, type Ipv4, type Mac, parseHostname } from '../../../config/values.ts';
 import { isInstalled } from '../../boot/offer.ts';
 import { ouiOf, raspberryPiOuis } from '../../dhcp/machine-identifier.ts';
 import type { StrangerView } from '../../http/wire.ts';
@@ -24,6 +24,12 @@ import type { ServicesDeps } from './network-services.ts';
 import type { Bridge } from './spanning-tree.ts';
 import { knownAddresses } from './traffic-desk.ts';
 import { followUplink, type Place } from './uplink.ts';
+
+/** What the master is called on the LAN. */
+export function masterName(): Hostname {
+  const own = parseHostname(hostname().split('.', 1)[0]?.toLowerCase() ?? '');
+  return own.ok ? own.value : must(parseHostname('bramble'));
+}
 
 /** A host of the LAN whose hardware address is known. */
 export type Identified = { readonly host: SeenHost; readonly mac: Mac };
@@ -73,8 +79,7 @@ export async function publishNames(deps: NamesDeps): Promise<{ readonly closed: 
   const broken = new AbortController();
   const life = AbortSignal.any([signal, broken.signal]);
   const log = deps.log.child({ service: 'mdns' });
-  const own = parseHostname(hostname().split('.', 1)[0]?.toLowerCase() ?? '');
-  const name = own.ok ? own.value : must(parseHostname('bramble'));
+  const name = masterName();
   const boardsPlace: Place = site;
   let addresses: ReadonlySet<Ipv4> = new Set();
   let sshd = false;

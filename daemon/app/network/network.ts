@@ -15,7 +15,7 @@ import { createDhcpStanding, type DhcpStandings } from './dhcp-standing.ts';
 import { createGateway } from './gateway-service.ts';
 import { type HearAddress, heardAddresses } from './heard-addresses.ts';
 import { createLateArrivals } from './late-arrivals.ts';
-import { createNeighbourhood } from './names-service.ts';
+import { createNeighbourhood, masterName } from './names-service.ts';
 import { networkServices, type ServicesDeps } from './network-services.ts';
 import type { Site } from './site.ts';
 import { createTrafficDesk, type TrafficDesk } from './traffic-desk.ts';
@@ -105,6 +105,7 @@ export function createNetwork(deps: NetworkDeps): Network {
         leases: isFull,
         isTaken: addresses.isTaken,
         pattern: config.names.pattern,
+        masterName: masterName(),
         pendingMax: config.pending.max,
       }
     );

@@ -48,6 +48,13 @@ test('the next name, and the first address that nobody has', (t) => {
   t.is(device.state.name, 'seen');
 });
 
+test('no board is given the name of the master', (t) => {
+  const masterName = must(parseHostname('worker-kube4'));
+  const { device, number } = must(reserve(sighting, ID, known([]), { ...rules, masterName }, START));
+  t.is(device.name, must(parseHostname('worker-kube5')));
+  t.is(number, 5);
+});
+
 test('addresses are given in turn, round the range, and from its beginning if the last one is of another', (t) => {
   const address = (lastAddress: string, devices: readonly Device[]): string | undefined =>
     must(reserve(sighting, ID, known(devices), { ...rules, lastAddress: must(parseIpv4(lastAddress)) }, START)).device

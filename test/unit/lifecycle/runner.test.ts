@@ -80,6 +80,7 @@ function start(disk: DiskDouble, effects: Effect[] = []) {
       leases: true,
       isTaken: () => false,
       pattern: 'worker-kube{n}',
+      masterName: must(parseHostname('kube-master')),
       pendingMax: 8,
     }),
     clock: {
@@ -213,6 +214,20 @@ test('a board that is expected has its name and address before anything is heard
   t.not(other.address, device.address);
   await runner.dispatch(device.id, { event: 'card-made', by: 'anna' });
   t.deepEqual(disk.devices.get(device.id)?.state, { name: 'starting', card: true });
+  stop();
+});
+
+test('no board is expected under the name of the master, nor as localhost', async (t) => {
+  const disk = new DiskDouble();
+  const { runner, stop } = start(disk);
+  for (const name of ['kube-master', 'localhost']) {
+    const refused = await runner.expect(must(parseHostname(name)), 'anna');
+    t.like(refused, {
+      ok: false,
+      error: { code: 'NAME_TAKEN', detail: `${name} is the name of this host: choose another one` },
+    });
+  }
+  t.is(disk.devices.size, 0);
   stop();
 });
 
