@@ -6,7 +6,7 @@ import type { Device } from '../../../../daemon/lifecycle/device.ts';
 import { createFleet } from '../../../../daemon/lifecycle/fleet.ts';
 import { createPatience } from '../../../../daemon/lifecycle/patience.ts';
 import { transition } from '../../../../daemon/lifecycle/transition.ts';
-import { aDevice, states } from '../../../support/boards.ts';
+import { aDevice, events, states } from '../../../support/boards.ts';
 import { createClockDouble, createLogDouble } from '../../../support/doubles.ts';
 
 const TURN = seconds(10);
@@ -15,9 +15,8 @@ const GIB = 2 ** 30;
 /** One board that is being installed, its deadline watched as the runner does; `writes` counts what would be on disk. */
 function installation() {
   const clock = createClockDouble();
-  const now = clock.now();
-  const device = aDevice(states.installing, { since: now, deadline: undefined });
-  const fleet = createFleet([transition(device, { event: 'install-progressed', percent: 0 }, now).device]);
+  const { device } = transition(aDevice(states.accepted), events['image-made'], clock.now());
+  const fleet = createFleet([device]);
   const board = (): Device => fleet.byId(device.id) ?? device;
   const told = { writes: 0, turns: 0 };
   const patience = createPatience();
