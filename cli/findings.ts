@@ -2,7 +2,15 @@
 import type { Config } from '../config/schema.ts';
 import { type Model, models } from '../config/values.ts';
 import type { StatusView } from '../daemon/http/wire.ts';
-import { asksNetwork, bootOrderIn, type EepromChip, eepromChips, explainBootOrder } from '../image-builder/index.ts';
+import {
+  asksNetwork,
+  type BaseRecord,
+  baseProblems,
+  bootOrderIn,
+  type EepromChip,
+  eepromChips,
+  explainBootOrder,
+} from '../image-builder/index.ts';
 
 export type Finding = {
   /** `wrong`: boards are kept from their work, and the text ends with what to do. */
@@ -12,11 +20,16 @@ export type Finding = {
 };
 
 export type DoctorFacts = {
-  readonly config: { readonly netboot: Pick<Config['netboot'], 'enable' | 'eeprom'> };
+  readonly config: {
+    readonly netboot: Pick<Config['netboot'], 'enable' | 'eeprom'>;
+    readonly images: Pick<Config['images'], 'default' | 'models' | 'kit'>;
+  };
   /** Or why it does not answer. */
   readonly status: StatusView | string;
-  /** Names of those that are imported; or why nobody knows. */
-  readonly bases: readonly string[] | string;
+  /** Those that are imported; or why nobody knows. */
+  readonly bases: readonly Pick<BaseRecord, 'name' | 'id' | 'format'>[] | string;
+  /** Files of `images.additions` that no image can be made with, with the reason. */
+  readonly unread: readonly string[];
   /** What the kit lacks, by model; undefined: there is none. */
   readonly kit: { readonly name: string; readonly missing: ReadonlyMap<Model, readonly string[]> } | undefined;
   readonly eeproms: Readonly<Record<EepromChip, EepromFact>>;
@@ -29,6 +42,7 @@ export type EepromFact =
 export const findings = (facts: DoctorFacts): readonly Finding[] => [
   ...ofDaemon(facts),
   ...ofImages(facts),
+  ...facts.unread.map((text): Finding => ({ level: 'wrong', about: 'images', text: `images.additions: ${text}` })),
   ...ofKit(facts),
   ...eepromChips.flatMap((chip) => ofEeprom(chip, facts)),
 ];
@@ -41,11 +55,15 @@ function ofDaemon({ status }: DoctorFacts): readonly Finding[] {
   return [{ level: 'well', about: 'daemon', text: `answers, version ${status.version}` }, ...told];
 }
 
-function ofImages({ bases }: DoctorFacts): readonly Finding[] {
+function ofImages({ bases, config }: DoctorFacts): readonly Finding[] {
   if (typeof bases === 'string') return [{ level: 'note', about: 'images', text: bases }];
-  return bases.length === 0
-    ? [{ level: 'wrong', about: 'images', text: 'no base image is imported: sudo bramble image add FILE' }]
-    : [{ level: 'well', about: 'images', text: bases.join(', ') }];
+  if (bases.length === 0)
+    return [{ level: 'wrong', about: 'images', text: 'no base image is imported: sudo bramble image add FILE' }];
+  const problems = baseProblems(bases, config.images);
+  return [
+    { level: 'well', about: 'images', text: bases.map(({ name }) => name).join(', ') },
+    ...problems.map((text): Finding => ({ level: 'wrong', about: 'images', text })),
+  ];
 }
 
 function ofKit({ kit, status }: DoctorFacts): readonly Finding[] {
@@ -53,12 +71,13 @@ function ofKit({ kit, status }: DoctorFacts): readonly Finding[] {
   const known = typeof status === 'string' ? [] : status.devices;
   const stuck = known.filter(({ model }) => models.some((name) => name === model && kit.missing.has(name)));
   const started = models.filter((model) => !kit.missing.has(model));
-  const starts = `${kit.name} starts the installer on ${started.join(', ') || 'no board'}`;
+  const advice = 'import a newer Raspberry Pi OS (64-bit) and name it as images.kit';
+  const none = started.length === 0;
+  const starts = `${kit.name} starts the installer on ${none ? `no board: ${advice}` : started.join(', ')}`;
   return [
-    { level: started.length === 0 ? 'wrong' : 'well', about: 'boot kit', text: starts },
+    { level: none ? 'wrong' : 'well', about: 'boot kit', text: starts },
     ...stuck.map(({ name, model }): Finding => {
       const lack = [...kit.missing].find(([missing]) => missing === model)?.[1].join(', ') ?? '';
-      const advice = 'import a newer Raspberry Pi OS (64-bit) and name it as images.kit';
       return {
         level: 'wrong',
         about: 'boot kit',

@@ -6,6 +6,7 @@
  */
 
 export { type Base, type BaseRecord, heldBase, listBases, openBase, RECORD } from './base.ts';
+export { baseProblems, chooseBase } from './base-choice.ts';
 export { deviceNumber, readBlockDevices } from './block-devices.ts';
 export { existingBootFiles, listBootFiles, openBootFile, readBootFile } from './boot-files.ts';
 export { type Chip, chipOf, kernelOf, kitGaps } from './boot-kit.ts';

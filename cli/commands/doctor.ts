@@ -1,11 +1,13 @@
 /** `bramble doctor`: what keeps boards from being installed, and what each model needs once. */
-import { access } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { additionFileMax } from '../../config/additions.ts';
 import type { Config } from '../../config/schema.ts';
 import { models } from '../../config/values.ts';
 import {
   type BaseRecord,
+  chooseBase,
   type EepromChip,
   kitGaps,
   listBases,
@@ -62,26 +64,37 @@ async function lookAround(config: Config, client: Client): Promise<DoctorFacts> 
   );
   const folder = join(config.data, 'bases');
   if (hidden !== undefined) {
-    return { config, status, bases: `no permission to look into ${hidden}: run it with sudo`, kit: undefined, eeproms };
+    const bases = `no permission to look into ${hidden}: run it with sudo`;
+    return { config, status, bases, unread: [], kit: undefined, eeproms };
   }
   const { bases } = await listBases(folder);
-  const kit = await kitFact(folder, kitOf(config, bases));
-  return { config, status, bases: bases.map(({ name }) => name), kit, eeproms };
+  const kit = await kitFact(folder, config, bases);
+  return { config, status, bases, unread: await unreadAdditions(config), kit, eeproms };
 }
 
-/** As the daemon chooses it. */
-function kitOf({ images }: Config, bases: readonly BaseRecord[]): BaseRecord | undefined {
-  const wanted = images.kit ?? images.default;
-  if (wanted === undefined) return bases.length === 1 ? bases[0] : undefined;
-  return bases.find(({ name, id }) => name === wanted || id === wanted);
-}
-
-async function kitFact(folder: string, record: BaseRecord | undefined): Promise<DoctorFacts['kit']> {
-  const base = record && (await openBase(join(folder, record.id)));
-  if (base?.ok !== true) return undefined;
+async function kitFact(folder: string, { images }: Config, bases: readonly BaseRecord[]): Promise<DoctorFacts['kit']> {
+  const record = chooseBase(bases, images.kit ?? images.default);
+  const base = record.ok && (await openBase(join(folder, record.value.id)));
+  if (base === false || !base.ok) return undefined;
   const files = await listBootFiles(base.value);
   await base.value.close();
   return files.ok ? { name: base.value.name, missing: kitGaps(files.value.map(({ path }) => path)) } : undefined;
+}
+
+/** Files of `images.additions` that would keep boards from an image, with the reason. */
+async function unreadAdditions({ images }: Config): Promise<DoctorFacts['unread']> {
+  const unread: string[] = [];
+  for (const { from } of images.additions.flatMap(({ files }) => files)) {
+    const why = await stat(from).then(
+      (about) =>
+        about.isFile()
+          ? about.size > additionFileMax && `has more than ${additionFileMax} bytes: let the board fetch it (runcmd)`
+          : 'is no file',
+      (error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? 'is not there' : `cannot be read: ${error.message}`),
+    );
+    if (why !== false) unread.push(`${from} ${why}`);
+  }
+  return unread;
 }
 
 async function eepromFact({ data }: Config, chip: EepromChip): Promise<EepromFact> {

@@ -1,12 +1,18 @@
 /** `image add`: an operating system image as published, for boards. */
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import { type ImportedBase, type ImportProgress, importBase } from '../../image-builder/index.ts';
+import {
+  baseProblems,
+  type ImportedBase,
+  type ImportProgress,
+  importBase,
+  listBases,
+} from '../../image-builder/index.ts';
 import { configOption, readConfig } from '../config-file.ts';
 import { CommandFailed, exitCodes } from '../exit-codes.ts';
 import { addedText } from '../output/image.ts';
 import { progressOn } from '../output/progress.ts';
-import type { Terminal } from '../output/terminal.ts';
+import { harmless, type Terminal } from '../output/terminal.ts';
 
 type AddFlags = { readonly sha256?: string; readonly name?: string; readonly config?: string };
 
@@ -27,10 +33,14 @@ export function addImageAdd(image: Command, { terminal }: { readonly terminal: T
     .addOption(configOption())
     .addHelpText('after', help)
     .action(async (file: string, flags: AddFlags) => {
-      const { data } = await readConfig(flags.config, terminal.env);
-      const base = await imported(file, join(data, 'bases'), flags, terminal);
+      const { data, images } = await readConfig(flags.config, terminal.env);
+      const folder = join(data, 'bases');
+      const base = await imported(file, folder, flags, terminal);
       await base.close();
+      const { bases } = await listBases(folder);
       terminal.out(addedText(base));
+      for (const problem of baseProblems(bases, images))
+        terminal.out(`boards cannot be installed: ${harmless(problem)}\n`);
     });
 }
 

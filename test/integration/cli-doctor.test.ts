@@ -43,11 +43,13 @@ async function master(t: ExecutionContext, netboot: string) {
 }
 
 test('a master without a daemon and without an image: what to do, and 2', async (t) => {
-  const { folder, doctor } = await master(t, '{}');
+  const lost = 'images: { additions: [{ files: [{ path: /etc/motd, from: /nonexistent/motd }] }] }';
+  const { folder, doctor } = await master(t, `{}\n${lost}`);
   const seen = await doctor();
   t.is(seen.code, 2);
   t.regex(seen.out, /WRONG +daemon +the daemon does not answer/);
   t.regex(seen.out, /WRONG +images +no base image is imported: sudo bramble image add/);
+  t.regex(seen.out, /WRONG +images +images\.additions: \/nonexistent\/motd is not there\n/);
   t.regex(seen.out, /\npi3b\+ +nothing: /);
   t.true(
     seen.out.split('\n').every((line) => line.length <= 80),

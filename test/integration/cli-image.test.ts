@@ -127,6 +127,21 @@ test('an image that a board or bramble.yaml needs is not removed, unless it is f
   t.is((await bramble(['remove', 'mine', '--force'])).code, 4);
 });
 
+test('a second image that leaves open which one is meant says so', async (t) => {
+  const { folder, image, bramble } = await master(t);
+  const first = await bramble(['add', image]);
+  t.notRegex(first.out, /cannot be installed/);
+  const other = join(folder, 'other.img');
+  const files = { 'kernel7.img': fillerBytes('other', 1000), 'device-init.yaml': 'hostname: x\n' };
+  await makeSmallImage({ file: other, label: 'HypriotOS', files });
+  const second = await bramble(['add', other]);
+  t.is(second.code, 0, second.err);
+  t.regex(
+    second.out,
+    /boards cannot be installed: several base images are imported: name one as images\.default \((other, hypriotos-1\.1\.0|hypriotos-1\.1\.0, other)\)\n$/,
+  );
+});
+
 test('what a card forgot is told by verify, and a damaged record by list', async (t) => {
   const { data, image, bramble } = await master(t);
   t.is((await bramble(['add', image])).code, 0);

@@ -1,8 +1,8 @@
 /** The imported bases, as the daemon finds them in its data: listed at each question, opened once for all who use them. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Problem, problem, type Result } from '../../../config/result.ts';
-import { type Base, type BaseRecord, listBases, openBase, RECORD } from '../../../image-builder/index.ts';
+import type { Problem, Result } from '../../../config/result.ts';
+import { type Base, type BaseRecord, chooseBase, listBases, openBase, RECORD } from '../../../image-builder/index.ts';
 import type { Log } from '../../ports.ts';
 
 export type BaseShelf = {
@@ -97,24 +97,11 @@ export function baseShelf(folder: string, log: Log): BaseShelf {
     return one;
   }
 
-  async function named(name: string | undefined): Promise<Result<BaseRecord, Problem<'NO_BASE'>>> {
-    const bases = await records();
-    const names = bases.map((base) => base.name).join(', ');
-    if (bases.length === 0) return problem('NO_BASE', 'no base image is imported');
-    if (name !== undefined) {
-      const found = bases.find((base) => base.name === name || base.id === name);
-      return found
-        ? { ok: true, value: found }
-        : problem('NO_BASE', `there is no base image ${name}; there is ${names}`);
-    }
-    const [only, ...others] = bases;
-    if (only !== undefined && others.length === 0) return { ok: true, value: only };
-    return problem('NO_BASE', `several base images are imported: name one as images.default (${names})`);
-  }
-
   const close = async (): Promise<void> => {
     for (const { base } of opened.values()) await (await base)?.close();
   };
+
+  const named: BaseShelf['named'] = async (name) => chooseBase(await records(), name);
 
   return { records, named, open, close };
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ok, type Problem, problem, type Result } from '../../../config/result.ts';
 import {
   type Base,
+  type BaseRecord,
   type BoardPlan,
   buildOverlay,
   encodeOverlay,
@@ -38,7 +39,7 @@ export type ImageDesk = NetbootKit &
     /** The files of its image, those of the next one if none is being installed. Makes and stores nothing. */
     readonly files: (device: Device) => Promise<Result<ImageFilesView, Problem>>;
     /** Bases there are. */
-    readonly count: () => Promise<number>;
+    readonly records: () => Promise<readonly BaseRecord[]>;
     readonly close: () => Promise<void>;
   };
 
@@ -180,7 +181,7 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     sectorsOf,
     whole,
     bytesFor,
-    count: async () => (await bases.records()).length,
+    records: bases.records,
     discard: sectors.discard,
     sweep: sectors.sweep,
     close: bases.close,

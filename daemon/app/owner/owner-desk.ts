@@ -37,7 +37,7 @@ export type OwnerDeskDeps = {
   readonly feed: EventFeed;
   readonly cards: CardDeps;
   readonly installer: Pick<InstallerKit, 'advice'>;
-  readonly images: Pick<ImageDesk, 'count' | 'kitGaps' | 'files'>;
+  readonly images: Pick<ImageDesk, 'records' | 'kitGaps' | 'files'>;
   readonly cluster: ClusterFacts;
   readonly network: Pick<Network, 'facts' | 'site' | 'traffic'>;
   readonly metrics: Pick<Metrics, 'text'>;
@@ -63,7 +63,7 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
       network: network.facts(),
       services: deps.failing(),
       cluster: deps.cluster.now(),
-      bases: await deps.images.count(),
+      bases: await deps.images.records(),
       installerAdvice: deps.installer.advice(),
       kitGaps: await deps.images.kitGaps(),
       devices: runner.fleet.all(),

@@ -1,6 +1,7 @@
 /** `GET /v1/status`, from what is in memory at this moment. Pure. */
 import type { Config } from '../../../config/schema.ts';
-import type { Instant } from '../../../config/values.ts';
+import { type Instant, models } from '../../../config/values.ts';
+import { type BaseRecord, baseProblems } from '../../../image-builder/index.ts';
 import type { MasterView, StatusView, TrafficView } from '../../http/wire.ts';
 import type { Device, StateName } from '../../lifecycle/device.ts';
 import { nextDeed } from '../../lifecycle/explain.ts';
@@ -20,7 +21,7 @@ export type StatusFacts = {
   /** What is not up, with the reason. */
   readonly services: ReadonlyMap<string, string>;
   readonly cluster: { readonly reachable: boolean; readonly detail: string };
-  readonly bases: number;
+  readonly bases: readonly Pick<BaseRecord, 'name' | 'id' | 'format'>[];
   /** What keeps the installer from being started, and what to do. */
   readonly installerAdvice: readonly string[];
   readonly kitGaps: KitGaps;
@@ -63,14 +64,13 @@ const broken = ({ services }: StatusFacts): readonly (readonly [name: string, re
 
 /** What keeps every board waiting comes before what one board waits for. */
 function advice(facts: StatusFacts): readonly string[] {
-  const { config, network, bases, installerAdvice, cluster, devices } = facts;
+  const { config, network, installerAdvice, cluster, devices } = facts;
   const { all, some } = networkAdvice(network, config, devices);
   const waiting = devices.filter(isUndecided).length;
   return [
     ...broken(facts).map(([name, reason]) => `${name}: ${reason}`),
     ...all,
-    ...(bases === 0 ? [`boards cannot be installed: there is no base image in ${config.data}/bases`] : []),
-    ...installerAdvice.map((line) => `boards cannot be installed: ${line}`),
+    ...[...imageAdvice(facts), ...installerAdvice].map((line) => `boards cannot be installed: ${line}`),
     ...kitAdvice(facts),
     ...(cluster.reachable ? [] : [`the cluster cannot be reached: ${cluster.detail}`]),
     ...(waiting >= config.pending.max
@@ -84,8 +84,15 @@ function advice(facts: StatusFacts): readonly string[] {
   ];
 }
 
-/** Of the models that wait for it: hardly any kit starts every model there ever was. */
+const imageAdvice = ({ bases, config }: StatusFacts): readonly string[] =>
+  bases.length === 0 ? [`there is no base image in ${config.data}/bases`] : baseProblems(bases, config.images);
+
+/** Of the models that wait for it: hardly any kit starts every model there ever was. One that starts none is told at once. */
 function kitAdvice({ kitGaps: { kit, missing }, devices }: StatusFacts): readonly string[] {
+  if (models.every((model) => missing.has(model)))
+    return [
+      `boards cannot be installed: ${kit} starts the installer on no board: import a newer Raspberry Pi OS and name it as images.kit`,
+    ];
   const asking = devices.filter(({ state }) => state.name === 'seen' || state.name === 'booting');
   const there = new Set(asking.map(({ model }) => model?.model));
   return [...missing]

@@ -4,10 +4,12 @@ import { models } from '../../../config/values.ts';
 import { deviceFake, statusFake } from '../http/views-fake.ts';
 
 const none = { is: 'none' } as const;
+const raspios = { name: 'raspios', id: '0123456789abcdef', format: 'cloud-init' } as const;
 const facts = (more: Partial<DoctorFacts> = {}): DoctorFacts => ({
-  config: { netboot: { enable: false, eeprom: false } },
+  config: { netboot: { enable: false, eeprom: false }, images: { models: {} } },
   status: statusFake([deviceFake('worker-kube1')]),
-  bases: ['raspios'],
+  bases: [raspios],
+  unread: [],
   kit: { name: 'raspios', missing: new Map() },
   eeproms: { '2711': none, '2712': none },
   ...more,
@@ -44,9 +46,40 @@ test('a board whose model the kit does not know is named, with what is missing; 
   t.regex(lines.join('\n'), /old starts the installer on pi2, pi3, pi3b\+, pi400, cm4, pi5, pi500\n/);
 });
 
+test('bases between which nobody chose, and one that is named and not there', (t) => {
+  const netboot = { enable: false, eeprom: false };
+  const bases = [raspios, { ...raspios, name: 'hypriotos', id: 'fedcba9876543210' }];
+  const wrong = (images: DoctorFacts['config']['images'], more: Partial<DoctorFacts> = {}) =>
+    told({ bases, config: { netboot, images }, ...more }).filter((line) => line.startsWith('wrong'));
+  t.deepEqual(wrong({ models: {} }), [
+    'wrong images: several base images are imported: name one as images.default (raspios, hypriotos)',
+  ]);
+  t.deepEqual(wrong({ models: {}, default: 'raspios' }), []);
+  t.deepEqual(wrong({ models: { pi3: 'old' }, default: 'raspios' }), [
+    'wrong images: images.models.pi3: there is no base image old; there is raspios, hypriotos',
+  ]);
+  const plain = [{ ...raspios, format: 'none' as const }];
+  t.regex(
+    wrong({ models: {} }, { bases: plain }).join(),
+    /raspios has neither device-init nor cloud-init.*images of bramble\.yaml$/,
+  );
+  t.deepEqual(wrong({ models: {}, default: 'raspios' }, { unread: ['/srv/motd is not there'] }), [
+    'wrong images: images.additions: /srv/motd is not there',
+  ]);
+});
+
+test('a kit that starts no board says what to do', (t) => {
+  const missing = new Map(models.map((model) => [model, ['kernel8.img']]));
+  t.true(
+    told({ kit: { name: 'old', missing }, status: statusFake([]) }).includes(
+      'wrong boot kit: old starts the installer on no board: import a newer Raspberry Pi OS (64-bit) and name it as images.kit',
+    ),
+  );
+});
+
 test('EEPROM images: what they would do, who gets them, and one that would take a board away from us', (t) => {
   const there = (config: string, hasRecovery = false) => ({ is: 'there', config, hasRecovery }) as const;
-  const both = { netboot: { enable: true, eeprom: true } };
+  const both = { netboot: { enable: true, eeprom: true }, images: { models: {} } };
   const good = told({ config: both, eeproms: { '2711': there('BOOT_ORDER=0xf21\n', true), '2712': none } });
   t.regex(good.join('\n'), /note EEPROM: Pi 4, 400, CM4 .*BOOT_ORDER 0xf21 \(SD card or eMMC, then network/);
   t.regex(good.join('\n'), /get it; a join card can carry it/);

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { parseConfig } from '../../../../config/load.ts';
 import { must } from '../../../../config/result.ts';
-import { instant, parseAddressRange, parseIpv4, subnetOf } from '../../../../config/values.ts';
+import { instant, models, parseAddressRange, parseIpv4, subnetOf } from '../../../../config/values.ts';
 import type { NetworkFacts } from '../../../../daemon/app/network/advice.ts';
 import type { DhcpStanding } from '../../../../daemon/app/network/dhcp-standing.ts';
 import type { Site } from '../../../../daemon/app/network/site.ts';
@@ -23,6 +23,8 @@ const site: Site = {
   uplink: undefined,
   shared: false,
 };
+
+const raspios = { name: 'raspios', id: '0123456789abcdef', format: 'cloud-init' } as const;
 
 type Change = Partial<Omit<StatusFacts, 'network'> & NetworkFacts>;
 const advice = (yaml: string, change: Change = {}): readonly string[] => master(yaml, change).advice;
@@ -51,7 +53,7 @@ function master(yaml: string, change: Change) {
     },
     services: new Map(),
     cluster: { reachable: true, detail: '' },
-    bases: 1,
+    bases: [raspios],
     installerAdvice: [],
     kitGaps: { kit: '', missing: new Map() },
     devices: [],
@@ -161,7 +163,7 @@ test('degraded: boards are not served, and wait for the owner', (t) => {
 });
 
 test('advice names no deed that cannot be done', (t) => {
-  const [line] = advice('data: /srv/bramble', { bases: 0 });
+  const [line] = advice('data: /srv/bramble', { bases: [] });
   t.is(line, 'boards cannot be installed: there is no base image in /srv/bramble/bases');
   t.deepEqual(advice('', { installerAdvice: ['no busybox'] }), ['boards cannot be installed: no busybox']);
 });
@@ -173,6 +175,24 @@ test('a boot kit that cannot start a board that asks says what it lacks; other m
     'old cannot start the installer on a pi5 (it lacks kernel8.img): import a newer Raspberry Pi OS and name it as images.kit',
   ]);
   t.deepEqual(advice('', { kitGaps, devices: [{ ...pi5, state: states.starting }] }), []);
+});
+
+test('two base images and no word which of them is meant: every installation waits for it', (t) => {
+  const bases = [raspios, { ...raspios, name: 'hypriotos', id: 'fedcba9876543210' }];
+  const unclear = 'several base images are imported: name one as images.default (raspios, hypriotos)';
+  t.deepEqual(advice('', { bases }), [`boards cannot be installed: ${unclear}`]);
+  t.deepEqual(advice('images: {default: raspios}', { bases }), []);
+  t.deepEqual(advice('images: {kit: raspios}', { bases }), [`boards cannot be installed: ${unclear}`]);
+  t.deepEqual(advice('images: {default: raspios, kit: old}', { bases }), [
+    'boards cannot be installed: images.kit: there is no base image old; there is raspios, hypriotos',
+  ]);
+});
+
+test('a boot kit that starts no board at all is told before anything asks', (t) => {
+  const kitGaps = { kit: 'old', missing: new Map(models.map((model) => [model, ['kernel8.img']])) };
+  t.deepEqual(advice('', { kitGaps }), [
+    'boards cannot be installed: old starts the installer on no board: import a newer Raspberry Pi OS and name it as images.kit',
+  ]);
 });
 
 test('the sickest board comes first', (t) => {
