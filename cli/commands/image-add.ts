@@ -37,6 +37,7 @@ export function addImageAdd(image: Command, { terminal }: { readonly terminal: T
       const folder = join(data, 'bases');
       const base = await imported(file, folder, flags, terminal);
       await base.close();
+      if (base.known && flags.name !== undefined && base.name !== flags.name) throw otherName(base.name);
       const { bases } = await listBases(folder);
       terminal.out(addedText(base));
       for (const problem of baseProblems(bases, images))
@@ -62,6 +63,12 @@ async function imported(file: string, directory: string, flags: AddFlags, termin
     progress.end();
   }
 }
+
+const otherName = (name: string): CommandFailed =>
+  new CommandFailed(
+    exitCodes.failure,
+    `this image is imported as ${name}: use that name, or remove it first (bramble image remove ${name})`,
+  );
 
 function sha256(text: string): string {
   if (!/^[0-9a-f]{64}$/i.test(text)) throw new InvalidArgumentError('64 hex digits');

@@ -127,6 +127,20 @@ test('an image that a board or bramble.yaml needs is not removed, unless it is f
   t.is((await bramble(['remove', 'mine', '--force'])).code, 4);
 });
 
+test('an image that is there under another name is not given a second one', async (t) => {
+  const { folder, data, image, bramble } = await master(t);
+  t.is((await bramble(['add', image])).code, 0);
+  const zip = join(folder, 'again.zip');
+  await execute('zip', ['-q', '-j', '-1', zip, image]);
+  for (const file of [image, zip]) {
+    const again = await bramble(['add', file, '--name', 'mine']);
+    t.is(again.code, 1, file);
+    t.regex(again.err, /imported as hypriotos-1\.1\.0: use that name, or remove it first \(bramble image remove/);
+  }
+  t.is((await readdir(join(data, 'bases'))).length, 1);
+  t.is((await bramble(['add', image, '--name', 'hypriotos-1.1.0'])).code, 0);
+});
+
 test('a second image that leaves open which one is meant says so', async (t) => {
   const { folder, image, bramble } = await master(t);
   const first = await bramble(['add', image]);
