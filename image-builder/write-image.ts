@@ -10,7 +10,7 @@ import { readPartitions, tableSectors } from './partitions.ts';
 import { packingOf, strangerIn } from './strangers.ts';
 
 const CHUNK = 1024 * 1024;
-/** Left free for the rest of the system. */
+/** Left free for the database and the rest of the system. */
 const RESERVE = 64 * 1024 * 1024;
 /** How often free room is asked for. */
 const ROOM_STEP = 64 * 1024 * 1024;
@@ -134,7 +134,8 @@ async function roomFor(handle: FileHandle, to: string): Promise<Room> {
   const tooSmall = (bytes: number, most: number): ImageError =>
     new ImageError(
       'BASE_NO_ROOM',
-      `the unpacked image needs ${mebibytes(bytes)} in ${folder}, where ${mebibytes(Math.max(0, most))} can be had: ` +
+      `the unpacked image needs ${mebibytes(bytes)} in ${folder}, where ${mebibytes(Math.max(0, most))} can be had ` +
+        `(${mebibytes(RESERVE)} are left for the database): ` +
         'make room (bramble image list, bramble image remove NAME), or name another folder as data: in bramble.yaml',
     );
   return {
