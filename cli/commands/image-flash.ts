@@ -1,6 +1,7 @@
 /** `image flash`: an image onto a card or a USB disk of this machine. */
 import { realpath } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { sizeText } from '../../config/values.ts';
 import {
   type BlockDisk,
   deviceNumber,
@@ -13,7 +14,6 @@ import {
   readBlockDevices,
 } from '../../image-builder/index.ts';
 import { CommandFailed, exitCodes } from '../exit-codes.ts';
-import { sizeText } from '../output/bytes.ts';
 import { progressOn } from '../output/progress.ts';
 import { table } from '../output/table.ts';
 import { harmless, painter, type Terminal } from '../output/terminal.ts';

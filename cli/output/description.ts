@@ -1,5 +1,6 @@
 /** One board in full, for people. Pure. */
-import type { DeviceDescription, EventView } from '../../daemon/http/wire.ts';
+import { sizeText } from '../../config/values.ts';
+import type { DeviceDescription, DiskView, EventView } from '../../daemon/http/wire.ts';
 import { age, harmless } from './terminal.ts';
 
 export function descriptionText(board: DeviceDescription, nowMs: number): string {
@@ -14,6 +15,8 @@ export function descriptionText(board: DeviceDescription, nowMs: number): string
     ['Model', known(board.model ?? '')],
     ['Address', known(board.address ?? '')],
     ['MAC', known(board.macs.join(', '))],
+    ...(board.disk === null ? [] : [['Disk', known(diskText(board.disk))] as const]),
+    ...(board.memoryBytes === null ? [] : [['Memory', sizeText(board.memoryBytes)] as const]),
     ['Serial', known(board.serials.join(', '))],
     ['Id', known(board.id)],
     ['First seen', ago(board.firstSeen)],
@@ -32,6 +35,20 @@ export function descriptionText(board: DeviceDescription, nowMs: number): string
     (log.length === 0 ? '' : section('Its installer, when it last failed', log)) +
     section('Events', events)
   );
+}
+
+const contents: Readonly<Record<string, string>> = {
+  blank: 'blank',
+  empty: 'formatted, with nothing on it',
+  ours: 'written by bramble',
+  foreign: 'holds data that is not ours',
+};
+
+/** `mmcblk0, sd, SC32G, 31.9 GB: blank`. */
+function diskText({ name, type, model, bytes, content }: DiskView): string {
+  if (content === 'none') return 'none that may be written';
+  const parts = [name, type, model, sizeText(bytes)].filter((part) => part !== '');
+  return `${parts.join(', ')}: ${contents[content] ?? content}`;
 }
 
 /** One line, with its end. */

@@ -1,7 +1,7 @@
 /** Imported images, for people. Pure. */
+import { sizeText } from '../../config/values.ts';
 import type { BaseRecord, ImportedBase, Partition } from '../../image-builder/index.ts';
 import type { BaseUses } from '../base-uses.ts';
-import { sizeText } from './bytes.ts';
 import { type Column, table } from './table.ts';
 import { harmless, type Paint } from './terminal.ts';
 

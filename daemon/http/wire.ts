@@ -83,11 +83,26 @@ export type DeviceView = {
 /** `GET /v1/devices/NAME/describe`. */
 export type DeviceDescription = DeviceView & {
   readonly firstSeen: string;
+  /** Which of its disks is the one that may be written, as its installer told; null where that is not known any more. */
+  readonly disk: DiskView | null;
+  /** As its installer told; null where that is not known any more. */
+  readonly memoryBytes: number | null;
   /** Oldest first. */
   readonly timeline: readonly TimelineEntry[];
   /** What its installer said when it last failed; empty if it did not. */
   readonly installerLog: readonly string[];
   readonly events: readonly EventView[];
+};
+
+export type DiskView = {
+  /** The kernel's at that start: `mmcblk0`. Empty with content `none`. */
+  readonly name: string;
+  readonly type: string;
+  /** What it calls itself; may be empty. */
+  readonly model: string;
+  readonly bytes: number;
+  /** `blank`, `empty` (factory-formatted, no files), `ours`, `foreign`, or `none`: it has none that may be written. */
+  readonly content: string;
 };
 
 /** One step of the board's way from power-on to Ready. `seconds` counts from its first packet of this boot. */

@@ -2,8 +2,8 @@
  * Whether a reported board becomes ours. Serial, MAC and vendor prefix are claims, not proof; what protects the owner is
  * that nothing can be lost and that a wrong board gets nothing of value (SECURITY.md). Pure.
  */
-import { type Hostname, type Mac, type Serial, sameSerial } from '../../config/values.ts';
-import type { BoardReport, Device } from './device.ts';
+import { type Hostname, type Mac, type Serial, sameSerial, sizeText } from '../../config/values.ts';
+import type { BoardReport, Device, DiskReport } from './device.ts';
 import type { Verdict } from './event.ts';
 
 export type AdmissionRules = {
@@ -34,7 +34,7 @@ export function admit(device: Device, report: BoardReport, others: readonly Devi
 
 function automatic(report: BoardReport, rules: AdmissionRules): Verdict {
   if (report.disk.content === 'foreign')
-    return wait('its disk holds data that is not ours; accepting it overwrites the disk');
+    return wait(`its disk (${diskText(report.disk)}) holds data that is not ours; accepting it overwrites the disk`);
   if (rules.lanIsOurs === undefined && !report.proof)
     return wait('it is not known yet whether another DHCP server is on this network; it is decided again then');
   if (!rules.lanIsOurs && !report.proof)
@@ -43,6 +43,9 @@ function automatic(report: BoardReport, rules: AdmissionRules): Verdict {
     return wait(`${rules.limit} boards were accepted within the last hour already`);
   return { verdict: 'accept', by: report.proof ? 'auto: it knows the cluster key' : 'auto: nothing on it can be lost' };
 }
+
+const diskText = ({ type, bytes, model }: DiskReport): string =>
+  [type, sizeText(bytes), model].filter((part) => part !== '').join(', ');
 
 const wait = (reason: string): Verdict => ({ verdict: 'wait', reason });
 const rivalText = (name: Hostname): string =>

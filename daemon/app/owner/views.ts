@@ -3,7 +3,7 @@ import type { Instant } from '../../../config/values.ts';
 import { since } from '../../../config/values.ts';
 import type { Mark } from '../../boot/timeline.ts';
 import type { DeviceDescription, DeviceView, EventView, GuestView, TimelineEntry } from '../../http/wire.ts';
-import type { Device } from '../../lifecycle/device.ts';
+import type { BoardReport, Device, DeviceState } from '../../lifecycle/device.ts';
 import { explain, nextDeed } from '../../lifecycle/explain.ts';
 import type { EventRow } from '../../store/store.ts';
 import type { Guest } from '../network/guests.ts';
@@ -53,13 +53,22 @@ export function describeDevice(
   progress: number | undefined,
   { rows, marks, installerLog }: History,
 ): DeviceDescription {
+  const report = reportOf(device.state);
   return {
     ...deviceView(device, progress),
     firstSeen: rfc3339(device.firstSeen),
+    disk: report?.disk ?? null,
+    memoryBytes: report?.memoryBytes || null,
     timeline: timeline(rows, marks),
     installerLog,
     events: rows.map((row) => eventView(row, () => device.name)),
   };
+}
+
+/** Kept as long as something is still decided by it. */
+function reportOf(state: DeviceState): BoardReport | undefined {
+  if (state.name === 'failed') return state.resume.at === 'install' ? state.resume.report : undefined;
+  return 'report' in state ? state.report : undefined;
 }
 
 /** The packets of the last boot that was watched, and what became of the board since then; without one, its whole history. */

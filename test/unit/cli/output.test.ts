@@ -185,6 +185,18 @@ test('describe tells state, why, identity, timeline and events', (t) => {
   t.regex(text, /joining → ready/);
 });
 
+test('describe tells the disk that may be written and the memory, where they are known', (t) => {
+  const board = descriptionFake(deviceFake('worker-kube1'));
+  t.notRegex(descriptionText(board, 0), /Disk:|Memory:/);
+  const disk = { name: 'mmcblk0', type: 'sd', model: 'SC32G', bytes: 31_914_983_424, content: 'foreign' };
+  const text = descriptionText({ ...board, disk, memoryBytes: 4_000_000_000 }, 0);
+  t.regex(text, /\nDisk: {7}mmcblk0, sd, SC32G, 31\.9 GB: holds data that is not ours\nMemory: {5}4 GB\n/);
+  t.regex(
+    descriptionText({ ...board, disk: { ...disk, content: 'none' } }, 0),
+    /\nDisk: {7}none that may be written\n/,
+  );
+});
+
 test('ages and colours', (t) => {
   t.deepEqual(
     [-5, 0, 12, 192, 3 * 3600 + 61, 9 * 86_400 + 7200].map((seconds) => age(0, seconds * 1000)),

@@ -66,6 +66,8 @@ export const eventFake = (id: number, device = 'worker-kube1'): EventView => ({
 export const descriptionFake = (view: DeviceView): DeviceDescription => ({
   ...view,
   firstSeen: '2026-01-01T11:50:00.000Z',
+  disk: null,
+  memoryBytes: null,
   timeline: [
     { at: '2026-01-01T11:50:00.000Z', seconds: 0, what: 'seen' },
     { at: '2026-01-01T11:50:07.200Z', seconds: 7.2, what: 'ready' },

@@ -43,6 +43,15 @@ for (const [title, report, rules, verdict] of cases) {
   });
 }
 
+test('a disk with data on it is named, so that its owner knows which one he gives away', (t) => {
+  const disk = { type: 'sd', model: 'SC32G', bytes: 31_914_983_424, content: 'foreign' } as const;
+  const verdict = admit(aDevice(states.reported), aReport({ disk }), [], auto);
+  t.regex(
+    verdict.verdict === 'wait' ? verdict.reason : '',
+    /^its disk \(sd, 31\.9 GB, SC32G\) holds data that is not ours/,
+  );
+});
+
 test('somebody else has the same serial or address: held, even on the allow-list and with the key', (t) => {
   const rules: AdmissionRules = { ...auto, mode: 'allow-list', allow: [{ mac: MAC, serial: SERIAL }] };
   const verdict = admit(aDevice(states.reported), aReport({ proof: true }), [other], rules);

@@ -1,0 +1,17 @@
+import test from 'ava';
+import { describeDevice } from '../../../../daemon/app/owner/views.ts';
+import { aDevice, aDisk, states } from '../../../support/boards.ts';
+
+const nothing = { rows: [], marks: [], installerLog: [] };
+
+test('a board is described with what its installer told, as long as that is known', (t) => {
+  for (const name of ['reported', 'pending', 'accepted', 'installing', 'failed'] as const) {
+    const told = describeDevice(aDevice(states[name]), undefined, nothing);
+    t.deepEqual(
+      { disk: told.disk, memoryBytes: told.memoryBytes },
+      { disk: aDisk(), memoryBytes: 4_000_000_000 },
+      name,
+    );
+  }
+  t.like(describeDevice(aDevice(states.ready), undefined, nothing), { disk: null, memoryBytes: null });
+});
