@@ -20,6 +20,9 @@ export function admit(device: Device, report: BoardReport, others: readonly Devi
   const rival = others.find((other) => other.id !== device.id && claimsTheSame(other, report));
   if (rival !== undefined) return { verdict: 'hold', reason: rivalText(rival.name) };
   if (report.disk.content === 'none') return wait('it has no disk that can be written');
+  const expected = others.find(waitsForCard);
+  if (report.source === 'netboot' && report.disk.content === 'ours' && expected !== undefined)
+    return wait(cardText(expected.name, device.name));
   switch (rules.mode) {
     case 'approve':
       return wait('every board waits to be accepted here (admission: approve)');
@@ -50,6 +53,11 @@ const diskText = ({ type, bytes, model }: DiskReport): string =>
 const wait = (reason: string): Verdict => ({ verdict: 'wait', reason });
 const rivalText = (name: Hostname): string =>
   `${name} has the same serial number or hardware address: one of the two is not what it says`;
+
+/** Its boot ROM does not say whose card is in it: a board that asks the network first is taken for a new one. */
+const waitsForCard = ({ state }: Device): boolean => state.name === 'starting' && state.card === true;
+const cardText = (expected: Hostname, name: Hostname): string =>
+  `a card was made for ${expected}, and its disk may be that card: if so, \`bramble reject ${name}\` and switch it off and on, and it starts from it; accepting overwrites the disk`;
 
 const claimsTheSame = (other: Device, report: BoardReport): boolean =>
   other.macs.includes(report.mac) || (report.serial !== undefined && hasSerial(other, report.serial));

@@ -71,7 +71,7 @@ export function cardDesk(deps: CardDeskDeps): CardDeps {
     const note = same
       ? `${device.name} is being installed: its disk gets the same bytes`
       : `${device.name} is expected to start from it: write it to a card, put that in, and switch the board on`;
-    return ok({ source: source.value, notes: [note] });
+    return ok({ source: source.value, notes: [note, ...(same || device.macs.length > 0 ? [] : [unseenNote])] });
   }
 
   /** Tens of megabytes each: one after the other. */
@@ -136,6 +136,9 @@ const refused = ({ name }: Device, { reason }: Transition): Result<never, Finish
   problem('CONFLICT', `${name}: ${reason}`);
 
 const notReady = ({ detail }: Problem): Result<never, FinishedImageProblem> => problem('NOT_READY', detail);
+
+const unseenNote =
+  'a board that asks the network before its card is first seen under another name, and waits there: bramble status says what to do';
 
 const cardNotes = (models: readonly Model[]): readonly string[] => [
   `the card starts ${models.join(', ')}; the kit's base image knows no other boards`,

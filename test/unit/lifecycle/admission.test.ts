@@ -2,6 +2,7 @@ import test from 'ava';
 import { must } from '../../../config/result.ts';
 import { parseDeviceId, parseHostname, parseMac, parseSerial } from '../../../config/values.ts';
 import { type AdmissionRules, admit } from '../../../daemon/lifecycle/admission.ts';
+import type { Device } from '../../../daemon/lifecycle/device.ts';
 import { aDevice, aReport, MAC, type ReportChanges, SERIAL, states } from '../../support/boards.ts';
 
 const auto: AdmissionRules = { mode: 'auto', acceptedLastHour: 0, limit: 32, lanIsOurs: true, allow: [] };
@@ -50,6 +51,25 @@ test('a disk with data on it is named, so that its owner knows which one he give
     verdict.verdict === 'wait' ? verdict.reason : '',
     /^its disk \(sd, 31\.9 GB, SC32G\) holds data that is not ours/,
   );
+});
+
+test('a disk of ours while a card is waited for may be that card: the owner is asked before it is written over', (t) => {
+  const allow = [{ mac: MAC, serial: SERIAL }];
+  const expected = { ...other, macs: [], serials: [], state: { name: 'starting', card: true } } as const;
+  const ours: ReportChanges = { disk: { content: 'ours' } };
+  const decided = (report: ReportChanges, others = expected as Device, rules: Partial<AdmissionRules> = {}) =>
+    admit(aDevice(states.reported), aReport(report), [aDevice(), others], { ...auto, ...rules });
+  for (const rules of [{}, { mode: 'approve' }, { mode: 'allow-list', allow }] as const) {
+    const verdict = decided(ours, expected, rules);
+    t.is(verdict.verdict, 'wait');
+    t.regex(
+      verdict.verdict === 'wait' ? verdict.reason : '',
+      /card was made for worker-kube9.*`bramble reject worker-kube1`/,
+    );
+  }
+  t.is(decided({}).verdict, 'accept', 'a blank disk is no card of ours');
+  t.is(decided({ ...ours, source: 'join-card', proof: true }).verdict, 'accept', 'a join card says that it is one');
+  t.is(decided(ours, { ...expected, state: states.joining }).verdict, 'accept', 'the card was heard');
 });
 
 test('somebody else has the same serial or address: held, even on the allow-list and with the key', (t) => {

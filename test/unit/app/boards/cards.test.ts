@@ -68,13 +68,15 @@ test('any other board is expected with its card, once there is an image', async 
     const { boardImage, done } = desk(aDevice(state));
     const made = must(await boardImage('worker-kube1', wish));
     t.regex(made.notes.join(), /expected to start from it/, state.name);
+    t.notRegex(made.notes.join(), /under another name/, 'its boot ROM is known');
     t.deepEqual(done, ['image of worker-kube1', 'worker-kube1 moved to starting'], state.name);
   }
 });
 
 test('a name that no board has yet becomes one', async (t) => {
   const { boardImage, done } = desk(undefined);
-  must(await boardImage('rack-a-7', wish));
+  const made = must(await boardImage('rack-a-7', wish));
+  t.regex(made.notes.join(), /asks the network before its card is first seen under another name/);
   t.deepEqual(done, ['rack-a-7 expected by anna', 'image of rack-a-7', 'rack-a-7 moved to starting']);
   for (const name of ['Rack_A', 'd-0123456789ab']) {
     const refused = await desk(undefined).boardImage(name, wish);
