@@ -27,10 +27,12 @@ export type Client = {
   /** Stored events, then each new one; ends when the daemon does or the client's signal is aborted. */
   readonly follow: (query: EventsQuery) => AsyncIterable<EventView>;
   /** The whole image of a board, as a stream; `most` is the room there is. */
-  readonly boardImage: (name: string, query: { readonly by: string; readonly most?: number }) => Promise<Download>;
+  readonly boardImage: (name: string, query: BoardImageQuery) => Promise<Download>;
   readonly joinCard: (query: { readonly eeprom?: string | undefined }) => Promise<Download>;
   readonly act: (name: string, action: Action, by: string) => Promise<ActionResult>;
 };
+/** `isNew`: a board of that name is made if there is none. */
+export type BoardImageQuery = { readonly by: string; readonly most?: number; readonly isNew: boolean };
 export type EventsQuery = { readonly after?: number; readonly device?: string | undefined };
 
 /** `chunks` has to be read or left at once: the daemon waits for nobody for ever. */
@@ -54,8 +56,10 @@ export const openClient = (options: ClientOptions): Client => ({
   imageFiles: (name) => json<ImageFilesView>(options, 'GET', `/v1/devices/${encodeURIComponent(name)}/image/files`),
   events: async (query) => (await json<EventList>(options, 'GET', `/v1/events?${search(query)}`)).events,
   follow: (query) => followEvents(options, query),
-  boardImage: (name, { by, most }) =>
-    download(options, `/v1/devices/${encodeURIComponent(name)}/image`, { by, most: most?.toString() }),
+  boardImage: (name, { by, most, isNew }) => {
+    const query = { by, most: most?.toString(), new: isNew ? '1' : undefined };
+    return download(options, `/v1/devices/${encodeURIComponent(name)}/image`, query);
+  },
   joinCard: ({ eeprom }) => download(options, '/v1/join-card', { eeprom }),
   act: (name, action, by) =>
     json<ActionResult>(options, 'POST', `/v1/devices/${encodeURIComponent(name)}/${action}`, { by }),

@@ -14,7 +14,8 @@ export function addImageCards(image: Command, deps: CardDeps): void {
   image
     .command('build')
     .description('the finished image of one board, for a card or a disk that somebody else writes')
-    .requiredOption('--for <name>', 'name of the board; it need not have been seen yet')
+    .requiredOption('--for <name>', 'name of the board')
+    .option('--new', newBoard)
     .requiredOption('-o, --output <file>', 'where to; - is standard output')
     .addHelpText(
       'after',
@@ -23,10 +24,10 @@ While a board is being installed this gives exactly the bytes that its disk
 gets. Else it is a new image, and bramble expects the board to start from it.
 There are keys in the file: it is for its owner only.`,
     )
-    .action(async (flags: { readonly for: string; readonly output: string }) => {
+    .action(async (flags: { readonly for: string; readonly output: string; readonly new?: true }) => {
       const { terminal } = deps;
       const to = await destination(flags.output, terminal);
-      const made = await deps.client().boardImage(flags.for, { by: terminal.user });
+      const made = await deps.client().boardImage(flags.for, { by: terminal.user, isNew: flags.new === true });
       await to(made);
       terminal.err(notesOf(made));
     });
@@ -43,6 +44,8 @@ There are keys in the file: it is for its owner only.`,
       deps.terminal.err(notesOf(card));
     });
 }
+
+export const newBoard = 'no board of that name was seen yet: it gets name and address now';
 
 /** What it is good for, for stderr. */
 export const notesOf = ({ notes }: Download): string => notes.map((note) => `${harmless(note)}\n`).join('');

@@ -17,9 +17,15 @@ import { CommandFailed, exitCodes } from '../exit-codes.ts';
 import { progressOn } from '../output/progress.ts';
 import { table } from '../output/table.ts';
 import { harmless, painter, type Terminal } from '../output/terminal.ts';
-import { type CardDeps, notesOf } from './image-cards.ts';
+import { type CardDeps, newBoard, notesOf } from './image-cards.ts';
 
-type FlashFlags = { readonly for?: string; readonly joinCard?: true; readonly eeprom?: string; readonly yes?: true };
+type FlashFlags = {
+  readonly for?: string;
+  readonly new?: true;
+  readonly joinCard?: true;
+  readonly eeprom?: string;
+  readonly yes?: true;
+};
 
 const help = `
 Without a device it shows the disks that may be written: SD cards and USB disks
@@ -32,7 +38,8 @@ export function addImageFlash(image: Command, deps: CardDeps): void {
     .description('write an image to a card: of a board (--for), the join card (--join-card), or a file')
     .usage('[options] (--for NAME | --join-card | FILE) /dev/…')
     .argument('[file-and-device...]')
-    .option('--for <name>', 'the image of this board; it need not have been seen yet')
+    .option('--for <name>', 'the image of this board')
+    .option('--new', `with --for: ${newBoard}`)
     .option('--join-card', 'the card that installs any board')
     .option('--eeprom <chip>', 'with --join-card: 2711 or 2712, see bramble image join-card')
     .option('-y, --yes', 'do not ask')
@@ -117,7 +124,7 @@ async function fromDaemon(flags: FlashFlags, disk: BlockDisk, { client, terminal
   const image =
     flags.for === undefined
       ? await client().joinCard({ eeprom: flags.eeprom })
-      : await client().boardImage(flags.for, { by: terminal.user, most: disk.bytes });
+      : await client().boardImage(flags.for, { by: terminal.user, most: disk.bytes, isNew: flags.new === true });
   terminal.err(notesOf(image));
   return image;
 }

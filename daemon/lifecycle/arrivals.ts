@@ -17,6 +17,7 @@ import {
   addressFor,
   isHostsOwn,
   isMisaddressed,
+  isOnlyExpected,
   isUndecided,
   type KnownBoards,
   longestProvisionalLease,
@@ -49,7 +50,7 @@ export type ArrivalDeps = {
   readonly inTurn: <T>(id: DeviceId, job: () => Promise<T>) => Promise<T>;
   readonly tell: (change: Change) => void;
   /** Takes a board that is gone from the disk out of everything. */
-  readonly forget: (device: Device) => void;
+  readonly forget: (device: Device, why: string) => void;
 };
 
 export type Arrivals = {
@@ -60,6 +61,8 @@ export type Arrivals = {
    * name if there is one. It is as good as one that was seen: it gives way if nothing comes of it.
    */
   readonly expect: (name: Hostname, by: string) => Promise<Result<Device, Problem>>;
+  /** Takes back a board that was expected and of which no packet was seen: there is nobody to refuse. False of any other. */
+  readonly drop: (id: DeviceId) => Promise<boolean>;
   /** The board as it is, or with the kind of address that this network gives by now. Settles when that is on disk. */
   readonly addressed: (device: Device) => Promise<Result<Device, Problem>>;
   /**
@@ -158,6 +161,16 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
     log.info('board expected', { name, address: address.value });
     return ok(device);
   }
+
+  const drop = (id: DeviceId): Promise<boolean> =>
+    deps.inTurn(id, async () => {
+      const device = fleet.byId(id);
+      if (device === undefined || !isOnlyExpected(device)) return false;
+      await deps.commit([{ write: 'delete-device', device: id }]);
+      heard.delete(id);
+      deps.forget(device, 'it was expected, and is no longer');
+      return true;
+    });
 
   const readdress = (id: DeviceId): Promise<Result<Device, Problem>> =>
     deps.inTurn(id, async () => {
@@ -258,7 +271,7 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
     ]);
     if (dropped !== undefined) {
       heard.delete(dropped.id);
-      deps.forget(dropped);
+      deps.forget(dropped, 'too many that nobody accepted');
     }
     return true;
   }
@@ -276,5 +289,5 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
     return id.value;
   }
 
-  return { welcome, expect, addressed, readdress, heardOf };
+  return { welcome, expect, drop, addressed, readdress, heardOf };
 }

@@ -120,6 +120,13 @@ export function reserve(
 export const isUndecided = ({ state }: Device): boolean =>
   state.name === 'seen' || state.name === 'booting' || state.name === 'reported' || state.name === 'pending';
 
+/** Nothing but a name that the owner gave: no packet of it was seen. */
+export const isOnlyExpected = (device: Device): boolean =>
+  device.macs.length === 0 &&
+  (isUndecided(device) ||
+    device.state.name === 'rejected' ||
+    (device.state.name === 'starting' && !!device.state.card));
+
 /** One that never reported may be nothing but a forged packet; among equals the oldest. */
 const givesWayFirst = (a: Device, b: Device): number =>
   Number(hasReported(a)) - Number(hasReported(b)) || a.firstSeen - b.firstSeen;

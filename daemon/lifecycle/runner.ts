@@ -58,8 +58,9 @@ export type Runner = {
   readonly fleet: Fleet;
   /** A packet of a board, known or not. Settles when its reservation is on disk. */
   readonly sight: (sighting: Sighting) => Promise<Result<Device, Problem>>;
-  /** These two: see `Arrivals`. */
+  /** These three: see `Arrivals`. */
   readonly expect: (name: Hostname, by: string) => Promise<Result<Device, Problem>>;
+  readonly drop: (id: DeviceId) => Promise<boolean>;
   readonly readdress: (id: DeviceId) => Promise<Result<Device, Problem>>;
   readonly dispatch: (id: DeviceId, event: LifecycleEvent) => Promise<Result<Transition, Problem<'DEVICE_GONE'>>>;
   /** Goes on where the last process ended; settles when the signal is aborted and nothing is under way any more. */
@@ -152,12 +153,12 @@ export function createRunner(deps: RunnerDeps): Runner {
     }
   }
 
-  function forget(device: Device): void {
+  function forget(device: Device, why: string): void {
     running.get(device.id)?.abort();
     running.delete(device.id);
     fleet.remove(device.id);
     tell({ before: device, after: undefined });
-    log.warn('board dropped: too many that nobody accepted', { name: device.name });
+    log.warn('board dropped', { name: device.name, why });
   }
 
   /** Ends what the board's last state wanted, and starts what this one wants. */
@@ -207,5 +208,6 @@ export function createRunner(deps: RunnerDeps): Runner {
     );
   }
 
-  return { fleet, sight, expect: arrivals.expect, readdress: arrivals.readdress, dispatch, run };
+  const { expect, drop, readdress } = arrivals;
+  return { fleet, sight, expect, drop, readdress, dispatch, run };
 }

@@ -81,7 +81,9 @@ test('image build: the daemon’s bytes under the file’s name; by whom it was 
   const built = await bramble(socket, ['build', '--for', 'worker-kube1', '-o', file]);
   t.is(built.code, 0);
   t.is(sha256(await readFile(file)), sha256(image));
-  t.deepEqual(asked, [{ name: 'worker-kube1', by: 'anna', most: undefined }]);
+  t.deepEqual(asked, [{ name: 'worker-kube1', by: 'anna', most: undefined, isNew: false }]);
+  t.is((await bramble(socket, ['build', '--for', 'web1', '--new', '-o', file])).code, 0);
+  t.like(asked[1], { name: 'web1', isNew: true });
   t.regex(built.err, /write +\[#{30}\]100% {2}5 of 5 MiB/);
   t.regex(built.err, /worker-kube1: a note/);
 });
@@ -161,7 +163,7 @@ test('image flash: shows the disk, asks, writes, reads back; another answer than
   t.is(sha256(await readFile(disk.file)), old);
   const yes = await bramble(socket, args, answering('yes'));
   t.is(yes.code, 0, yes.err);
-  t.deepEqual(asked, [{ name: 'worker-kube1', by: 'anna', most: 8 * MIB }]);
+  t.deepEqual(asked, [{ name: 'worker-kube1', by: 'anna', most: 8 * MIB, isNew: false }]);
   t.is(sha256((await readFile(disk.file)).subarray(0, image.length)), sha256(image));
   t.regex(yes.out, /read back/);
   t.regex(yes.err, /write .*100%.*\nverify .*100%/s);

@@ -33,10 +33,12 @@ export type CardDeskDeps = {
 export function cardDesk(deps: CardDeskDeps): CardDeps {
   const { config, images, signal } = deps;
 
-  const boardImage: CardDeps['boardImage'] = async (name, { by, most }) => {
+  const boardImage: CardDeps['boardImage'] = async (name, { by, most, isNew }) => {
     const known = deps.boardNamed(name);
     const drafted = known === undefined ? toCome(name) : ok(known);
     if (!drafted.ok) return drafted;
+    // A slip of the pen would be a board for good.
+    if (known === undefined && !isNew) return problem('NOT_FOUND', `no board ${name}; --new makes one of that name`);
     const board = drafted.value;
     // Whatever is in the way of an image is told before one is made, and before anything is promised to anybody.
     const asked = transition(board, { event: 'card-made', by }, board.since);
@@ -49,7 +51,12 @@ export function cardDesk(deps: CardDeskDeps): CardDeps {
       return problem('TOO_LARGE', `the image of ${name} needs ${bytes.value} bytes, and there is room for ${most}`);
     }
     const device = known === undefined ? await deps.expect(board.name, by) : drafted;
-    if (device.ok) return await imageOf(device.value, by);
+    if (device.ok) {
+      const made = await imageOf(device.value, by);
+      return made.ok && known === undefined
+        ? ok({ ...made.value, notes: [expectedNote(device.value), ...made.value.notes] })
+        : made;
+    }
     return device.error.code === 'NAME_TAKEN' ? problem('CONFLICT', device.error.detail) : notReady(device.error);
   };
 
@@ -134,6 +141,8 @@ function toCome(name: string): Result<Device, Problem<'NOT_FOUND'>> {
 
 const refused = ({ name }: Device, { reason }: Transition): Result<never, FinishedImageProblem> =>
   problem('CONFLICT', `${name}: ${reason}`);
+const expectedNote = ({ name, address }: Device): string =>
+  `a new board is expected from now on: ${name}, ${address}; until it is heard of, bramble reject ${name} drops it`;
 
 const notReady = ({ detail }: Problem): Result<never, FinishedImageProblem> => problem('NOT_READY', detail);
 

@@ -28,7 +28,7 @@ export type OwnerDeskDeps = {
   readonly clock: Clock;
   readonly random: Random;
   readonly store: Pick<Store, 'revision' | 'deviceEvents'>;
-  readonly runner: Pick<Runner, 'fleet' | 'dispatch'>;
+  readonly runner: Pick<Runner, 'fleet' | 'dispatch' | 'drop'>;
   readonly timelines: Timelines;
   /** What its installer said when it failed, oldest line first. */
   readonly installerLog: (id: DeviceId) => readonly string[];
@@ -101,6 +101,9 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
     const device = find(name);
     if (device === undefined) return problem('NOT_FOUND', `no board ${name}`);
     if (action === 'locate') return locate(device);
+    if (action === 'reject' && (await runner.drop(device.id))) {
+      return ok(deviceView({ ...device, state: { name: 'rejected', by, left: true, system: 'none' } }, undefined));
+    }
     // Its wipe is tied to a nonce; an installation gets its own with its image.
     const arming = Buffer.from(deps.random.bytes(16)).toString('hex');
     const event: LifecycleEvent =

@@ -11,10 +11,10 @@ export type FinishedImage = { readonly source: ByteSource; readonly notes: reado
 export type FinishedImageProblem = Problem<Extract<ErrorCode, 'NOT_FOUND' | 'CONFLICT' | 'TOO_LARGE' | 'NOT_READY'>>;
 
 export type CardDeps = {
-  /** By name or id; a name that no board has is one of a board to come. `most`: the room there is, in bytes. */
+  /** By name or id; `isNew`: a name that no board has is one of a board to come. `most`: the room there is, in bytes. */
   readonly boardImage: (
     name: string,
-    wish: { readonly by: string; readonly most: number | undefined },
+    wish: { readonly by: string; readonly most: number | undefined; readonly isNew: boolean },
   ) => Promise<Result<FinishedImage, FinishedImageProblem>>;
   readonly joinCard: (eeprom: EepromChoice | undefined) => Promise<Result<FinishedImage, FinishedImageProblem>>;
 };
@@ -29,8 +29,8 @@ export const cardRoutes = (deps: CardDeps): readonly Route[] => [
 
 /**
  * `GET /v1/devices/NAME/image?by=anna&most=BYTES` → the whole image of the board, with its length. Of a board that is being
- * installed the bytes that its disk gets; else new ones, and the board is expected to start from them. 404 NOT_FOUND: NAME is
- * no host name. 409 CONFLICT: not in this state. 413 TOO_LARGE: more than `most`. 503 NOT_READY: no base, no network.
+ * installed the bytes that its disk gets; else new ones, and the board is expected to start from them. `new=1`: a board of that
+ * name is made if there is none. 404 NOT_FOUND: no board is called so, and none was to be made, or NAME is no host name. 409 CONFLICT: not in this state. 413 TOO_LARGE: more than `most`. 503 NOT_READY: no base, no network.
  */
 async function boardImage(deps: CardDeps, { params, query }: HttpRequest): Promise<Answer> {
   const name = params.get('name') ?? '';
@@ -39,7 +39,10 @@ async function boardImage(deps: CardDeps, { params, query }: HttpRequest): Promi
   if (!/^[\w.@-]{1,64}$/.test(by)) return failure('BAD_REQUEST', 'by= takes up to 64 of a-z 0-9 . _ @ -');
   const most = query.get('most');
   if (most !== null && !/^\d{1,15}$/.test(most)) return failure('BAD_REQUEST', 'most= takes a number of bytes');
-  return answer(await deps.boardImage(name, { by, most: most === null ? undefined : Number(most) }));
+  const made = query.get('new');
+  if (made !== null && made !== '1') return failure('BAD_REQUEST', 'new= takes 1');
+  const wish = { by, most: most === null ? undefined : Number(most), isNew: made !== null };
+  return answer(await deps.boardImage(name, wish));
 }
 
 /**

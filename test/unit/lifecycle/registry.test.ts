@@ -9,9 +9,15 @@ import {
   parseMac,
   parseSubnet,
 } from '../../../config/values.ts';
-import type { Device } from '../../../daemon/lifecycle/device.ts';
+import type { Device, DeviceState } from '../../../daemon/lifecycle/device.ts';
 import { createFleet } from '../../../daemon/lifecycle/fleet.ts';
-import { defaultRange, type KnownBoards, type ReservationRules, reserve } from '../../../daemon/lifecycle/registry.ts';
+import {
+  defaultRange,
+  isOnlyExpected,
+  type KnownBoards,
+  type ReservationRules,
+  reserve,
+} from '../../../daemon/lifecycle/registry.ts';
 import { aDevice, START, states } from '../../support/boards.ts';
 
 const ID = must(parseDeviceId('d-00000000000a'));
@@ -46,6 +52,16 @@ test('the next name, and the first address that nobody has', (t) => {
   t.is(number, 4);
   t.is(dropped, undefined);
   t.is(device.state.name, 'seen');
+});
+
+test('only expected: no packet was seen of it, and its card may not even be written', (t) => {
+  const isExpected = (state: DeviceState): boolean => isOnlyExpected(aDevice(state, { macs: [] }));
+  t.true(isExpected(states.seen));
+  t.true(isExpected({ name: 'starting', card: true }));
+  t.true(isExpected(states.rejected));
+  // Its system answered, though its hardware address could not be read.
+  for (const state of [states.starting, states.joining, states.ready]) t.false(isExpected(state), state.name);
+  t.false(isOnlyExpected(aDevice({ name: 'starting', card: true })));
 });
 
 test('no board is given the name of the master', (t) => {

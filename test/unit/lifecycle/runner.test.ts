@@ -217,6 +217,22 @@ test('a board that is expected has its name and address before anything is heard
   stop();
 });
 
+test('a board that is only expected can be dropped, with all that is on disk of it; one that was seen cannot', async (t) => {
+  const disk = new DiskDouble();
+  const { runner, stop } = start(disk);
+  const name = must(parseHostname('web1'));
+  const device = must(await runner.expect(name, 'anna'));
+  t.true(await runner.drop(device.id));
+  t.is(runner.fleet.byName(name), undefined);
+  t.is(disk.devices.size, 0);
+  t.false(await runner.drop(device.id));
+  const again = must(await runner.expect(name, 'anna'));
+  await runner.sight({ mac: MAC, hostname: name });
+  t.false(await runner.drop(again.id));
+  t.is(runner.fleet.byName(name)?.id, again.id);
+  stop();
+});
+
 test('no board is expected under the name of the master, nor as localhost', async (t) => {
   const disk = new DiskDouble();
   const { runner, stop } = start(disk);

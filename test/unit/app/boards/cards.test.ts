@@ -52,7 +52,8 @@ function desk(known: Device | undefined, more: Partial<CardDeskDeps> = {}) {
   return { ...cards, done };
 }
 
-const wish = { by: 'anna', most: undefined };
+const wish = { by: 'anna', most: undefined, isNew: false };
+const newWish = { ...wish, isNew: true };
 
 test('a board that is being installed: its image as its disk gets it, and nothing changes', async (t) => {
   const device = aDevice(states.installing);
@@ -73,13 +74,19 @@ test('any other board is expected with its card, once there is an image', async 
   }
 });
 
-test('a name that no board has yet becomes one', async (t) => {
+test('a name that no board has becomes one if that is said, and is a slip of the pen otherwise', async (t) => {
   const { boardImage, done } = desk(undefined);
-  const made = must(await boardImage('rack-a-7', wish));
+  t.deepEqual(
+    await boardImage('rack-a-7', wish),
+    problem('NOT_FOUND', 'no board rack-a-7; --new makes one of that name'),
+  );
+  t.deepEqual(done, []);
+  const made = must(await boardImage('rack-a-7', newWish));
+  t.regex(made.notes[0] ?? '', /^a new board is expected from now on: rack-a-7, 10\.\S+; .*bramble reject rack-a-7/);
   t.regex(made.notes.join(), /asks the network before its card is first seen under another name/);
   t.deepEqual(done, ['rack-a-7 expected by anna', 'image of rack-a-7', 'rack-a-7 moved to starting']);
   for (const name of ['Rack_A', 'd-0123456789ab']) {
-    const refused = await desk(undefined).boardImage(name, wish);
+    const refused = await desk(undefined).boardImage(name, newWish);
     t.is(refused.ok ? '' : refused.error.code, 'NOT_FOUND', name);
   }
 });
@@ -92,11 +99,11 @@ test('what is in the way is told before a board is made up or an image made', as
     findKit: async () => problem('NO_BASE', ''),
   };
   const small = desk(undefined, { images });
-  const tooLarge = await small.boardImage('rack-a-7', { ...wish, most: 1023 });
+  const tooLarge = await small.boardImage('rack-a-7', { ...newWish, most: 1023 });
   t.is(tooLarge.ok ? '' : tooLarge.error.code, 'TOO_LARGE');
   const none = { ...images, files: async () => problem('NO_BASE', 'no base image is imported') };
   const baseless = desk(undefined, { images: none });
-  t.like(await baseless.boardImage('rack-a-7', wish), { ok: false, error: { code: 'NOT_READY' } });
+  t.like(await baseless.boardImage('rack-a-7', newWish), { ok: false, error: { code: 'NOT_READY' } });
   t.deepEqual([...small.done, ...baseless.done], []);
 });
 

@@ -18,6 +18,7 @@ test('what cannot be written is logged and looked at again, and no rejection is 
       sight: () => Promise.reject(new Error('not asked')),
       expect: () => Promise.reject(new Error('not asked')),
       readdress: () => Promise.reject(new Error('not asked')),
+      drop: async () => false,
       dispatch: () => {
         asked += 1;
         return Promise.reject(new Error('STORE_FULL'));

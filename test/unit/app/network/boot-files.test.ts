@@ -22,6 +22,7 @@ function desk(state: DeviceState, model?: Model, kit: readonly string[] = []) {
     sight: () => Promise.reject(new Error('not asked')),
     expect: () => Promise.reject(new Error('not asked')),
     readdress: () => Promise.reject(new Error('not asked')),
+    drop: async () => false,
     dispatch: async (id, event) => {
       const device = fleet.byId(id);
       if (device === undefined) throw new Error('not its board');
