@@ -21,7 +21,7 @@ export type BaseUses = {
 
 export async function usesOf(
   { data, images }: Config,
-  { id, name, sha256 }: BaseRecord,
+  { id, name }: Pick<BaseRecord, 'id' | 'name'>,
   nameOf: (deviceId: string) => string | undefined,
 ): Promise<Result<BaseUses, { readonly detail: string }>> {
   const named: readonly (readonly [key: string, base: string | undefined])[] = [
@@ -37,7 +37,8 @@ export async function usesOf(
       if (!file.endsWith('.overlay')) continue;
       const overlay = decodeOverlay(await readFile(join(folder, file)));
       const deviceId = file.slice(0, -'.overlay'.length);
-      if (overlay.ok && overlay.value.baseDigest === sha256) boards.push(nameOf(deviceId) ?? deviceId);
+      // The id is its beginning; of a base whose record is damaged no more is known.
+      if (overlay.ok && overlay.value.baseDigest.startsWith(id)) boards.push(nameOf(deviceId) ?? deviceId);
     }
   } catch (error) {
     const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';

@@ -1,6 +1,6 @@
 /** Bases: operating system images as published, imported once (import.ts), opened often, never written to. */
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { problem, type Result } from '../config/result.ts';
 import { openBootPartition, parseJson } from './boot-partition.ts';
 import { type ByteSource, readOnlyDevice, SECTOR } from './device.ts';
@@ -80,14 +80,18 @@ export async function openBase(path: string): Promise<Result<Base, ImageProblem>
   });
 }
 
-async function readRecord(path: string): Promise<Result<BaseRecord, ImageProblem>> {
+/** BASE_NOT_FOUND, BASE_DAMAGED_RECORD. */
+export async function readRecord(path: string): Promise<Result<BaseRecord, ImageProblem>> {
   const text = await attempt(async () => await readFile(join(path, RECORD), 'utf8'));
   if (!text.ok) return problem('BASE_NOT_FOUND', `no base in ${path}: ${text.error.detail}`);
   const record = parseRecord(parseJson(text.value));
-  return record === undefined
-    ? problem('BASE_DAMAGED_RECORD', `${join(path, RECORD)} is not what an import writes`)
-    : { ok: true, value: record };
+  if (record !== undefined) return { ok: true, value: record };
+  const advice = `add that image again, or bramble image remove ${basename(path)}`;
+  return problem('BASE_DAMAGED_RECORD', `${join(path, RECORD)} is not what an import writes: ${advice}`);
 }
+
+/** False: of the version before, which knew nothing of `held`, `flavour` and `found`. */
+export const isRecognised = ({ found }: BaseRecord): boolean => found !== '';
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null;
@@ -137,18 +141,22 @@ function parseChecked(json: unknown): BaseRecord['checked'] {
 const isText = (value: unknown): value is string => typeof value === 'string';
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value);
 
+/** `id` is missing where the directory itself cannot be read. */
+export type DamagedBase = ImageProblem & { readonly id?: string };
+
 /** All bases of a directory, by name; what cannot be read is named, not hidden. A missing directory holds none. */
 export async function listBases(
   directory: string,
-): Promise<{ readonly bases: readonly BaseRecord[]; readonly damaged: readonly ImageProblem[] }> {
+): Promise<{ readonly bases: readonly BaseRecord[]; readonly damaged: readonly DamagedBase[] }> {
   const names = await attempt(async () => await readdir(directory));
   const missing = !names.ok && names.error.detail.startsWith('ENOENT');
-  const records: Result<BaseRecord, ImageProblem>[] = names.ok || missing ? [] : [names];
-  for (const name of names.ok ? names.value.filter((entry) => /^[0-9a-f]{16}$/.test(entry)) : []) {
-    records.push(await readRecord(join(directory, name)));
+  const bases: BaseRecord[] = [];
+  const damaged: DamagedBase[] = names.ok || missing ? [] : [names.error];
+  for (const id of names.ok ? names.value.filter((entry) => /^[0-9a-f]{16}$/.test(entry)) : []) {
+    const record = await readRecord(join(directory, id));
+    if (record.ok) bases.push(record.value);
+    else damaged.push({ ...record.error, id });
   }
-  const bases = records.flatMap((record) => (record.ok ? [record.value] : []));
-  const damaged = records.flatMap((record) => (record.ok ? [] : [record.error]));
   return { bases: bases.sort((a, b) => a.name.localeCompare(b.name)), damaged };
 }
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { chmod, chown, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Result } from '../config/result.ts';
-import { type Base, type BaseRecord, IMAGE, listBases, openBase, RECORD } from './base.ts';
+import { type Base, type BaseRecord, IMAGE, isRecognised, listBases, openBase, RECORD, readRecord } from './base.ts';
 import { type PublishedSum, sumBeside } from './checksum.ts';
 import { attempt, ImageError, type ImageProblem } from './errors.ts';
 import { inspectImage } from './inspect.ts';
@@ -52,7 +52,9 @@ export async function importBase(options: ImportOptions): Promise<Result<Importe
     await makeDirectory(directory);
     await removeOldUnfinished(directory);
     const { bases } = await listBases(directory);
-    const same = bases.find((base) => publishedSum !== undefined && base.published?.sha256 === publishedSum);
+    const same = bases
+      .filter(isRecognised)
+      .find((base) => publishedSum !== undefined && base.published?.sha256 === publishedSum);
     if (same !== undefined) {
       compareSums({ file, expected, publishedSum, imageSum: same.sha256 });
       return { id: same.id, known: true };
@@ -114,8 +116,10 @@ async function takeIn(taking: Taking): Promise<{ readonly id: string; readonly k
   try {
     const record = await makeBase(taking, unfinished);
     await refuseTakenName(directory, record);
-    const known = !(await renameUnlessThere(unfinished, join(directory, record.id)));
-    if (known) await rm(unfinished, { recursive: true, force: true });
+    const base = join(directory, record.id);
+    const isNew = await renameUnlessThere(unfinished, base);
+    const known = !isNew && !(await mendBase(base, unfinished, record));
+    if (!isNew) await rm(unfinished, { recursive: true, force: true });
     await syncDirectory(directory);
     return { id: record.id, known };
   } catch (error) {
@@ -124,6 +128,19 @@ async function takeIn(taking: Taking): Promise<{ readonly id: string; readonly k
     else await releaseUnfinished(unfinished, directory, key);
     throw error;
   }
+}
+
+/**
+ * A base whose record cannot be read, or is of the version before, gets what was just made: the same id are the same bytes.
+ * bramble.yaml may know it by the name that it has. False: there is nothing to mend.
+ */
+async function mendBase(base: string, unfinished: string, made: BaseRecord): Promise<boolean> {
+  const there = await readRecord(base);
+  if (there.ok && isRecognised(there.value)) return false;
+  if (there.ok) await writeRecord(unfinished, { ...made, name: there.value.name });
+  for (const name of [IMAGE, RECORD]) await rename(join(unfinished, name), join(base, name));
+  await syncDirectory(base);
+  return true;
 }
 
 async function makeBase(taking: Taking, folder: string): Promise<BaseRecord> {
@@ -161,7 +178,7 @@ async function makeBase(taking: Taking, folder: string): Promise<BaseRecord> {
     },
     ...(checked === undefined ? {} : { checked }),
   };
-  await writeDurably(join(folder, RECORD), `${JSON.stringify(record, undefined, 2)}\n`);
+  await writeRecord(folder, record);
   await syncDirectory(folder);
   return record;
 }
@@ -210,11 +227,11 @@ async function renameUnlessThere(from: string, to: string): Promise<boolean> {
   }
 }
 
-async function writeDurably(file: string, text: string): Promise<void> {
-  const handle = await open(file, 'w');
+async function writeRecord(folder: string, record: BaseRecord): Promise<void> {
+  const handle = await open(join(folder, RECORD), 'w');
   try {
     await handle.chmod(0o644);
-    await handle.writeFile(text);
+    await handle.writeFile(`${JSON.stringify(record, undefined, 2)}\n`);
     await handle.sync();
   } finally {
     await handle.close();

@@ -65,7 +65,7 @@ export function addImageBases(image: Command, deps: Deps): void {
     .addOption(configOption())
     .action(async (name: string, flags: Flags & { readonly force?: true }) => {
       const config = await readConfig(flags.config, terminal.env);
-      const base = await found(config, name);
+      const base = await removable(config, name);
       const words = usesWords(await uses(config, base, deps));
       if (words.length > 0 && flags.force !== true) {
         const why = words.map((word) => `  ${word}`).join('\n');
@@ -90,10 +90,20 @@ async function found(config: Config, name: string): Promise<BaseRecord> {
   refuseDenied(damaged);
   const base = bases.find((known) => known.name === name) ?? bases.find((known) => known.id === name);
   if (base !== undefined) return base;
+  const broken = damaged.find(({ id }) => id === name);
+  if (broken !== undefined) throw new CommandFailed(exitCodes.failure, broken.detail);
   const there = bases.length === 0 ? 'none is imported (bramble image add FILE)' : bases.map((known) => known.name);
   const which = typeof there === 'string' ? there : `there is ${there.join(', ')}`;
   throw new CommandFailed(exitCodes.notFound, `there is no image ${name}; ${which}`);
 }
+
+/** One whose record is damaged, too; it has no name but its id. */
+async function removable(config: Config, name: string): Promise<Removable> {
+  const { bases, damaged } = await listBases(folder(config));
+  const isDamaged = damaged.some(({ id }) => id === name) && !bases.some((known) => known.name === name);
+  return isDamaged ? { id: name, name } : await found(config, name);
+}
+type Removable = Pick<BaseRecord, 'id' | 'name'>;
 
 async function opened(config: Config, name: string): Promise<Base> {
   const base = await openBase(join(folder(config), (await found(config, name)).id));
@@ -108,7 +118,7 @@ function record({ directory: _, source, boot, places, close, ...rest }: Base): B
 }
 
 /** Names of boards where the daemon can be asked; it need not run. */
-async function uses(config: Config, base: BaseRecord, { client }: Deps): Promise<BaseUses> {
+async function uses(config: Config, base: Removable, { client }: Deps): Promise<BaseUses> {
   const names = await client()
     .status()
     .then(

@@ -175,6 +175,42 @@ test('what a card forgot is told by verify, and a damaged record by list', async
   t.regex(listed.err, /base\.json is not what an import writes/);
 });
 
+test('a base whose record is damaged goes away by its id, or is mended by adding the image again', async (t) => {
+  const { data, image, bramble } = await master(t, 'images: { kit: mine }\n');
+  t.is((await bramble(['add', image, '--name', 'mine'])).code, 0);
+  const [id = ''] = await readdir(join(data, 'bases'));
+  const record = join(data, 'bases', id, 'base.json');
+  const whole = await readFile(record, 'utf8');
+  for (const text of ['', '{"id"', '[]']) {
+    await writeFile(record, text);
+    t.like(await bramble(['add', image, '--name', 'mine']), { code: 0 });
+    t.is(await readFile(record, 'utf8'), whole, text);
+    t.deepEqual(await readdir(join(data, 'bases')), [id]);
+    t.like(await bramble(['verify', 'mine']), { code: 0 });
+  }
+  // What else is lost comes back with it.
+  await writeFile(record, '');
+  await rm(join(data, 'bases', id, 'base.img'));
+  t.like(await bramble(['add', image]), { code: 0 });
+  t.like(await bramble(['verify', id]), { code: 0 });
+  await writeFile(record, '');
+  const shown = await bramble(['show', id]);
+  t.is(shown.code, 1);
+  t.regex(shown.err, new RegExp(`is not what an import writes: .*bramble image remove ${id}`));
+  const overlays = join(data, 'overlays');
+  await mkdir(overlays);
+  const run = { sector: 0, count: 1, bytes: new Uint8Array(512) };
+  const bytes = await readFile(image);
+  const overlay = encodeOverlay({ baseDigest: sha256(bytes), baseBytes: bytes.length, runs: [run] });
+  await writeFile(join(overlays, 'd-0123456789ab.overlay'), overlay);
+  const refused = await bramble(['remove', id]);
+  t.is(refused.code, 1);
+  t.regex(refused.err, /is in use.*\n.*the board d-0123456789ab/);
+  t.like(await bramble(['remove', id, '--force']), { code: 0, out: `${id}: removed\n` });
+  t.deepEqual(await readdir(join(data, 'bases')), []);
+  t.is((await bramble(['remove', id, '--force'])).code, 4);
+});
+
 test('what cannot be done is said with what to do', async (t) => {
   const { folder, image, bramble } = await master(t);
   const wrong = await bramble(['add', image, '--sha256', 'ab'.repeat(32)]);

@@ -60,6 +60,25 @@ for (const [packing, pack] of Object.entries(packed)) {
   });
 }
 
+test('a base from before systems were recognised is recognised by adding it again, and keeps its name', async (t) => {
+  const { bases, image } = await place(t);
+  const file = await packed.xz(image);
+  const first = must(await importBase({ file, directory: bases, signal, name: 'mine' }));
+  t.teardown(first.close);
+  const record = join(first.directory, 'base.json');
+  const whole = await readFile(record, 'utf8');
+  const { held: _, found, flavour, ...before } = JSON.parse(whole);
+  await writeFile(record, JSON.stringify(before));
+  const again = must(await importBase({ file, directory: bases, signal }));
+  t.teardown(again.close);
+  t.like(again, { known: false, name: 'mine', found, flavour });
+  t.is(await readFile(record, 'utf8'), whole);
+  t.deepEqual(await names(bases), [again.id]);
+  const known = must(await importBase({ file, directory: bases, signal }));
+  t.teardown(known.close);
+  t.true(known.known);
+});
+
 test('zstd of many frames, and xz of many streams, are one image', async (t) => {
   const { directory, bases, image, bytes } = await place(t);
   const [front, back] = [join(directory, 'front'), join(directory, 'back')];
