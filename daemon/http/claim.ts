@@ -9,6 +9,7 @@ import {
   parseSerial,
   type Serial,
 } from '../../config/values.ts';
+import { type BootSource, bootSources, foundContents } from '../lifecycle/device.ts';
 
 export type BootClaim = {
   readonly mac: Mac;
@@ -33,14 +34,11 @@ export type DiskClaim = {
   readonly name: string;
   readonly type: DiskType;
   readonly bytes: number;
-  readonly content: (typeof contents)[number];
+  readonly content: (typeof foundContents)[number];
   /** Printable ASCII, 64 characters at most. */
   readonly model: string;
 };
 
-const contents = ['blank', 'empty', 'ours', 'foreign'] as const;
-const sources = ['netboot', 'join-card', 'reinstall'] as const;
-export type BootSource = (typeof sources)[number];
 /** No board has half of it; a form that names more is no board's. */
 const MOST_DISKS = 16;
 
@@ -51,7 +49,7 @@ export function parseClaim(form: URLSearchParams): Result<BootClaim, Problem<'IN
   const serial = serialText === '' ? undefined : parseSerial(serialText);
   if (serial !== undefined && !serial.ok) return problem('INVALID_CLAIM', `serial: ${serial.error.detail}`);
   const source = parseSource(form.get('source'));
-  if (source === undefined) return problem('INVALID_CLAIM', `source: one of ${sources.join(', ')}`);
+  if (source === undefined) return problem('INVALID_CLAIM', `source: one of ${bootSources.join(', ')}`);
   const memoryBytes = byteCount(form.get('memory') ?? '0');
   if (memoryBytes === undefined) return problem('INVALID_CLAIM', 'memory: a number of bytes');
   const disks = form.getAll('disk').map(parseDisk);
@@ -81,7 +79,7 @@ export function parseClaim(form: URLSearchParams): Result<BootClaim, Problem<'IN
   });
 }
 
-export const parseSource = (text: string | null): BootSource | undefined => sources.find((known) => known === text);
+export const parseSource = (text: string | null): BootSource | undefined => bootSources.find((known) => known === text);
 export const isChallenge = (text: string): boolean => /^[0-9a-f]{32}$/.test(text);
 const isDiskName = (text: string): boolean => /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/.test(text);
 
@@ -89,7 +87,7 @@ const isDiskName = (text: string): boolean => /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/
 function parseDisk(text: string): DiskClaim | undefined {
   const [name = '', typeText, bytesText = '', contentText, ...model] = text.split('|');
   const type = diskTypes.find((known) => known === typeText);
-  const content = contents.find((known) => known === contentText);
+  const content = foundContents.find((known) => known === contentText);
   const bytes = byteCount(bytesText);
   if (!isDiskName(name) || type === undefined || content === undefined || bytes === undefined) return undefined;
   return { name, type, bytes, content, model: printable(model.join('|')).trim().slice(0, 64) };

@@ -108,11 +108,20 @@ export type BoardReport = {
   /** The one that may be written (`chooseDisk`). */
   readonly disk: DiskReport;
   readonly memoryBytes: number;
-  /** What its installer was started from. `reinstall`: from its own boot partition, where we put it. */
-  readonly source: 'netboot' | 'join-card' | 'reinstall';
+  /** What its installer was started from. */
+  readonly source: BootSource;
   /** It knew the cluster key of our join card: HMAC-SHA-256 over our nonce. The key of a netboot is no such proof. */
   readonly proof: boolean;
 };
+
+/** `reinstall`: from its own boot partition, where we put it. */
+export const bootSources = ['netboot', 'join-card', 'reinstall'] as const;
+export type BootSource = (typeof bootSources)[number];
+
+/** `blank`: no partition table and zeros; `empty`: factory-formatted, no files; `ours`: carries our mark; else `foreign`. */
+export const foundContents = ['blank', 'empty', 'ours', 'foreign'] as const;
+/** `none`: there is no disk that may be written. */
+export const diskContents = [...foundContents, 'none'] as const;
 
 export type DiskReport = {
   /** The kernel's: `mmcblk0`. Another one after the next start, perhaps. Empty with content `none`. */
@@ -121,8 +130,7 @@ export type DiskReport = {
   /** What it calls itself; printable, 64 characters at most, may be empty. */
   readonly model: string;
   readonly bytes: number;
-  /** `blank`: no partition table and zeros; `empty`: factory-formatted, no files; `ours`: carries our mark; else `foreign`. */
-  readonly content: 'blank' | 'empty' | 'ours' | 'foreign' | 'none';
+  readonly content: (typeof diskContents)[number];
 };
 
 /** One disk in two reports, as far as can be told: kernels hand out names anew at each start. */

@@ -1,4 +1,5 @@
 /** Which of a board's disks may be written: the owner's word, and never another one. Pure. */
+import { matchesGlob } from '../../config/glob.ts';
 import { type DiskType, diskTypes } from '../../config/values.ts';
 import type { BoardReport, DiskReport } from './device.ts';
 
@@ -46,18 +47,5 @@ const fits = ({ type, model, min = 0, max = Number.POSITIVE_INFINITY }: DiskRule
   min <= disk.bytes &&
   disk.bytes <= max;
 
-/** Whatever the case: makers are not of one mind. Both are 64 characters at most. */
-function matches(glob: string, text: string): boolean {
-  const [pattern, subject] = [glob.toLowerCase(), text.toLowerCase()];
-  // Which beginnings of `subject` the pattern so far stands for: no pattern takes longer than their product.
-  let reached = new Set([0]);
-  for (const wanted of pattern) {
-    const next = new Set<number>();
-    for (const at of reached) {
-      if (wanted === '*') for (let to = at; to <= subject.length; to += 1) next.add(to);
-      else if (at < subject.length && (wanted === '?' || wanted === subject[at])) next.add(at + 1);
-    }
-    reached = next;
-  }
-  return reached.has(subject.length);
-}
+/** Whatever the case: makers are not of one mind. */
+const matches = (glob: string, text: string): boolean => matchesGlob(glob.toLowerCase(), text.toLowerCase());

@@ -1,15 +1,17 @@
 /** The JSON of a device's state and of an event: written with a version, read by the parser of that version. */
 import { assertNever } from '../../config/result.ts';
 import { diskTypes, instant, models, parseIpv4, parseMac, parseSerial } from '../../config/values.ts';
-import type {
-  BoardReport,
-  DeviceState,
-  DiskReport,
-  InstallerStart,
-  OwnSystem,
-  ResumePoint,
-  StateName,
-  WipeStep,
+import {
+  type BoardReport,
+  bootSources,
+  type DeviceState,
+  type DiskReport,
+  diskContents,
+  type InstallerStart,
+  type OwnSystem,
+  type ResumePoint,
+  type StateName,
+  type WipeStep,
 } from '../lifecycle/device.ts';
 import type { EventName, LifecycleEvent, Verdict } from '../lifecycle/event.ts';
 import { asFields, count, Damage, type Fields, flag, json, object, oneOf, optional, parsed, text } from './fields.ts';
@@ -204,7 +206,7 @@ function boardReport(from: Fields): BoardReport {
     model: modelOf(report).model,
     disk: diskReport(object(report, 'disk')),
     memoryBytes: count(report, 'memoryBytes'),
-    source: oneOf(report, 'source', ['netboot', 'join-card', 'reinstall']),
+    source: oneOf(report, 'source', bootSources),
     proof: flag(report, 'proof'),
   };
 }
@@ -216,7 +218,7 @@ function diskReport(disk: Fields): DiskReport {
     type: optional(disk, 'type', (from, name) => oneOf(from, name, diskTypes)) ?? 'other',
     model: optional(disk, 'model', text) ?? '',
     bytes: count(disk, 'bytes'),
-    content: oneOf(disk, 'content', ['blank', 'empty', 'ours', 'foreign', 'none']),
+    content: oneOf(disk, 'content', diskContents),
   };
 }
 
