@@ -2,6 +2,7 @@
 import { type IncomingMessage, request } from 'node:http';
 import { createInterface } from 'node:readline';
 import {
+  type Action,
   type ActionResult,
   type DeviceDescription,
   type ErrorBody,
@@ -14,9 +15,6 @@ import {
 import { CommandFailed, exitCodes } from './exit-codes.ts';
 
 export const defaultSocket = '/run/bramble/brambled.sock';
-
-/** What is asked for a board by its name; `daemon/http/endpoints/admin.ts`. */
-export type Action = 'accept' | 'reject' | 'retry' | 'reinstall' | 'wipe' | 'locate';
 
 /** Every function rejects with `CommandFailed`, whose exit code says what it was. */
 export type Client = {

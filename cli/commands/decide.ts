@@ -1,22 +1,25 @@
 import type { Command } from 'commander';
-import type { Action, Client } from '../client.ts';
+import { type Action, actions } from '../../daemon/http/wire.ts';
+import type { Client } from '../client.ts';
 import { CommandFailed, exitCodes } from '../exit-codes.ts';
 import { harmless, type Terminal } from '../output/terminal.ts';
 
-const decisions = [
-  ['accept', 'let boards in: their system is made, and they join'],
-  ['reject', 'refuse boards: they get an address and nothing else'],
-  ['retry', 'try again what failed, where it failed'],
-  ['reinstall', 'write the system of boards anew, once: over SSH, the network, or a join card'],
-  ['locate', 'let the light of boards blink for a minute, where the installer runs on them'],
-] as const;
+/** All but `wipe`, which asks first. */
+const decisions: Readonly<Record<Exclude<Action, 'wipe'>, string>> = {
+  accept: 'let boards in: their system is made, and they join',
+  reject: 'refuse boards: they get an address and nothing else',
+  retry: 'try again what failed, where it failed',
+  reinstall: 'write the system of boards anew, once: over SSH, the network, or a join card',
+  locate: 'let the light of boards blink for a minute, where the installer runs on them',
+};
 
 /** `accept NAME…`, `reject NAME…`, `retry NAME…`, `reinstall NAME…`, `locate NAME…`: each name is tried; ends with the code of the first that failed. */
 export function addDecisions(parent: Command, deps: DecideDeps): void {
-  for (const [action, description] of decisions) {
+  for (const action of actions) {
+    if (action === 'wipe') continue;
     parent
       .command(action)
-      .description(description)
+      .description(decisions[action])
       .argument('<name...>', 'names or ids')
       .action((names: readonly string[]) => actOnEach(names, action, deps));
   }

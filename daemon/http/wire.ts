@@ -122,7 +122,9 @@ export type EventView = {
 /** `GET /v1/events` without `follow`: oldest first. */
 export type EventList = { readonly events: readonly EventView[] };
 
-/** `POST /v1/devices/NAME/accept|reject|retry|reinstall|wipe`. */
+/** What is asked for a board by its name: `POST /v1/devices/NAME/ACTION`. */
+export const actions = ['accept', 'reject', 'retry', 'reinstall', 'wipe', 'locate'] as const;
+export type Action = (typeof actions)[number];
 export type ActionResult = { readonly device: DeviceView };
 
 /** `GET /v1/devices/NAME/image/files`, on the unix socket only: what goes into the board's image beside its base. */

@@ -1,14 +1,11 @@
 import type { Problem, Result } from '../../../config/result.ts';
 import { type Answer, failure, json } from '../answer.ts';
 import { type HttpRequest, post, type Route } from '../router.ts';
-import type { ActionResult, DeviceView } from '../wire.ts';
+import { type Action, type ActionResult, actions, type DeviceView } from '../wire.ts';
 import { type CardDeps, cardRoutes } from './cards.ts';
 import { type ImageDeps, imageFilesRoute } from './image.ts';
 import { lanApi } from './lan.ts';
 import { isBoardName, noBoard, type ReadDeps, readyRoute } from './read.ts';
-
-export const actions = ['accept', 'reject', 'retry', 'reinstall', 'wipe', 'locate'] as const;
-export type Action = (typeof actions)[number];
 
 /** `CONFLICT`: the board's state does not allow it; the detail says what it is and what to do. */
 export type ActionProblem = Problem<'NOT_FOUND' | 'CONFLICT'>;
@@ -30,7 +27,7 @@ export const adminApi = (deps: AdminDeps): readonly Route[] => [
 ];
 
 /**
- * `POST /v1/devices/NAME/accept`, `…/reject`, `…/retry`, `…/reinstall`, `…/wipe`, `…/locate`, body empty or `{"by":"anna"}` — `ActionResult`.
+ * `POST /v1/devices/NAME/ACTION`, body empty or `{"by":"anna"}` — `ActionResult`.
  * 404 NOT_FOUND: no such board. 409 CONFLICT: not in this state; nothing was changed.
  */
 const actionRoute = (deps: AdminDeps, action: Action): Route =>
