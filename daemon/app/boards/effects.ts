@@ -50,6 +50,12 @@ const knownTrouble = (state: Device['state']): string | undefined =>
     ? state.start.code
     : undefined;
 
+const NO_KEY = {
+  event: 'installer-start-failed',
+  code: 'NO_HOST_KEY',
+  detail: 'it never had a system of ours: insert a join card, or switch it off and on if it boots from the network',
+} as const;
+
 /** Whether the rival is gone is asked about once a minute. */
 const RIVAL_TURN = seconds(10);
 
@@ -147,8 +153,10 @@ export function effectDesk(deps: EffectDeps): Execute {
   };
 
   /** Tried again for as long as it is wanted: the board may be off. Told is only what is news. */
-  const startInstaller = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
+  const startInstaller = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent | undefined> => {
     const told = knownTrouble(device.state);
+    // It never got an image, so no system of it lets us in.
+    if (deps.hostKeyOf(device) === undefined) return told === NO_KEY.code ? undefined : NO_KEY;
     for (let pause = told !== undefined; ; pause = true) {
       if (pause) await clock.sleep(START_PAUSE, signal);
       const work = (board: JoinBoard, there: AbortSignal) => deps.startInstaller(board, deps.boardNow(device), there);

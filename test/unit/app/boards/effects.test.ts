@@ -14,7 +14,7 @@ const notAsked = () => Promise.reject(new Error('not asked'));
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** A joiner that is asked where to and waits until it is told to go on (double), and one board. */
-function desk(t: ExecutionContext, first: Device) {
+function desk(t: ExecutionContext, first: Device, { hostKey = 'ssh-ed25519 AAAA' }: { hostKey?: string | null } = {}) {
   const config = parseConfig('');
   if (!config.ok) throw new Error('no configuration');
   const clock = createClockDouble();
@@ -53,7 +53,7 @@ function desk(t: ExecutionContext, first: Device) {
       return () => void listeners.delete(listener);
     },
     acceptances: new Map(),
-    hostKeyOf: () => 'ssh-ed25519 AAAA',
+    hostKeyOf: () => hostKey ?? undefined,
     lanIsOurs: () => false,
     hasRival: () => hasRival,
     hardwareAddressOf: async () => MAC,
@@ -186,6 +186,19 @@ test('the installer is tried over SSH every minute for as long as it is wanted; 
   t.deepEqual(end, { event: 'installer-start-failed', code: 'BOOT_FULL', detail: 'no room' });
   t.deepEqual(await execute['start-installer'](board, stop.signal), { event: 'installer-started' });
   t.deepEqual(new Set(tried), new Set(['10.77.0.100']));
+});
+
+test('over SSH nothing is tried on a board that never had a system of ours; it is said once', async (t) => {
+  const { execute, stop, tried, clock } = desk(t, aDevice(states.reinstalling), { hostKey: null });
+  for (const state of [states.reinstalling, states.wiping]) {
+    const failure = await execute['start-installer'](aDevice(state), stop.signal);
+    t.like(failure, { event: 'installer-start-failed', code: 'NO_HOST_KEY' });
+    t.regex(failure !== undefined && 'detail' in failure ? failure.detail : '', /insert a join card/);
+  }
+  const start = { step: 'waiting', restarts: 0, code: 'NO_HOST_KEY', detail: '' } as const;
+  const waiting = aDevice({ ...states.reinstalling, start });
+  t.is(await execute['start-installer'](waiting, stop.signal), undefined);
+  t.deepEqual([tried, clock.sleepers()], [[], []]);
 });
 
 test('a board whose card was made is known by the hardware that showed its host key, whoever used its name before', async (t) => {
