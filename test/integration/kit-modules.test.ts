@@ -7,7 +7,9 @@ import { gunzipSync } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import { parseConfig } from '../../config/load.ts';
 import { must } from '../../config/result.ts';
+import type { BaseShelf } from '../../daemon/app/boards/base-shelf.ts';
 import { installerKit } from '../../daemon/app/boards/installer-kit.ts';
+import { netbootKit } from '../../daemon/app/boards/netboot-kit.ts';
 import { type Base, importBase, kitModules } from '../../image-builder/index.ts';
 import { readArchives } from '../../image-builder/unpack-cpio.ts';
 import { unpackInitramfs } from '../../image-builder/unpack-initramfs.ts';
@@ -104,6 +106,70 @@ test('the daemon’s initramfs has them where init looks, and the owner is told 
     'lib/modules/6.12.47-2712/004-only_here.ko',
   ]);
   t.regex(advice().join(), /initramfs8 of kit: there is no kernel module only_here \(images\.modules\)/);
+});
+
+/** Its boot partition cannot be read (double), until it is mended. */
+function flaky(base: Base) {
+  let isBroken = true;
+  const read: Base['boot']['device']['read'] = async (into, offset) => {
+    if (isBroken) throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO', syscall: 'read' });
+    return await base.boot.device.read(into, offset);
+  };
+  const mend = (): void => {
+    isBroken = false;
+  };
+  const broken: Base = {
+    ...base,
+    boot: { ...base.boot, device: { ...base.boot.device, read } },
+    close: async () => {},
+  };
+  return { base: broken, mend };
+}
+
+test('a kit that could not be read is read again at the next boot; what it does not have is not looked for again', async (t) => {
+  const { base, mend } = flaky(await madeKit(t));
+  const config = parseConfig('images: {modules: [virtio_net, only_here]}');
+  if (!config.ok) throw new Error('not a configuration');
+  let made = 0;
+  const { initramfs, advice } = installerKit({
+    config: config.value,
+    kit: async () => base,
+    readBusybox: async () => {
+      made += 1;
+      return { ok: true, value: Buffer.from('busybox') };
+    },
+    log: createLogDouble(),
+  });
+  await Promise.all([initramfs(), initramfs(), initramfs()]);
+  t.is(made, 1, 'once for all boards that boot at once');
+  t.regex(advice().join(), /EIO/);
+  mend();
+  const { files } = readArchives(gunzipSync(must(await initramfs())));
+  t.is(files.filter(({ path }) => path.endsWith('.ko')).length, 5);
+  t.notRegex(advice().join(), /EIO/);
+  t.regex(advice().join(), /only_here/);
+  await initramfs();
+  t.is(made, 2);
+});
+
+test('what a kit lacks is looked for again if it could not be read', async (t) => {
+  const { base, mend } = flaky(await madeKit(t));
+  const config = parseConfig('');
+  if (!config.ok) throw new Error('not a configuration');
+  const shelf: BaseShelf = {
+    records: async () => [base],
+    named: async () => ({ ok: true, value: base }),
+    open: async () => base,
+    close: async () => {},
+  };
+  const { kitGaps } = netbootKit(shelf, { config: config.value, log: createLogDouble() });
+  const [one, other] = await Promise.all([kitGaps(), kitGaps()]);
+  t.is(one, other);
+  t.is(one.missing.size, 0);
+  mend();
+  const gaps = await kitGaps();
+  t.true(gaps.missing.has('cm5'));
+  t.is(await kitGaps(), gaps);
 });
 
 const packers = { gzip: 'gzip -n', xz: 'xz --check=crc32', zstd: 'zstd -q' };

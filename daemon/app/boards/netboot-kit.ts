@@ -64,7 +64,13 @@ export function netbootKit(
   }
 
   async function lookForGaps(base: Base): Promise<KitGaps> {
-    const paths = await pathsOf(base);
+    let paths: readonly string[] | undefined;
+    try {
+      paths = await pathsOf(base);
+    } finally {
+      // Asked again: the disk may do better.
+      if (paths === undefined) gaps.delete(base.source);
+    }
     const missing = paths === undefined ? noGaps.missing : kitGaps(paths);
     const told = { kit: base.name, missing: Object.fromEntries(missing) };
     if (missing.size > 0) log.info('models that the boot kit does not start', told);

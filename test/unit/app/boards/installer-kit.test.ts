@@ -26,6 +26,18 @@ test('made once, however many boards ask', async (t) => {
   t.deepEqual(advice(), []);
 });
 
+test('what went wrong in the middle of it is tried again, not kept', async (t) => {
+  let asked = 0;
+  const { initramfs } = kit(async () => {
+    asked += 1;
+    if (asked === 1) throw new Error('the disk sleeps');
+    return { ok: true, value: Buffer.from('busybox') };
+  });
+  const [one, other] = await Promise.allSettled([initramfs(), initramfs()]);
+  t.deepEqual([one.status, other.status, asked], ['rejected', 'rejected', 1], 'once for all who ask at once');
+  t.true((await initramfs()).ok);
+});
+
 test('without busybox there is none; the log and the owner are told, once, until it is mended', async (t) => {
   const missing = problem('NO_BUSYBOX', 'install it');
   const answers = [missing, missing];
