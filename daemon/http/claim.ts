@@ -35,6 +35,9 @@ export type DiskClaim = {
   readonly type: DiskType;
   readonly bytes: number;
   readonly content: (typeof foundContents)[number];
+  /** Of the system or join card on it, by its mark: whose it is. Empty where there is none. */
+  readonly clusterId: string;
+  readonly deviceId: string;
   /** Printable ASCII, 64 characters at most. */
   readonly model: string;
 };
@@ -55,7 +58,8 @@ export function parseClaim(form: URLSearchParams): Result<BootClaim, Problem<'IN
   const disks = form.getAll('disk').map(parseDisk);
   if (disks.length > MOST_DISKS) return problem('INVALID_CLAIM', `disk: ${MOST_DISKS} at most`);
   const legible = disks.filter((disk) => disk !== undefined);
-  if (legible.length < disks.length) return problem('INVALID_CLAIM', 'disk: NAME|TYPE|BYTES|CONTENT|MODEL');
+  if (legible.length < disks.length)
+    return problem('INVALID_CLAIM', 'disk: NAME|TYPE|BYTES|CONTENT|CLUSTER|DEVICE|MODEL');
   if (new Set(legible.map(({ name }) => name)).size < disks.length)
     return problem('INVALID_CLAIM', 'disk: each name once');
   const card = form.get('card') ?? '';
@@ -83,14 +87,17 @@ export const parseSource = (text: string | null): BootSource | undefined => boot
 export const isChallenge = (text: string): boolean => /^[0-9a-f]{32}$/.test(text);
 const isDiskName = (text: string): boolean => /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/.test(text);
 
-/** `mmcblk0|sd|31914983424|blank|SC32G` */
+const isMark = (text: string): boolean => /^[A-Za-z0-9._-]{0,64}$/.test(text);
+
+/** `mmcblk0|sd|31914983424|ours|0123456789abcdef|d-0123456789ab|SC32G` */
 function parseDisk(text: string): DiskClaim | undefined {
-  const [name = '', typeText, bytesText = '', contentText, ...model] = text.split('|');
+  const [name = '', typeText, bytesText = '', contentText, clusterId = '', deviceId = '', ...model] = text.split('|');
   const type = diskTypes.find((known) => known === typeText);
   const content = foundContents.find((known) => known === contentText);
   const bytes = byteCount(bytesText);
   if (!isDiskName(name) || type === undefined || content === undefined || bytes === undefined) return undefined;
-  return { name, type, bytes, content, model: printable(model.join('|')).trim().slice(0, 64) };
+  if (!isMark(clusterId) || !isMark(deviceId)) return undefined;
+  return { name, type, bytes, content, clusterId, deviceId, model: printable(model.join('|')).trim().slice(0, 64) };
 }
 
 /**

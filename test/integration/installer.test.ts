@@ -67,7 +67,9 @@ test('a blank disk: waits, then writes base and sectors byte for byte, reports a
     modelText: 'Raspberry Pi 4 Model B Rev 1.4',
     source: 'netboot',
     proof: undefined,
-    disks: [{ name: 'mmcblk0', type: 'sd', bytes: 24 * mebi, content: 'blank', model: 'SC32G' }],
+    disks: [
+      { name: 'mmcblk0', type: 'sd', bytes: 24 * mebi, content: 'blank', clusterId: '', deviceId: '', model: 'SC32G' },
+    ],
   });
   t.true(fake.progressed.length > 0);
 });
@@ -214,6 +216,24 @@ for (const kind of ['16', '32'] as const) {
     });
   }
 }
+
+test('whose system is on a disk is told as its mark has it; half-written it is nobody’s', async (t) => {
+  const ofCluster = 'cluster-key=00\ncluster=0123456789abcdef\n';
+  for (const [files, want] of [
+    [{ 'bramble/board.json': board }, ['c', 'd-0123456789ab']],
+    [{ 'bramble/join.conf': ofCluster }, ['0123456789abcdef', '']],
+    [{ 'bramble/board.json': '{"deviceId":"a|b","clusterId":"\u0007"}' }, ['', 'a']],
+    [{}, ['', '']],
+  ] as const) {
+    const folder = await emptyFolder(t);
+    await fatDisk(folder, '16', files);
+    const fake = bootFake({ script: [() => stop] });
+    const run = await runInstaller(t, folder, { BRAMBLE_SERVER: await serveFake(t, fake) });
+    const disk = fake.claims[0]?.disks[0];
+    t.deepEqual([disk?.clusterId, disk?.deviceId], want, run.log);
+    t.is(disk?.model, 'SC32G');
+  }
+});
 
 test('a FAT on which a file was deleted is foreign: somebody used it', async (t) => {
   const folder = await emptyFolder(t);

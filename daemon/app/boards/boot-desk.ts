@@ -3,12 +3,12 @@ import { createHash } from 'node:crypto';
 import { type DeviceId, type Mac, type Millis, seconds } from '../../../config/values.ts';
 import { isInstalled } from '../../boot/offer.ts';
 import type { Timelines } from '../../boot/timeline.ts';
-import type { BootClaim } from '../../http/claim.ts';
+import type { BootClaim, DiskClaim } from '../../http/claim.ts';
 import { type BootDeps, type Progress, type SectorsPayload, sectorIndex } from '../../http/endpoints/boot.ts';
 import type { BootInstruction } from '../../http/order.ts';
 import { daemonProof } from '../../http/proof.ts';
 import type { HttpClient } from '../../http/router.ts';
-import type { BoardReport, BootSource, Device } from '../../lifecycle/device.ts';
+import type { BoardReport, BootSource, Device, DiskReport } from '../../lifecycle/device.ts';
 import { chooseDisk, type DiskRule } from '../../lifecycle/disk-choice.ts';
 import { explain } from '../../lifecycle/explain.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
@@ -69,15 +69,23 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
       timelines.mark(device.id, clock.now(), 'installer does not know our key');
       return wait(device.state.name, keyless[claim.source]);
     }
-    const order = await decided(device, reportOf(claim));
+    const order = await decided(device, reportOf(claim, device));
     return toBlink.delete(device.id) ? { ...order, blink: BLINK } : order;
   }
 
-  const reportOf = (claim: BootClaim): BoardReport => ({
+  /** A system of another cluster, or of another board that is known, is data that is lost for good: not ours to write over. */
+  const asOurs = ({ clusterId, deviceId, ...disk }: DiskClaim, device: Device): DiskReport => {
+    const isAnothers =
+      (clusterId !== '' && clusterId !== deps.clusterId) ||
+      (deviceId !== device.id && runner.fleet.all().some(({ id }) => id === deviceId));
+    return disk.content === 'ours' && isAnothers ? { ...disk, content: 'foreign' } : disk;
+  };
+
+  const reportOf = (claim: BootClaim, device: Device): BoardReport => ({
     mac: claim.mac,
     serial: claim.serial,
     model: claim.model,
-    disk: chooseDisk(claim, deps.diskRules),
+    disk: chooseDisk({ ...claim, disks: claim.disks.map((disk) => asOurs(disk, device)) }, deps.diskRules),
     memoryBytes: claim.memoryBytes,
     source: claim.source,
     // Whoever hears a netboot knows its key.

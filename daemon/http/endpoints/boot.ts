@@ -67,8 +67,8 @@ function hello({ prove, clusterId }: BootDeps, { query }: HttpRequest): Answer {
 /**
  * `POST /v1/boot/report` (form: `mac serial model memory source challenge proof card`, `disk` once for each) →
  * `action= state= message= retry= nonce= blink= arming= disk= base= base-bytes= base-sha256= sectors= sectors-sha256=
- * proof=`, those that apply. `disk` is `NAME|TYPE|BYTES|CONTENT|MODEL` with TYPE `sd emmc nvme usb virtio other` and
- * CONTENT `blank empty ours foreign`; `card` the one that it was started from; `source` is `netboot join-card reinstall`;
+ * proof=`, those that apply. `disk` is `NAME|TYPE|BYTES|CONTENT|CLUSTER|DEVICE|MODEL` with TYPE `sd emmc nvme usb virtio
+ * other`, CONTENT `blank empty ours foreign`, and whose system it is where that is known; `card` the one that it was started from; `source` is `netboot join-card reinstall`;
  * `memory` bytes; `model` the text of /proc/device-tree/model; `proof` see `bootProof`; the answer's see `orderText`.
  * 400 with `error=` for a claim that cannot be read.
  */

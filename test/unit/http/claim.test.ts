@@ -9,7 +9,7 @@ const form = (more: Record<string, string> = {}): URLSearchParams =>
     serial: '10000000ABCDEF01',
     model: 'Raspberry Pi 4 Model B Rev 1.4\0',
     memory: '4294967296',
-    disk: 'mmcblk0|sd|31914983424|blank|SC32G\u0007|x ',
+    disk: 'mmcblk0|sd|31914983424|ours|c-1|d-1|SC32G\u0007|x ',
     card: '',
     source: 'netboot',
     challenge: CHALLENGE,
@@ -25,7 +25,17 @@ test('a whole claim', (t) => {
     model: 'pi4',
     modelText: 'Raspberry Pi 4 Model B Rev 1.4',
     memoryBytes: 4294967296,
-    disks: [{ name: 'mmcblk0', type: 'sd', bytes: 31914983424, content: 'blank', model: 'SC32G|x' }],
+    disks: [
+      {
+        name: 'mmcblk0',
+        type: 'sd',
+        bytes: 31914983424,
+        content: 'ours',
+        clusterId: 'c-1',
+        deviceId: 'd-1',
+        model: 'SC32G|x',
+      },
+    ],
     card: undefined,
     source: 'netboot',
     challenge: CHALLENGE,
@@ -61,7 +71,7 @@ test('several disks, none, and more than any board has', (t) => {
     for (const line of lines) more.append('disk', line);
     return parseClaim(more);
   };
-  const two = many(['sda|usb|8000000000|ours|', 'nvme0n1|nvme|256060514304|foreign|KINGSTON OM8']);
+  const two = many(['sda|usb|8000000000|ours|', 'nvme0n1|nvme|256060514304|foreign|||KINGSTON OM8']);
   t.like(two.ok ? two.value : {}, { card: 'sda' });
   t.deepEqual(two.ok ? two.value.disks.map(({ name, type, model }) => [name, type, model]) : [], [
     ['sda', 'usb', ''],
@@ -70,7 +80,15 @@ test('several disks, none, and more than any board has', (t) => {
   t.true(many([]).ok);
   t.false(many(Array.from({ length: 17 }, (_, index) => `sd${index}|usb|1|blank|`)).ok);
   t.false(many(['sda|usb|1|blank|', 'sda|usb|2|blank|']).ok, 'one name twice');
-  for (const line of ['sda|ide|1|blank|', 'sda|usb|1|none|', 'sda', '', '|usb|1|blank|', 's/a|usb|1|blank|'])
+  for (const line of [
+    'sda|ide|1|blank|',
+    'sda|usb|1|none|',
+    'sda',
+    '',
+    '|usb|1|blank|',
+    's/a|usb|1|blank|',
+    'sda|usb|1|ours|c|d e|',
+  ])
     t.false(many([line]).ok, line);
 });
 

@@ -62,7 +62,7 @@ const value = fc.oneof(
     'blank',
     'netboot',
     '8000000000',
-    'sda|usb|8000000000|blank|A|B',
+    'sda|usb|8000000000|blank|C|D|A|B',
     '0123456789abcdef'.repeat(2),
     'VERIFY_FAILED',
     '%',

@@ -4,7 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { must } from '../../../../config/result.ts';
-import { type Ipv4, type Mac, parseIpv4, parseMac, parseSerial, seconds } from '../../../../config/values.ts';
+import {
+  type Ipv4,
+  type Mac,
+  parseDeviceId,
+  parseHostname,
+  parseIpv4,
+  parseMac,
+  parseSerial,
+  seconds,
+} from '../../../../config/values.ts';
 import { type BoardSectors, boardSectors } from '../../../../daemon/app/boards/board-sectors.ts';
 import { type BootDesk, bootDesk } from '../../../../daemon/app/boards/boot-desk.ts';
 import { createChanges } from '../../../../daemon/app/changes.ts';
@@ -27,11 +36,13 @@ const ROGUE = must(parseMac('dc:a6:32:66:66:66'));
 const KEY = new Uint8Array(32).fill(7);
 const SHA = 'a'.repeat(64);
 const CHALLENGE = '0123456789abcdef'.repeat(2);
-const aCard = (content: 'blank' | 'foreign'): DiskClaim => ({
+const aCard = (content: DiskClaim['content']): DiskClaim => ({
   name: 'mmcblk0',
   type: 'sd',
   bytes: 8_000_000_000,
   content,
+  clusterId: '',
+  deviceId: '',
   model: 'SC32G',
 });
 const claim = (changes: Partial<BootClaim> = {}): BootClaim => ({
@@ -61,6 +72,7 @@ type Setting = {
   readonly neighbours?: ReadonlyMap<Ipv4, Mac>;
   /** Where boards' own sectors lie; without it each has some. */
   readonly sectors?: BoardSectors;
+  readonly others?: readonly Device[];
 };
 
 /** A desk with one board in `state`, on a LAN where `neighbours` answer. What is decided is accepted at once. */
@@ -72,7 +84,7 @@ function desk(t: ExecutionContext, state: DeviceState, setting: Setting = {}) {
   const idle = async (): Promise<LifecycleEvent | undefined> => undefined;
   const runner = createRunner({
     commit: async () => undefined,
-    devices: [aDevice(state)],
+    devices: [aDevice(state), ...(setting.others ?? [])],
     pendingEffects: new Map(),
     nextNumber: 2,
     reservation: () => undefined,
@@ -286,13 +298,44 @@ test('the key of a netboot is known to who listens: it opens no shared network',
 });
 
 test('the order names the disk that the rules allow, by the name that it has now', async (t) => {
-  const nvme: DiskClaim = { name: 'nvme1n1', type: 'nvme', bytes: 256_000_000_000, content: 'blank', model: 'X' };
+  const nvme: DiskClaim = { ...aCard('blank'), name: 'nvme1n1', type: 'nvme', bytes: 256_000_000_000 };
   const { boot } = desk(t, states.installing, { diskRules: [{ type: 'nvme' }] });
   t.like(await tell(boot, claim({ disks: [aCard('blank'), nvme] }), at(OWN)), { action: 'install', disk: 'nvme1n1' });
   t.like(await tell(boot, claim(), at(OWN)), {
     action: 'wait',
     message: 'it has no disk any more that may be written',
   });
+});
+
+test('a system of another cluster, or of another board, is data: it is not written over without a word', async (t) => {
+  const other = aDevice(states.ready, {
+    id: must(parseDeviceId('d-00000000000b')),
+    name: must(parseHostname('worker-kube2')),
+    address: ELSEWHERE,
+    macs: [ROGUE],
+    serials: [],
+  });
+  for (const [clusterId, deviceId, action] of [
+    ['', '', 'install'],
+    ['c', '', 'install'],
+    ['c', aDevice().id, 'install'],
+    // Of a board that was forgotten.
+    ['c', 'd-00000000000c', 'install'],
+    ['c', other.id, 'wait'],
+    ['d', aDevice().id, 'wait'],
+    ['d', '', 'wait'],
+  ] as const) {
+    const { boot, stateNow } = desk(t, states.booting, { others: [other] });
+    const said = claim({ disks: [{ ...aCard('ours'), clusterId, deviceId }] });
+    t.is((await tell(boot, said, at(OWN))).action, action, `${clusterId} ${deviceId}`);
+    const state = stateNow();
+    if (action === 'wait') t.like(state, { name: 'pending', report: { disk: { content: 'foreign' } } });
+    else
+      t.deepEqual(
+        state?.name === 'installing' ? state.report.disk : state,
+        aReport({ disk: { content: 'ours' } }).disk,
+      );
+  }
 });
 
 test('the daemon’s proof is for the key of that board and for its challenge', async (t) => {
