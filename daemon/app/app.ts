@@ -151,6 +151,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
         openKitFile: images.openKitFile,
         initramfs: installer.initramfs,
         keyOf: bootKeyOf,
+        imageBytes: images.bytesFor,
         server: () => {
           const site = network.site();
           return site && { address: site.address, port: config.http.port };

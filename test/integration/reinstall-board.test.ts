@@ -18,6 +18,7 @@ import { startSshd } from './join-board.ts';
 
 const key = generateSshKeyPair('daemon');
 const boot = '/boot/firmware';
+const disk = '/sys/class/block/mmcblk0';
 const oldConfig = '# the board’s own\narm_64bit=1\n';
 
 /**
@@ -29,7 +30,13 @@ printf '#!/bin/sh\\necho 4272-616D\\n' > "$bin/blkid"
 printf '#!/bin/sh\\necho "$@" >> /run/asked\\n' > "$bin/systemctl"
 cp "$bin/systemctl" "$bin/reboot"
 chmod 755 "$bin/blkid" "$bin/systemctl" "$bin/reboot"
-umount ${boot} /boot 2> /dev/null || true
+umount ${boot} /boot /sys/class/block 2> /dev/null || true
+mount -t tmpfs block /sys/class/block
+mkdir -p ${disk}/mmcblk0p1
+ln -s mmcblk0/mmcblk0p1 /sys/class/block/mmcblk0p1
+echo 2048 > ${disk}/mmcblk0p1/start
+echo 8192 > ${disk}/mmcblk0p1/size
+echo 40000 > ${disk}/size
 rm -f /run/asked
 mount -t tmpfs boot /boot
 mkdir -p ${boot}
@@ -102,6 +109,8 @@ const wish: InstallerWish = {
     file('bramble/kernel8.img', randomBytes(700_000)),
     file('bramble/bcm2711-rpi-4-b.dtb', randomBytes(50_000)),
   ],
+  // With the boot partition behind it, and a GPT's copy, to the last sector.
+  imageBytes: (40_000 - 8192 - 33) * 512,
   config: renderOwnConfigTxt('kernel8.img'),
   cmdline: (volumeId) => `rdinit=/init bramble.card=${volumeId}\n`,
 };
@@ -176,6 +185,9 @@ const refusals: readonly (readonly [code: string, script: string, change?: Parti
   ['BOOT_NOT_MOUNTED', `umount ${boot}`],
   ['BOOT_READ_ONLY', `mount -o remount,ro ${boot}`],
   ['FIRMWARE_TOO_OLD', `echo 'of 2016' > ${boot}/start4.elf`],
+  ['DISK_TOO_SMALL', 'true', { imageBytes: wish.imageBytes + 1 }],
+  ['DISK_TOO_SMALL', `echo 18000 > ${disk}/size`, { imageBytes: 1_200_000 }],
+  ['BOOT_WRITE_FAILED', `rm ${disk}/mmcblk0p1/start`],
   ['BOOT_FULL', `head -c 2200000 /dev/zero > ${boot}/full`],
 ];
 test('refused, and the board’s own system is what starts next', async (t) => {
@@ -188,6 +200,14 @@ test('refused, and the board’s own system is what starts next', async (t) => {
     if (code !== 'BOOT_NOT_MOUNTED') t.is(await shell(session, `cat ${boot}/config.txt`), oldConfig, script);
     t.is(await shell(session, 'cat /run/asked 2>/dev/null'), '', 'it was not restarted');
   }
+});
+
+test('a disk that is to be cleared needs no room for an image', async (t) => {
+  const session = await localDouble(t);
+  await prepared(t, session);
+  await shell(session, `echo 11000 > ${disk}/size`);
+  t.is(codeOf(await startIntoInstaller(session, wish)), 'DISK_TOO_SMALL');
+  t.is(codeOf(await startIntoInstaller(session, { ...wish, imageBytes: 0 })), 'ok');
 });
 
 test('a firmware that nobody knows, or one in the EEPROM, is no hindrance', async (t) => {

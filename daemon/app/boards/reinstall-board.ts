@@ -19,21 +19,25 @@ export type InstallerWish = {
   /** The board's own firmware file that has to know our folder's way; undefined: none on this partition reads config.txt. */
   readonly firmware: string | undefined;
   readonly files: readonly OwnFile[];
+  /** What the installer is to write there; 0 for a disk that is to be cleared. */
+  readonly imageBytes: number;
   readonly config: string;
   readonly cmdline: (volumeId: string) => string;
 };
 
 type Done = Promise<Result<void, Problem>>;
-type Place = { readonly folder: string; readonly volumeId: string };
+type Place = { readonly folder: string; readonly device: string; readonly volumeId: string };
 
 /**
- * The board restarts a second after this has settled well. Codes: BOOT_NOT_MOUNTED, BOOT_READ_ONLY, BOOT_FOREIGN,
+ * The board restarts a second after this has settled well. Codes: BOOT_NOT_MOUNTED, BOOT_READ_ONLY, BOOT_FOREIGN, DISK_TOO_SMALL,
  * BOOT_FULL, FIRMWARE_TOO_OLD, BOOT_WRITE_FAILED, PUT_FILE_FAILED, SSH_….
  */
 export async function startIntoInstaller(session: SshSession, wish: InstallerWish): Done {
   const place = await findPlace(session, wish.deviceId);
   if (!place.ok) return place;
-  const { folder, volumeId } = place.value;
+  const { folder, device, volumeId } = place.value;
+  const large = await isLargeEnough(session, device, wish.imageBytes);
+  if (!large.ok) return large;
   const able = await knowsPrefix(session, folder, wish.firmware);
   if (!able.ok) return able;
   const missing = await differing(session, folder, wish.files);
@@ -76,7 +80,7 @@ async function findPlace(session: SshSession, deviceId: string): Promise<Result<
   if (!id.ok) return id;
   const volumeId = id.value.trim();
   return /^[0-9A-F]{4}-[0-9A-F]{4}$/.test(volumeId)
-    ? ok({ folder, volumeId })
+    ? ok({ folder, device, volumeId })
     : problem('BOOT_FOREIGN', `${device} at ${folder} is no FAT`);
 }
 
@@ -88,6 +92,28 @@ function markedDevice(text: string): unknown {
     return undefined;
   }
 }
+
+/**
+ * Behind the image the installer keeps this boot partition until all is written (image-builder/installer/keep). Where it cannot, it
+ * writes nothing, and the board's own system would start no more.
+ */
+async function isLargeEnough(session: SshSession, device: string, imageBytes: number): Done {
+  if (imageBytes === 0) return ok(undefined);
+  // Sectors of 512 bytes, whatever the disk's are (sysfs-block). The link leads to the partition's folder in that of its disk.
+  const name = device.slice(device.lastIndexOf('/') + 1);
+  const told = await shell(session, 'cd "/sys/class/block/$1" && cat start size ../size', [name]);
+  if (!told.ok) return told;
+  const [start = Number.NaN, length = Number.NaN, disk = Number.NaN] = told.value.trim().split('\n').map(Number);
+  const image = Math.ceil(imageBytes / 512);
+  const needed = start < image ? Math.max(image, start + length) + length + GPT_COPY : image;
+  if (needed <= disk) return ok(undefined);
+  return problem(
+    'DISK_TOO_SMALL',
+    `its disk has ${disk * 512} bytes; the image and the boot partition, which is kept until that is written, need ${needed * 512}: put in a larger disk, or write its card with "bramble image flash"`,
+  );
+}
+/** Sectors at the end of a disk. */
+const GPT_COPY = 33;
 
 /** Firmware from before 2019 would pass over `os_prefix`. The names of its settings stand in it as they are. */
 async function knowsPrefix(session: SshSession, folder: string, firmware: string | undefined): Done {

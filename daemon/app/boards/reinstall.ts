@@ -28,6 +28,8 @@ export type InstallerStartDeps = {
   readonly initramfs: () => Promise<Result<Uint8Array, Problem>>;
   /** Its boot key in hex (`bootKey`). */
   readonly keyOf: (mac: Mac) => string;
+  /** Of the image that it gets. */
+  readonly imageBytes: (device: Device) => Promise<Result<number, Problem>>;
   /** Where the installer finds us over HTTP; undefined until the network is known. */
   readonly server: () => { readonly address: Ipv4; readonly port: number } | undefined;
 };
@@ -41,6 +43,8 @@ export const installerStarter =
     const [mac] = device.macs;
     if (server === undefined) return problem('NO_NETWORK', 'the network of the boards is not known yet');
     if (mac === undefined) return problem('MAC_UNKNOWN', 'its hardware address was never seen');
+    const image = device.state.name === 'wiping' ? ok(0) : await deps.imageBytes(device);
+    if (!image.ok) return image;
     const model = device.model?.model;
     const names = installerFiles(model, await deps.kitFiles());
     if (!names.ok) return names;
@@ -52,6 +56,7 @@ export const installerStarter =
           deviceId: device.id,
           firmware: ownFirmware(model),
           files: files.value,
+          imageBytes: image.value,
           config: renderOwnConfigTxt(names.value.kernel),
           cmdline: (volumeId) => ownCmdline({ mac, key: deps.keyOf(mac), ...server }, volumeId),
         }),
