@@ -1,7 +1,7 @@
 /** The command line as a function: `main.ts` runs it in a process, tests run it in theirs. */
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { type Client, defaultSocket, openClient } from './client.ts';
-import { addDecisions, addWipe } from './commands/decide.ts';
+import { addDecisions, addLosses } from './commands/decide.ts';
 import { addDescribe } from './commands/describe.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addEvents } from './commands/events.ts';
@@ -45,7 +45,7 @@ export async function run(args: readonly string[], { terminal, version }: Progra
   addDescribe(program, { client, terminal });
   addEvents(program, { client, terminal });
   addDecisions(program, { client, terminal });
-  addWipe(program, { client, terminal });
+  addLosses(program, { client, terminal });
   addImage(program, { client, terminal });
   addDoctor(program, { client, terminal, done });
   addVersion(program, { client, terminal, version });

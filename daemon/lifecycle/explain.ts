@@ -1,5 +1,6 @@
 /** A state in plain words: why it is so, or what it waits for. Pure. */
 import type { Device, DeviceState, InstallerStart } from './device.ts';
+import { mayBeCalledOff } from './system-rows.ts';
 
 export function explain(device: Device): string {
   const { state } = device;
@@ -30,7 +31,9 @@ export function explain(device: Device): string {
     case 'local-boot-failed':
       return `asked the network for a boot ${state.rounds} times in a row, and its own system was not heard: its disk does not start`;
     case 'reinstalling':
-      return `to be installed anew, once, asked by ${state.by}: ${startText(state.start)}`;
+      return `to be installed anew, once, asked by ${state.by}: ${startText(state.start)}${
+        mayBeCalledOff(state.start) ? `; bramble accept ${device.name} calls it off` : ''
+      }`;
     case 'wiping':
       return wipeText(state);
     case 'held':

@@ -112,6 +112,10 @@ const installerWanted = {
   },
 } as const;
 
+/** As far as is known no installer runs. */
+export const mayBeCalledOff = ({ step }: InstallerStart): boolean =>
+  step === 'trying' || step === 'waiting' || step === 'given-up';
+
 const tryAgain = (state: Wanted, { by }: { by: string }): Next =>
   state.start.step === 'trying' || state.start.step === 'restarted'
     ? refuse('It is under way: its installer is being started.')()
@@ -120,7 +124,11 @@ const tryAgain = (state: Wanted, { by }: { by: string }): Next =>
 export const reinstalling: Row<'reinstalling'> = {
   ...installerWanted,
   ...wishes,
-  ...alreadyOurs,
+  // Its system is as it was, and joins again.
+  'accept-requested': ({ start }, { by }) =>
+    mayBeCalledOff(start)
+      ? to({ name: 'starting' }, `its new installation is called off, asked by ${by}`)
+      : refuse('It restarts into its installer already.')(),
   'reinstall-requested': refuse('It waits for its new installation already.'),
   // Its old system may answer at any moment, with the same host key: the wish would be lost.
   'card-made': refuse('It waits for its installer, over the network or from a join card (`bramble image join-card`).'),

@@ -226,9 +226,12 @@ test('locate asks nothing', async (t) => {
   t.deepEqual(acted, ['locate worker-kube2 by anna']);
 });
 
-test('reinstall asks nothing; wipe asks first, and only a typed yes or --yes clears a disk', async (t) => {
+test('reinstall and wipe ask first, and only a typed yes or --yes writes a disk or clears it', async (t) => {
   const { socket, acted } = await daemonFake(t, [ready, pending]);
-  t.is((await bramble(socket, ['reinstall', 'worker-kube1'])).out, 'worker-kube1: reinstalled\n');
+  const unasked = await bramble(socket, ['reinstall', 'worker-kube1']);
+  t.like(unasked, { code: 64, out: '' });
+  t.regex(unasked.err, /nobody is there to be asked: --yes reinstalls without asking/);
+  t.is((await bramble(socket, ['reinstall', '--yes', 'worker-kube1'])).out, 'worker-kube1: reinstalled\n');
   const asked: string[] = [];
   const answer = (text: string) => async (question: string) => {
     asked.push(question);

@@ -27,7 +27,7 @@ export const reinstall: Story = async ({ site, check }) => {
     name = await ready(site, machine);
   });
   await check('reinstall: asked for, it starts the installer by itself and is written anew', async () => {
-    await site.bramble(['reinstall', name]);
+    await site.bramble(['reinstall', '--yes', name]);
     await machine.restarts(writeDeadline);
     await machine.powerOn();
     await machine.says(/FIRMWARE starts bramble\/kernel8\.img with \S+ from disk/, bootDeadline);

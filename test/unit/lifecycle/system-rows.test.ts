@@ -121,6 +121,20 @@ test('a board that restarts without its installer is restarted a bounded number 
   t.is(board.happens(report(ours)).name, 'accepted', 'or an installer comes from elsewhere');
 });
 
+test('a reinstallation can be called off until its installer is on its way', (t) => {
+  const failed = { step: 'waiting', restarts: 0, code: 'SSH_TIMEOUT', detail: 'silence' } as const;
+  for (const start of [states.reinstalling.start, failed, { step: 'given-up' }] as const) {
+    const board = aLife({ ...states.reinstalling, start });
+    t.regex(explain(board.now()), /; bramble accept worker-kube1 calls it off$/, start.step);
+    t.deepEqual(board.happens(events['accept-requested']), { name: 'starting' }, start.step);
+    t.is(board.outcome(report(ours)), 'nothing', 'an installer that comes late writes nothing');
+    t.false(mayNetboot(board.now()));
+  }
+  const restarted = aLife({ ...states.reinstalling, start: { step: 'restarted', restarts: 1 } });
+  t.is(restarted.outcome(events['accept-requested']), 'refused');
+  t.notRegex(explain(restarted.now()), /calls it off/);
+});
+
 test('a wipe: its Node goes first, then the disk, and then it is left alone until it is accepted', (t) => {
   const board = aLife(states.ready);
   board.happens(events['wipe-requested']);

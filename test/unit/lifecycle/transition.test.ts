@@ -171,7 +171,7 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'card-made': '!',
     'reinstall-requested': '!',
     'wipe-requested': 'wiping',
-    'accept-requested': '!',
+    'accept-requested': 'starting',
     'reject-requested': 'rejected',
     'retry-requested': '!',
   },
