@@ -75,6 +75,10 @@ function installerDeed({ name, state }: Device): string | undefined {
   return `insert a join card into ${name}, or switch it off and on if it boots from the network    (${why})`;
 }
 
+/** Without its card a board can be installed over the network, if it was ever seen there. */
+const cardDeed = ({ name, macs }: Device): string =>
+  `put the card of ${name} in and switch it on${macs.length > 0 ? `    (or bramble reinstall ${name})` : ''}`;
+
 /** The one command or deed that brings this board on; undefined where nothing is asked of anybody. */
 export function nextDeed(device: Device): string | undefined {
   const { state, name } = device;
@@ -92,12 +96,13 @@ export function nextDeed(device: Device): string | undefined {
     case 'reinstalling':
     case 'wiping':
       return installerDeed(device);
+    case 'starting':
+      return state.card ? cardDeed(device) : undefined;
     case 'seen':
     case 'booting':
     case 'reported':
     case 'accepted':
     case 'installing':
-    case 'starting':
     case 'joining':
     case 'ready':
     case 'rejected':

@@ -105,6 +105,6 @@ function kitAdvice({ kitGaps: { kit, missing }, devices }: StatusFacts): readonl
 
 /** Of the states in which something is asked of the owner. */
 const urgent: readonly StateName[] = [
-  ...(['failed', 'local-boot-failed', 'unreachable', 'reinstalling', 'wiping', 'held', 'pending'] as const),
+  ...(['failed', 'local-boot-failed', 'unreachable', 'reinstalling', 'wiping', 'held', 'pending', 'starting'] as const),
 ];
 const urgency = ({ state }: Device): number => urgent.indexOf(state.name);

@@ -234,6 +234,14 @@ test('no card while a system of ours may answer in its place: a reinstallation t
   }
 });
 
+test('a card that was made has to be put in: that is what is asked of the owner', (t) => {
+  const card: DeviceState = { name: 'starting', card: true };
+  const deed = 'put the card of worker-kube1 in and switch it on';
+  t.is(nextDeed(aDevice(card)), `${deed}    (or bramble reinstall worker-kube1)`);
+  t.is(nextDeed(aDevice(card, { macs: [] })), deed, 'nobody knows which board it will be');
+  t.is(nextDeed(aDevice(states.starting)), undefined);
+});
+
 test('a card with the image that is being installed is noted; the installation goes on', (t: ExecutionContext) => {
   t.is(transition(aDevice(states.installing), events['card-made'], instant(START + 1)).outcome, 'noted');
 });
