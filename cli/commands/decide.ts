@@ -67,7 +67,8 @@ async function actOnEach(names: readonly string[], action: Action, deps: DecideD
   for (const name of names) {
     try {
       const { device } = await client.act(name, action, terminal.user);
-      terminal.out(`${harmless(`${device.name}: ${device.state}`)}\n`);
+      const done = action === 'locate' ? 'its light blinks for a minute' : device.state;
+      terminal.out(`${harmless(`${device.name}: ${done}`)}\n`);
     } catch (error) {
       if (!(error instanceof CommandFailed)) throw error;
       failures.push(error);

@@ -222,7 +222,10 @@ test('accept, reject, retry: each name is tried, the first failure is the exit c
 
 test('locate asks nothing', async (t) => {
   const { socket, acted } = await daemonFake(t, [ready, pending]);
-  t.is((await bramble(socket, ['locate', 'worker-kube2'])).code, 0);
+  t.like(await bramble(socket, ['locate', 'worker-kube2']), {
+    code: 0,
+    out: 'worker-kube2: its light blinks for a minute\n',
+  });
   t.deepEqual(acted, ['locate worker-kube2 by anna']);
 });
 

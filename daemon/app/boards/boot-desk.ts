@@ -39,8 +39,8 @@ export type BootDeskDeps = Omit<BootClientsDeps, 'fleet'> & {
 export type BootDesk = BootDeps & {
   /** A board that is gone, and with it what it was asked and has shown. */
   readonly forget: (id: DeviceId) => void;
-  /** Its light is to blink when its installer asks next. */
-  readonly locate: (id: DeviceId) => void;
+  /** Its light is to blink: whether its installer asked in time, and was told so. */
+  readonly locate: (id: DeviceId) => Promise<boolean>;
   readonly logOf: InstallerLogs['of'];
 };
 
@@ -48,6 +48,8 @@ export type BootDesk = BootDeps & {
 const RETRY = seconds(2);
 /** A decision and an image take milliseconds: the answer waits for them rather than cost the board two seconds. */
 const PATIENCE = seconds(5);
+/** An installer that has nothing to write asks at least so often, whatever the load. */
+const ASKS_WITHIN = seconds(8);
 /** Long enough to walk to the shelf. */
 const BLINK = seconds(60);
 
@@ -55,7 +57,7 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
   const { runner, timelines, clock, images } = deps;
   const clients = bootClients({ ...deps, fleet: () => runner.fleet });
   const logs = createInstallerLogs();
-  const toBlink = new Set<DeviceId>();
+  const toBlink = new Map<DeviceId, { readonly asked: AbortController; readonly told: Promise<boolean> }>();
 
   async function report(claim: BootClaim, client: HttpClient): Promise<BootInstruction> {
     const device = runner.fleet.byMac(claim.mac);
@@ -70,7 +72,10 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
       return wait(device.state.name, keyless[claim.source]);
     }
     const order = await decided(device, reportOf(claim, device));
-    return toBlink.delete(device.id) ? { ...order, blink: BLINK } : order;
+    const located = toBlink.get(device.id);
+    toBlink.delete(device.id);
+    located?.asked.abort();
+    return located === undefined ? order : { ...order, blink: BLINK };
   }
 
   /** A system of another cluster, or of another board that is known, is data that is lost for good: not ours to write over. */
@@ -228,10 +233,21 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
     return true;
   }
 
+  function locate(id: DeviceId): Promise<boolean> {
+    const known = toBlink.get(id);
+    if (known !== undefined) return known.told;
+    const asked = new AbortController();
+    const told = clock.sleep(ASKS_WITHIN, asked.signal).then(
+      () => toBlink.delete(id) && false,
+      () => true,
+    );
+    toBlink.set(id, { asked, told });
+    return told;
+  }
+
   function forget(id: DeviceId): void {
     clients.forget(id);
     logs.forget(id);
-    toBlink.delete(id);
   }
 
   return {
@@ -246,7 +262,7 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
     wiped,
     log,
     forget,
-    locate: (id) => void toBlink.add(id),
+    locate,
     logOf: logs.of,
   };
 }

@@ -9,6 +9,7 @@ import type { AdminDeps } from '../../http/endpoints/admin.ts';
 import type { CardDeps } from '../../http/endpoints/cards.ts';
 import type { Device } from '../../lifecycle/device.ts';
 import type { LifecycleEvent } from '../../lifecycle/event.ts';
+import { explain } from '../../lifecycle/explain.ts';
 import type { Fleet } from '../../lifecycle/fleet.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Clock, Random } from '../../ports.ts';
@@ -32,8 +33,8 @@ export type OwnerDeskDeps = {
   readonly timelines: Timelines;
   /** What its installer said when it failed, oldest line first. */
   readonly installerLog: (id: DeviceId) => readonly string[];
-  /** Its light is to blink when its installer asks next. */
-  readonly locate: (id: DeviceId) => void;
+  /** Its light is to blink: whether its installer asked in time, and was told so. */
+  readonly locate: (id: DeviceId) => Promise<boolean>;
   readonly feed: EventFeed;
   readonly cards: CardDeps;
   readonly installer: Pick<InstallerKit, 'advice'>;
@@ -87,20 +88,24 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
     return { ok: failing.length === 0, failing };
   };
 
-  const locate = (device: Device): Awaited<ReturnType<AdminDeps['act']>> => {
+  const locate = async (device: Device): ReturnType<AdminDeps['act']> => {
     if (isInstalled(device))
       return problem(
         'CONFLICT',
         `${device.name}: its own system runs; its light blinks only while its installer does.`,
       );
-    deps.locate(device.id);
+    if (!(await deps.locate(device.id)))
+      return problem(
+        'CONFLICT',
+        `${device.name}: its installer does not ask (${explain(device)}); its light blinks only while the installer waits.`,
+      );
     return ok(deviceView(device, progressOf(device)));
   };
 
   const act: AdminDeps['act'] = async (name, action, by) => {
     const device = find(name);
     if (device === undefined) return problem('NOT_FOUND', `no board ${name}`);
-    if (action === 'locate') return locate(device);
+    if (action === 'locate') return await locate(device);
     if (action === 'reject' && (await runner.drop(device.id))) {
       return ok(deviceView({ ...device, state: { name: 'rejected', by, left: true, system: 'none' } }, undefined));
     }

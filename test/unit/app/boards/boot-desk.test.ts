@@ -350,8 +350,18 @@ test('a light blinks once for each time somebody looks for the board', async (t)
   const { boot, runner } = desk(t, states.ready);
   const [device] = runner.fleet.all();
   await tell(boot, claim(), at(OWN));
-  if (device !== undefined) boot.locate(device.id);
+  const told = device && [boot.locate(device.id), boot.locate(device.id)];
   t.is((await tell(boot, claim(), at(OWN))).blink, seconds(60));
+  t.is((await tell(boot, claim(), at(OWN))).blink, undefined);
+  t.deepEqual(await Promise.all(told ?? []), [true, true]);
+});
+
+test('a light of a board whose installer does not ask blinks neither now nor at any time later', async (t) => {
+  const { boot, runner, clock } = desk(t, states.ready);
+  const [device] = runner.fleet.all();
+  const told = device && boot.locate(device.id);
+  await clock.advance(seconds(10));
+  t.is(await told, false);
   t.is((await tell(boot, claim(), at(OWN))).blink, undefined);
 });
 
