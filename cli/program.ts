@@ -60,13 +60,17 @@ export async function run(args: readonly string[], { terminal, version }: Progra
 
 function failed(error: unknown, terminal: Terminal): ExitCode {
   if (error instanceof CommandFailed) {
-    for (const line of error.message.split('\n')) terminal.err(`bramble: ${harmless(line)}\n`);
+    for (const line of error.message.split('\n')) terminal.err(`bramble: ${harmless(inPlainWords(line))}\n`);
     return error.exitCode;
   }
   // Commander has said what is wrong; help and version that were asked for end with 0.
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.well : exitCodes.usage;
   throw error;
 }
+
+/** What Node says of a file that is not there. */
+const inPlainWords = (line: string): string =>
+  line.replace(/ENOENT: no such file or directory, \w+ '([^']+)'/, 'there is no such file or folder: $1');
 
 function wholeSeconds(text: string): number {
   if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('a number of seconds, 1 or more');

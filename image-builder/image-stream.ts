@@ -1,9 +1,10 @@
 /** An image on its way: from the daemon or a file, to a file or a disk. */
 import { createReadStream } from 'node:fs';
 import type { Result } from '../config/result.ts';
-import { openDisk } from './disk.ts';
+import { openDisk, openFileSource } from './disk.ts';
 import { attempt, ImageError, type ImageProblem, orThrow } from './errors.ts';
 import { readPartitions } from './partitions.ts';
+import { packingOf, START_BYTES } from './strangers.ts';
 
 export type ImageStream = {
   readonly bytes: number;
@@ -34,19 +35,30 @@ export async function* inPieces({ bytes, chunks }: ImageStream, size: number): A
   if (left > 0) throw new ImageError('IMAGE_IO', `the image ended at byte ${bytes - left} of ${bytes}`);
 }
 
-/** A raw disk image on this machine. Codes: BASE_SIZE, PARTITION_…, IMAGE_IO. */
+/** A raw disk image on this machine. Codes: BASE_SIZE, BASE_ARCHIVE, PARTITION_…, IMAGE_IO. */
 export async function imageFile(file: string): Promise<Result<ImageStream, ImageProblem>> {
   return await attempt(async () => {
+    // Before its size is looked at: a packed one has any.
+    await refusePacked(file);
     const disk = orThrow(await openDisk(file));
     try {
       const partitions = await readPartitions(disk);
       if (!partitions.ok) {
-        const advice = 'a packed image (.zip, .xz, .gz, .zst) has to be unpacked first';
-        throw new ImageError(partitions.error.code, `${file}: ${partitions.error.detail}; ${advice}`);
+        throw new ImageError(partitions.error.code, `${file}: ${partitions.error.detail}`);
       }
     } finally {
       await disk.close();
     }
     return { bytes: disk.size, chunks: createReadStream(file, { highWaterMark: 1024 * 1024, end: disk.size - 1 }) };
   });
+}
+
+async function refusePacked(file: string): Promise<void> {
+  const source = await openFileSource(file);
+  const start = Buffer.alloc(START_BYTES);
+  await source.read(start, 0).finally(source.close);
+  const packing = packingOf(start);
+  if (packing === 'none') return;
+  const advice = 'unpack it first, or take it in with "bramble image add" and write it for a board (--for)';
+  throw new ImageError('BASE_ARCHIVE', `${file} is packed as ${packing}: ${advice}`);
 }

@@ -99,6 +99,8 @@ async function look(file: string, start: Buffer, imageBytes: number | undefined,
     const again = `${file} is packed once more: it holds what is packed as ${packing}`;
     throw new ImageError('BASE_ARCHIVE', `${again}. Unpack the outer one, then add what is in it`);
   }
+  if (start.length < SECTOR && isText(start))
+    throw new ImageError('BASE_NOT_PI', `${file} is a text of ${start.length} bytes, no disk image`);
   if (start.length < SECTOR) throw cutShort(file, `its image has ${start.length} bytes`);
   // Its size is not known yet: what lies beyond its end is found at the end.
   const device = { ...readOnlyDevice(memorySource(start)), size: Number.MAX_SAFE_INTEGER };
@@ -118,6 +120,8 @@ async function look(file: string, start: Buffer, imageBytes: number | undefined,
   await room.check(Math.max(imageBytes ?? 0, last?.end ?? 0));
   return tableSectors(start.subarray(0, SECTOR));
 }
+
+const isText = (bytes: Buffer): boolean => bytes.every((byte) => byte >= 32 || (byte >= 9 && byte <= 13));
 
 type Room = {
   /** BASE_NO_ROOM if an image of this size does not fit any more. */

@@ -1,8 +1,9 @@
 /** `image build` and `image join-card`: finished images as files. */
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
-import { type ImageStream, saveImage } from '../../image-builder/index.ts';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { parseHostname } from '../../config/values.ts';
+import { eepromChips, type ImageStream, saveImage } from '../../image-builder/index.ts';
 import type { Client, Download } from '../client.ts';
 import { CommandFailed, exitCodes } from '../exit-codes.ts';
 import { progressOn } from '../output/progress.ts';
@@ -14,7 +15,7 @@ export function addImageCards(image: Command, deps: CardDeps): void {
   image
     .command('build')
     .description('the finished image of one board, for a card or a disk that somebody else writes')
-    .requiredOption('--for <name>', 'name of the board')
+    .requiredOption('--for <name>', 'name of the board', boardName)
     .option('--new', newBoard)
     .requiredOption('-o, --output <file>', 'where to; - is standard output')
     .addHelpText(
@@ -35,7 +36,7 @@ There are keys in the file: it is for its owner only.`,
     .command('join-card')
     .description('the card that installs any board it is put into')
     .requiredOption('-o, --output <file>', 'where to; - is standard output')
-    .option('--eeprom <chip>', '2711 (Pi 4) or 2712 (Pi 5): whose EEPROM the card sets, where netboot.enable is true')
+    .addOption(eepromOption('2711 (Pi 4) or 2712 (Pi 5): whose EEPROM the card sets, where netboot.enable is true'))
     .addHelpText('after', '\nWho holds the card can join boards to the cluster: its key is on it.')
     .action(async (flags: { readonly output: string; readonly eeprom?: string }) => {
       const to = await destination(flags.output, deps.terminal);
@@ -46,6 +47,15 @@ There are keys in the file: it is for its owner only.`,
 }
 
 export const newBoard = 'no board of that name was seen yet: it gets name and address now';
+
+export const eepromOption = (description: string): Option =>
+  new Option('--eeprom <chip>', description).choices([...eepromChips, 'none']);
+
+/** Or an id, which looks like a name. */
+export function boardName(text: string): string {
+  if (!parseHostname(text).ok) throw new InvalidArgumentError('1 to 63 of a-z, 0-9 and "-", with no "-" at either end');
+  return text;
+}
 
 /** What it is good for, for stderr. */
 export const notesOf = ({ notes }: Download): string => notes.map((note) => `${harmless(note)}\n`).join('');

@@ -17,7 +17,7 @@ import { CommandFailed, exitCodes } from '../exit-codes.ts';
 import { progressOn } from '../output/progress.ts';
 import { table } from '../output/table.ts';
 import { harmless, painter, type Terminal } from '../output/terminal.ts';
-import { type CardDeps, newBoard, notesOf } from './image-cards.ts';
+import { boardName, type CardDeps, eepromOption, newBoard, notesOf } from './image-cards.ts';
 
 type FlashFlags = {
   readonly for?: string;
@@ -38,10 +38,10 @@ export function addImageFlash(image: Command, deps: CardDeps): void {
     .description('write an image to a card: of a board (--for), the join card (--join-card), or a file')
     .usage('[options] (--for NAME | --join-card | FILE) /dev/…')
     .argument('[file-and-device...]')
-    .option('--for <name>', 'the image of this board')
+    .option('--for <name>', 'the image of this board', boardName)
     .option('--new', `with --for: ${newBoard}`)
     .option('--join-card', 'the card that installs any board')
-    .option('--eeprom <chip>', 'with --join-card: 2711 or 2712, see bramble image join-card')
+    .addOption(eepromOption('with --join-card: whose EEPROM it sets, see bramble image join-card'))
     .option('-y, --yes', 'do not ask')
     .addHelpText('after', help)
     .action(async (words: readonly string[], flags: FlashFlags) => {

@@ -48,12 +48,14 @@ export function baseText(base: ShownBase): string {
     ['Format', base.format],
     ['Size', `${sizeText(base.bytes)} (${base.bytes} bytes)`],
     ['SHA-256', base.sha256],
-    ['Held', `the first ${base.held === 1 ? 'sector is' : `${base.held} sectors are`} written last`],
     ['Boot', `partition ${bootPartition.number}, FAT ${label === '' ? 'without label' : `“${label}”`}`],
     ...(published === undefined
       ? []
       : ([
-          ['Imported', `${published.name}, ${sizeText(published.bytes)}, packed as ${published.packing}`],
+          [
+            'Imported',
+            `${published.name}, ${sizeText(published.bytes)}${published.packing === 'none' ? '' : `, packed as ${published.packing}`}`,
+          ],
           ['Its SHA-256', published.sha256],
         ] as const)),
     ['Checked', checkedWords(base)],

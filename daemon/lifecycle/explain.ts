@@ -71,7 +71,7 @@ function installerDeed({ name, state }: Device): string | undefined {
   if (state.name !== 'reinstalling' && state.name !== 'wiping') return undefined;
   const { start } = state;
   if (start.step !== 'waiting' && start.step !== 'given-up') return undefined;
-  const why = start.step === 'waiting' ? `SSH: ${start.code}` : 'its installer was never heard';
+  const why = start.step === 'waiting' ? `over SSH: ${start.detail}` : 'its installer was never heard';
   return `insert a join card into ${name}, or switch it off and on if it boots from the network    (${why})`;
 }
 

@@ -101,7 +101,10 @@ test('image build: what cannot be written to, and what the daemon refuses, leave
   const refused = await bramble(socket, ['build', '--for', 'worker-kube9', '-o', join(folder, 'x.img')]);
   t.like(refused, { code: 1 });
   t.regex(refused.err, /worker-kube9 is rejected/);
-  t.like(await bramble(socket, ['build', '--for', '../healthz', '-o', join(folder, 'x.img')]), { code: 4 });
+  t.like(await bramble(socket, ['build', '--for', '../healthz', '-o', join(folder, 'x.img')]), { code: 64 });
+  const bad = await bramble(socket, ['build', '--for', 'Bad_Name!', '-o', join(folder, 'x.img')]);
+  t.is(bad.code, 64);
+  t.regex(bad.err, /1 to 63 of a-z, 0-9 and "-"/);
   const away = await bramble(join(folder, 'none.sock'), [
     'build',
     '--for',
@@ -136,7 +139,7 @@ test('image join-card', async (t) => {
   t.is(sha256(await readFile(file)), sha256(image));
   t.is((await stat(file)).mode & 0o777, 0o600);
   t.deepEqual(asked, [{ eeprom: '2711' }]);
-  t.is((await bramble(socket, ['join-card', '-o', file, '--eeprom', '2713'])).code, 1);
+  t.is((await bramble(socket, ['join-card', '-o', file, '--eeprom', '2713'])).code, 64);
 });
 
 test('image flash: shows the disk, asks, writes, reads back; another answer than yes writes nothing', async (t) => {
@@ -179,10 +182,10 @@ test('image flash: the join card, and a file; --yes does not ask; through a link
   t.is((await bramble(socket, ['flash', '--join-card', '--yes', link], { env })).code, 0);
   t.is(sha256((await readFile(disk.file)).subarray(0, image.length)), sha256(image));
   const packed = join(folder, 'packed.xz');
-  await writeFile(packed, fillerBytes('xz', MIB));
+  await writeFile(packed, Buffer.concat([Buffer.from('fd377a585a00', 'hex'), fillerBytes('xz', MIB)]));
   const refused = await bramble(socket, ['flash', packed, disk.path, '--yes'], { env });
   t.is(refused.code, 1);
-  t.regex(refused.err, /unpacked first/);
+  t.regex(refused.err, /packed\.xz is packed as xz: unpack it first, or .*bramble image add/);
   const large = join(folder, 'base.img');
   await makeLabBase({ file: large, format: 'device-init' });
   const tooLarge = await bramble(socket, ['flash', large, disk.path, '--yes'], { env });

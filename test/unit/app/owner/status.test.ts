@@ -207,7 +207,7 @@ test('a board that does not start, and one whose installer nobody can start from
   const deeds = advice('', { devices: [...devices, aDevice(states['local-boot-failed'])] });
   t.is(deeds.length, 2, 'where SSH is being tried nothing is asked of anybody');
   t.regex(deeds[0] ?? '', /^bramble reinstall worker-kube1 {4}\(its disk does not start/);
-  t.regex(deeds[1] ?? '', /^insert a join card into worker-kube1, or switch it off and on .*\(SSH: SSH_TIMEOUT\)$/);
+  t.regex(deeds[1] ?? '', /^insert a join card into worker-kube1, or switch it off and on .*\(over SSH: silence\)$/);
 });
 
 test('what delays one board is told of it, and comes after what stops all', (t) => {
