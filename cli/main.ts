@@ -21,6 +21,7 @@ process.exitCode = await run(process.argv.slice(2), {
     ask: process.stdin.isTTY ? ask : undefined,
     isTerminal: process.stdout.isTTY,
     columns: process.stdout.isTTY ? process.stdout.columns : 80,
+    errColumns: process.stderr.isTTY ? process.stderr.columns : undefined,
     env: process.env,
     now: Date.now,
     user: userName(),

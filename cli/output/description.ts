@@ -1,6 +1,7 @@
 /** One board in full, for people. Pure. */
 import { sizeText } from '../../config/values.ts';
 import type { DeviceDescription, DiskView, EventView } from '../../daemon/http/wire.ts';
+import { bar } from './progress.ts';
 import { age, harmless } from './terminal.ts';
 
 export function descriptionText(board: DeviceDescription, nowMs: number): string {
@@ -8,7 +9,11 @@ export function descriptionText(board: DeviceDescription, nowMs: number): string
   const ago = (moment: string): string => `${known(moment)} (${age(Date.parse(moment), nowMs)} ago)`;
   const fields: readonly (readonly [string, string])[] = [
     ['Name', known(board.name)],
-    ['State', known(board.state) + (board.progress === null ? '' : ` ${Math.floor(board.progress * 100)}%`)],
+    [
+      'State',
+      known(board.state) +
+        (board.progress === null ? '' : ` ${bar(board.progress, 20)} ${Math.floor(board.progress * 100)}%`),
+    ],
     ['Why', known(board.why)],
     ['Since', ago(board.since)],
     ['Deadline', board.deadline === null ? '–' : known(board.deadline)],

@@ -11,7 +11,7 @@ export type Progress = {
 const redrawMs = 200;
 const MEBIBYTE = 2 ** 20;
 
-export function progressOn({ err, isTerminal, columns, now }: Terminal): Progress {
+export function progressOn({ err, errColumns, now }: Terminal): Progress {
   let drawnAt = Number.NEGATIVE_INFINITY;
   let [step, startedAt, tenth, drawn] = ['', 0, -1, false];
 
@@ -23,11 +23,12 @@ export function progressOn({ err, isTerminal, columns, now }: Terminal): Progres
     }
     const part = of === 0 ? 1 : done / of;
     const text = line(what, part, done, of, moment - startedAt);
-    if (isTerminal) {
+    if (errColumns !== undefined) {
       if (moment - drawnAt < redrawMs && done < of) return;
       drawnAt = moment;
       drawn = true;
-      err(`\r${text.slice(0, Math.max(0, columns - 1)).padEnd(columns - 1)}`);
+      const room = Math.max(0, errColumns - 1);
+      err(`\r${text.slice(0, room).padEnd(room)}`);
     } else if (Math.floor(part * 10) > tenth) {
       tenth = Math.floor(part * 10);
       err(`${text}\n`);
@@ -43,11 +44,14 @@ export function progressOn({ err, isTerminal, columns, now }: Terminal): Progres
 }
 
 function line(what: string, part: number, done: number, of: number, elapsedMs: number): string {
-  const width = 30;
-  const full = Math.floor(part * width);
-  const bar = `[${'#'.repeat(full)}${' '.repeat(width - full)}]`;
   const percent = `${Math.floor(part * 100)}%`.padStart(4);
   const rate = elapsedMs < 1000 ? '' : `  ${(done / MEBIBYTE / (elapsedMs / 1000)).toFixed(1)} MiB/s`;
   const mebibytes = (bytes: number): string => String(Math.floor(bytes / MEBIBYTE));
-  return `${what.padEnd(7)}${bar}${percent}  ${mebibytes(done)} of ${mebibytes(of)} MiB${rate}`;
+  return `${what.padEnd(7)}${bar(part, 30)}${percent}  ${mebibytes(done)} of ${mebibytes(of)} MiB${rate}`;
+}
+
+/** `[##   ]`; `part` from 0 to 1. */
+export function bar(part: number, width: number): string {
+  const full = Math.min(width, Math.max(0, Math.floor(part * width)));
+  return `[${'#'.repeat(full)}${' '.repeat(width - full)}]`;
 }

@@ -1,5 +1,6 @@
 /** The status for people. Pure. */
 import type { DeviceView, GuestView, StatusView, TrafficCounts, TrafficView } from '../../daemon/http/wire.ts';
+import { bar } from './progress.ts';
 import { type Column, cut, table, wrapped } from './table.ts';
 import { age, type Colour, harmless, type Paint } from './terminal.ts';
 
@@ -94,13 +95,16 @@ function boardTable(status: StatusView, { width, paint, wide }: Look): string {
     { title: 'STATE', text: stateOf, colour: (device) => colours[rank(device)] },
     { title: 'SINCE', text: ({ since }) => age(Date.parse(since), now) },
     ...(wide ? extra : []),
-    { title: 'WHY', text: ({ why }) => why },
+    { title: 'WHY', text: whyOf },
   ];
   return table(columns, inOrder(status.devices), { width: wide ? 0 : width, paint });
 }
 
 const stateOf = ({ state, progress }: DeviceView): string =>
   progress === null ? state : `${state} ${Math.floor(progress * 100)}%`;
+
+/** The bar stands here, in the column that is cut, so that what is said of other boards keeps its room. */
+const whyOf = ({ why, progress }: DeviceView): string => (progress === null ? why : `${bar(progress, 10)} ${why}`);
 
 /** `3 boards: 1 failed, 2 ready`. */
 function counts(devices: readonly DeviceView[]): string {

@@ -9,6 +9,8 @@ export type Terminal = {
   /** Whether stdout is a terminal: only then colours, and redrawing for `-w`. */
   readonly isTerminal: boolean;
   readonly columns: number;
+  /** Of stderr, where that is a terminal. */
+  readonly errColumns?: number | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Milliseconds since 1970. */
   readonly now: () => number;

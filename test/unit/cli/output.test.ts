@@ -1,5 +1,6 @@
 import test from 'ava';
 import { descriptionText } from '../../../cli/output/description.ts';
+import { progressOn } from '../../../cli/output/progress.ts';
 import { inOrder, isDegraded, nextSteps, statusText } from '../../../cli/output/status.ts';
 import { age, harmless, painter } from '../../../cli/output/terminal.ts';
 import type { StatusView } from '../../../daemon/http/wire.ts';
@@ -28,7 +29,7 @@ test('status: what it looks like', (t) => {
       '',
       'NAME          MODEL  IP             STATE           SINCE  WHY',
       'worker-kube3  –      192.168.1.203  failed          4m30s  SSH_TIMEOUT: nobody …',
-      'worker-kube2  pi4    192.168.1.202  installing 42%  4m30s  its system is being …',
+      'worker-kube2  pi4    192.168.1.202  installing 42%  4m30s  [####      ] its sys…',
       'worker-kube1  pi4    192.168.1.201  ready           4m30s  its Node is Ready',
       '',
       'NEXT: bramble retry worker-kube3    (SSH_TIMEOUT)',
@@ -195,6 +196,29 @@ test('describe tells the disk that may be written and the memory, where they are
     descriptionText({ ...board, disk: { ...disk, content: 'none' } }, 0),
     /\nDisk: {7}none that may be written\n/,
   );
+});
+
+test('describe shows how far an installation is as a bar', (t) => {
+  const board = descriptionFake(deviceFake('worker-kube1', { state: 'installing', progress: 0.426 }));
+  t.regex(descriptionText(board, 0), /\nState: {6}installing \[#{8} {12}\] 42%\n/);
+});
+
+test('progress is drawn over where stderr is a terminal, whatever stdout is, and in lines elsewhere', (t) => {
+  const drawn = (isTerminal: boolean, errColumns: number | undefined): string => {
+    let text = '';
+    const err = (some: string): void => {
+      text += some;
+    };
+    const signal = new AbortController().signal;
+    const stdout = { out: () => undefined, isTerminal, columns: 80, env: {}, user: 'anna', signal };
+    const progress = progressOn({ ...stdout, err, errColumns, now: () => 0 });
+    progress.tell('write', 2 ** 20, 2 ** 21);
+    progress.end();
+    return text;
+  };
+  t.regex(drawn(false, 60), /^\rwrite {2}\[#{15} {15}\] 50% {2}1 of 2 MiB *\n$/);
+  t.is(drawn(false, 20).length, 1 + 19 + 1);
+  t.regex(drawn(true, undefined), /^write [^\r]*\n$/);
 });
 
 test('ages and colours', (t) => {
