@@ -227,6 +227,7 @@ test('a board that is only expected can be dropped, with all that is on disk of 
   t.is(disk.devices.size, 0);
   t.false(await runner.drop(device.id));
   const again = must(await runner.expect(name, 'anna'));
+  await runner.dispatch(again.id, { event: 'card-made', by: 'anna' });
   await runner.sight({ mac: MAC, hostname: name });
   t.false(await runner.drop(again.id));
   t.is(runner.fleet.byName(name)?.id, again.id);
