@@ -3,11 +3,11 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { run } from '../../cli/program.ts';
 import { must } from '../../config/result.ts';
 import { statusRoute } from '../../daemon/http/endpoints/read.ts';
 import { serveHttp } from '../../daemon/http/server.ts';
 import { importBase } from '../../image-builder/index.ts';
+import { runBramble } from '../support/command-line.ts';
 import { eepromImage } from '../support/eeprom.ts';
 import { makeLabBase } from '../support/images.ts';
 import { deviceFake, statusFake } from '../unit/http/views-fake.ts';
@@ -20,25 +20,8 @@ async function master(t: ExecutionContext, netboot: string) {
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   const [config, socket, data] = [join(folder, 'bramble.yaml'), join(folder, 'brambled.sock'), join(folder, 'data')];
   await writeFile(config, `data: ${data}\nnetboot: ${netboot}\n`);
-  const doctor = async (...args: readonly string[]) => {
-    let [out, err] = ['', ''];
-    const terminal = {
-      out: (text: string) => {
-        out += text;
-      },
-      err: (text: string) => {
-        err += text;
-      },
-      isTerminal: false,
-      columns: 80,
-      env: { BRAMBLE_SOCKET: socket },
-      now: () => 0,
-      user: 'anna',
-      signal: new AbortController().signal,
-    };
-    const code = await run(['doctor', '--config', config, ...args], { terminal, version: '0.1.0' });
-    return { code, out, err };
-  };
+  const doctor = (...args: readonly string[]) =>
+    runBramble(['doctor', '--config', config, ...args], { BRAMBLE_SOCKET: socket });
   return { folder, socket, data, doctor };
 }
 

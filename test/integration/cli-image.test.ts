@@ -8,14 +8,13 @@ import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { parse } from 'yaml';
 import type { Terminal } from '../../cli/output/terminal.ts';
-import { run } from '../../cli/program.ts';
 import { encodeOverlay } from '../../image-builder/overlay.ts';
+import { type Ended, runBramble } from '../support/command-line.ts';
 import { fillerBytes, makeSmallImage } from '../support/images.ts';
 
 const execute = promisify(execFile);
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-type Ended = { readonly code: number; readonly out: string; readonly err: string };
 type Master = {
   readonly folder: string;
   readonly data: string;
@@ -37,26 +36,9 @@ async function master(t: ExecutionContext, configuration = ''): Promise<Master> 
     'device-init.yaml': 'hostname: black-pearl\n',
   };
   await makeSmallImage({ file: image, label: 'HypriotOS', files });
-  const bramble = async (args: readonly string[], more: Partial<Terminal> = {}): Promise<Ended> => {
-    let [out, err] = ['', ''];
-    const terminal: Terminal = {
-      out: (text) => {
-        out += text;
-      },
-      err: (text) => {
-        err += text;
-      },
-      isTerminal: false,
-      columns: 100,
-      env: { BRAMBLE_CONFIG: config, BRAMBLE_SOCKET: join(folder, 'no-daemon.sock') },
-      now: () => 0,
-      user: 'anna',
-      signal: new AbortController().signal,
-      ...more,
-    };
-    const code = await run(['image', ...args], { terminal, version: '0.1.0' });
-    return { code, out, err };
-  };
+  const env = { BRAMBLE_CONFIG: config, BRAMBLE_SOCKET: join(folder, 'no-daemon.sock') };
+  const bramble: Master['bramble'] = (args, more) =>
+    runBramble(['image', ...args], env, { columns: 100, now: () => 0, ...more });
   return { folder, data, image, bramble };
 }
 

@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import type { Terminal } from '../../cli/output/terminal.ts';
-import { run } from '../../cli/program.ts';
 import { must } from '../../config/result.ts';
 import { cardRoutes } from '../../daemon/http/endpoints/cards.ts';
 import { serveHttp } from '../../daemon/http/server.ts';
+import { type Ended, runBramble } from '../support/command-line.ts';
 import { fillerBytes, makeLabBase } from '../support/images.ts';
 import { cardsFake } from '../unit/http/cards-fake.ts';
 import { silentLog } from './installer-boot-fake.ts';
@@ -35,29 +35,8 @@ async function daemonFake(t: ExecutionContext): Promise<{ folder: string; socket
   return { folder, socket, asked };
 }
 
-type Ended = { readonly code: number; readonly out: string; readonly err: string };
-
-async function bramble(socket: string, args: readonly string[], more: Partial<Terminal> = {}): Promise<Ended> {
-  let [out, err] = ['', ''];
-  const { env, ...rest } = more;
-  const terminal: Terminal = {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    isTerminal: false,
-    columns: 80,
-    env: { BRAMBLE_SOCKET: socket, ...env },
-    now: () => 0,
-    user: 'anna',
-    signal: new AbortController().signal,
-    ...rest,
-  };
-  const code = await run(['image', ...args], { terminal, version: '0.1.0' });
-  return { code, out, err };
-}
+const bramble = (socket: string, args: readonly string[], { env, ...more }: Partial<Terminal> = {}): Promise<Ended> =>
+  runBramble(['image', ...args], { BRAMBLE_SOCKET: socket, ...env }, more);
 
 /** A loop device over 8 MiB of old data; undefined where there are none to be had. */
 async function loopDisk(t: ExecutionContext, folder: string): Promise<{ path: string; file: string } | undefined> {

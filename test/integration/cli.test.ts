@@ -7,11 +7,11 @@ import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { parse } from 'yaml';
 import type { Terminal } from '../../cli/output/terminal.ts';
-import { run } from '../../cli/program.ts';
 import { must, ok, problem } from '../../config/result.ts';
 import { type AdminDeps, adminApi } from '../../daemon/http/endpoints/admin.ts';
 import { serveHttp } from '../../daemon/http/server.ts';
 import type { DeviceView, EventView, StatusView } from '../../daemon/http/wire.ts';
+import { type Ended, runBramble } from '../support/command-line.ts';
 import { cardsFake } from '../unit/http/cards-fake.ts';
 import { descriptionFake, deviceFake, eventFake, imageFilesFake, statusFake } from '../unit/http/views-fake.ts';
 import { silentLog } from './installer-boot-fake.ts';
@@ -82,30 +82,8 @@ async function folderOf(t: ExecutionContext): Promise<string> {
   return folder;
 }
 
-type Ended = { readonly code: number; readonly out: string; readonly err: string };
-
-async function bramble(socket: string, args: readonly string[], more: Partial<Terminal> = {}): Promise<Ended> {
-  let [out, err] = ['', ''];
-  const { out: alsoOut, ...rest } = more;
-  const terminal: Terminal = {
-    out: (text) => {
-      out += text;
-      alsoOut?.(text);
-    },
-    err: (text) => {
-      err += text;
-    },
-    isTerminal: false,
-    columns: 80,
-    env: { BRAMBLE_SOCKET: socket },
-    now: () => Date.parse('2026-01-01T12:00:00Z'),
-    user: 'anna',
-    signal: new AbortController().signal,
-    ...rest,
-  };
-  const code = await run(args, { terminal, version: '0.1.0' });
-  return { code, out, err };
-}
+const bramble = (socket: string, args: readonly string[], more?: Partial<Terminal>): Promise<Ended> =>
+  runBramble(args, { BRAMBLE_SOCKET: socket }, more);
 
 const ready = deviceFake('worker-kube1');
 const pending = deviceFake('worker-kube2', { state: 'pending', why: 'beside the router, without proof' });
