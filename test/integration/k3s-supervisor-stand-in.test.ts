@@ -39,7 +39,7 @@ async function start(
   t: Pick<ExecutionContext, 'log'>,
   options: Partial<Parameters<typeof startK3sSupervisor>[0]> = {},
 ) {
-  const directory = await mkdtemp(join(tmpdir(), 'bramble-k3s-'));
+  const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'bramble-k3s-')));
   const closing = new AbortController();
   const supervisor = await startK3sSupervisor({
     ...{ assets: assets ?? '', directory, address: '127.0.0.1', port: 0, signal: closing.signal },
@@ -49,7 +49,7 @@ async function start(
   const end = async (): Promise<void> => {
     closing.abort();
     await supervisor.stop();
-    await rm(directory, { recursive: true, force: true });
+    if (options.directory === undefined) await rm(directory, { recursive: true, force: true });
   };
   return { supervisor, end };
 }
@@ -205,6 +205,20 @@ needsAssets('who comes first with a name keeps it, until its Node is deleted', a
   t.truthy(await requestAgentFiles(wish(supervisor, token, name, 'third')));
 });
 
+needsAssets('a token is bound to no name; a password that was there beforehand protects one', async (t) => {
+  const supervisor = cluster();
+  const token = await mint(supervisor);
+  t.truthy(await joins(wish(supervisor, token, 'worker-whoever')));
+  t.truthy(await joins(wish(supervisor, token, 'worker-another')), 'the same token, any name that is free');
+  const metadata = { name: 'worker-reserved.node-password.k3s', namespace: 'kube-system' };
+  const hash = Buffer.from(await createHash('of its board')).toString('base64');
+  const body = { apiVersion: 'v1', kind: 'Secret', metadata, type: 'k3s.cattle.io/node-password', data: { hash } };
+  await admin(supervisor).call('POST', secrets, { body });
+  const thief = requestAgentFiles(wish(supervisor, token, 'worker-reserved', 'of a thief'));
+  await t.throwsAsync(thief, { message: /^Node password rejected/ });
+  t.truthy(await requestAgentFiles(wish(supervisor, token, 'worker-reserved', 'of its board')));
+});
+
 needsAssets('a node renews with its certificate, without any token, under its own name only', async (t) => {
   const supervisor = cluster();
   const api = admin(supervisor);
@@ -283,6 +297,24 @@ needsAssets("with an authority of the owner's own, the hash is that of its root;
     t.truthy(await joins(wish(supervisor, token, name, 'second')));
   } finally {
     await end();
+  }
+});
+
+needsAssets('after a second start with the same folder it has the same authority, token and passwords', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'bramble-k3s-'));
+  const first = await start(t, { directory });
+  const { token } = first.supervisor.files;
+  await requestAgentFiles(wish(first.supervisor, token, 'worker-stays', 'first'));
+  await first.supervisor.stop();
+  const { supervisor, end } = await start(t, { directory });
+  try {
+    t.is(supervisor.caPem, first.supervisor.caPem);
+    const attempt = requestAgentFiles(wish(supervisor, token, 'worker-stays', 'second'));
+    await t.throwsAsync(attempt, { message: /^Node password rejected/ });
+    t.truthy(await requestAgentFiles(wish(supervisor, token, 'worker-stays', 'first')));
+  } finally {
+    await end();
+    await rm(directory, { recursive: true, force: true });
   }
 });
 

@@ -40,7 +40,7 @@ const p256 = ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256'];
 const newKey = (file: string): Promise<string> => openssl('genpkey', '-quiet', ...p256, '-out', file);
 const caUsage = 'keyUsage=critical,digitalSignature,keyCertSign,cRLSign';
 
-/** What is there is kept: a second start has the same keys and the same token. */
+/** Authorities and token are kept: after a second start a board that knows them still trusts the server. */
 export async function prepareDataDirectory({ directory, port, names, ownRoot }: Server): Promise<DataDirectory> {
   const server = join(directory, 'server');
   const tls = (name: string): string => join(server, 'tls', name);
@@ -63,12 +63,12 @@ export async function prepareDataDirectory({ directory, port, names, ownRoot }: 
       newKey(files.listenKey),
       ...Object.values(files.sharedKeys).map(newKey),
     ]);
-    await writeListenCertificate(files, names);
-    await writeFile(files.kubeconfig, await adminKubeconfig(files, port, tls('client-admin.key')), { mode: 0o600 });
     const token = `K10${await caHash(files.serverCa.bundle)}::server:${randomBytes(16).toString('hex')}`;
     await writeFile(tokenFile, `${token}\n`, { mode: 0o600 });
     await symlink(tokenFile, join(server, 'node-token'));
   }
+  await writeListenCertificate(files, names);
+  await writeFile(files.kubeconfig, await adminKubeconfig(files, port, tls('client-admin.key')), { mode: 0o600 });
   const token = (await readFile(tokenFile, 'utf8')).trim();
   const caPem = await readFile(files.serverCa.bundle, 'utf8');
   return { ...files, token, caPem, password: token.slice(token.lastIndexOf(':') + 1) };
