@@ -143,8 +143,14 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
       case 'ready':
       case 'unreachable':
         return toItsSystem(device, board);
+      case 'local-boot-failed':
+        // Its disk does not start: to send it there once more helps nobody. Where the installer was put it does.
+        return board.source === 'reinstall' ? toItsSystem(device, board) : wait(state.name, message);
       case 'rejected':
-        return { action: 'stop', state: state.name, message };
+        // Nothing of ours is to stay on it but its system, which only the installer keeps from starting.
+        return state.system === 'disk' && board.source === 'reinstall' && disk.content === 'ours'
+          ? toItsSystem(device, board)
+          : { action: 'stop', state: state.name, message };
       case 'failed':
         return state.resume.at === 'install' || state.resume.at === 'wipe'
           ? wait(state.name, message)
@@ -160,8 +166,6 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
       case 'pending':
       case 'accepted':
       case 'reinstalling':
-      // Its disk does not start: to send it there once more helps nobody.
-      case 'local-boot-failed':
       case 'held':
         return wait(state.name, message);
     }
@@ -274,9 +278,12 @@ const keyless: Readonly<Record<BootSource, string>> = {
   reinstall: 'its installer was put there by another master: start it from a join card',
 };
 
-/** What it was started from would start it again, over and over: a join card, or its own boot partition. */
+/**
+ * A join card would start the installer again, over and over. Where the installer was put into its own boot partition it gives
+ * the board its config.txt back before it restarts.
+ */
 function toItsSystem({ name, state }: Device, { source, disk }: BoardReport): BootInstruction {
-  if (source === 'netboot')
+  if (source !== 'join-card')
     return { action: 'boot', state: state.name, message: 'start from your disk', disk: disk.name };
   const message = `${name} is installed already: take the card out, or ask for \`bramble reinstall ${name}\``;
   return wait(state.name, message);

@@ -338,6 +338,31 @@ test('a system of another cluster, or of another board, is data: it is not writt
   }
 });
 
+test('an installer in a board’s own boot partition that is not wanted any more is sent to the system beside it', async (t) => {
+  const said = (content: DiskClaim['content']): BootClaim =>
+    claim({ source: 'reinstall', card: 'mmcblk0', disks: [aCard(content)] });
+  for (const [state, content, action] of [
+    [states.starting, 'ours', 'boot'],
+    [states.joining, 'ours', 'boot'],
+    [states.ready, 'ours', 'boot'],
+    [states.unreachable, 'ours', 'boot'],
+    [states['local-boot-failed'], 'ours', 'boot'],
+    [{ ...states.failed, resume: { at: 'start' } }, 'ours', 'boot'],
+    [{ ...states.rejected, system: 'disk' }, 'ours', 'boot'],
+    // Its wipe was half done, or somebody put another disk in.
+    [{ ...states.rejected, system: 'disk' }, 'blank', 'stop'],
+    [{ ...states.rejected, system: 'none' }, 'ours', 'stop'],
+  ] as const satisfies readonly (readonly [DeviceState, DiskClaim['content'], string])[]) {
+    const { boot } = desk(t, state);
+    const told = await tell(boot, said(content), at(OWN));
+    t.is(told.action, action, state.name);
+    if (told.action === 'boot') t.is(told.disk, 'mmcblk0');
+  }
+  // A join card would only start the installer again.
+  const { boot } = desk(t, states.ready);
+  t.is((await tell(boot, claim({ source: 'join-card', card: 'mmcblk0' }), at(OWN))).action, 'wait');
+});
+
 test('the daemon’s proof is for the key of that board and for its challenge', async (t) => {
   const { boot } = desk(t, states.seen);
   const text = `daemon|${CHALLENGE}|${MAC}|boot|||||` as const;
