@@ -20,9 +20,8 @@ export function admit(device: Device, report: BoardReport, others: readonly Devi
   const rival = others.find((other) => other.id !== device.id && claimsTheSame(other, report));
   if (rival !== undefined) return { verdict: 'hold', reason: rivalText(rival.name) };
   if (report.disk.content === 'none') return wait('it has no disk that can be written');
-  const expected = others.find(waitsForCard);
-  if (report.source === 'netboot' && report.disk.content === 'ours' && expected !== undefined)
-    return wait(cardText(expected.name, device.name));
+  const owner = others.find(({ id }) => id !== device.id && id === report.disk.device);
+  if (owner !== undefined) return wait(ownerText(owner, device, report.disk));
   switch (rules.mode) {
     case 'approve':
       return wait('every board waits to be accepted here (admission: approve)');
@@ -55,9 +54,10 @@ const rivalText = (name: Hostname): string =>
   `${name} has the same serial number or hardware address: one of the two is not what it says`;
 
 /** Its boot ROM does not say whose card is in it: a board that asks the network first is taken for a new one. */
-const waitsForCard = ({ state }: Device): boolean => state.name === 'starting' && state.card === true;
-const cardText = (expected: Hostname, name: Hostname): string =>
-  `a card was made for ${expected}, and its disk may be that card: if so, \`bramble reject ${name}\` and switch it off and on, and it starts from it; accepting overwrites the disk`;
+const ownerText = ({ name: owner, state }: Device, { name }: Device, disk: DiskReport): string =>
+  state.name === 'starting' && state.card === true
+    ? `its disk (${diskText(disk)}) is the card that was made for ${owner}: \`bramble reject ${name}\` and switch it off and on, and it starts from it as ${owner}; accepting overwrites it`
+    : `its disk (${diskText(disk)}) is that of ${owner}, with its system on it: put it back there; accepting overwrites it`;
 
 const claimsTheSame = (other: Device, report: BoardReport): boolean =>
   other.macs.includes(report.mac) || (report.serial !== undefined && hasSerial(other, report.serial));

@@ -131,6 +131,8 @@ export type DiskReport = {
   readonly model: string;
   readonly bytes: number;
   readonly content: (typeof diskContents)[number];
+  /** The known board of ours whose system is on it, by its mark. Content `ours` if it is this very board, else `foreign`. */
+  readonly device?: DeviceId;
 };
 
 /** One disk in two reports, as far as can be told: kernels hand out names anew at each start. */

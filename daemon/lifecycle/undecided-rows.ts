@@ -29,6 +29,7 @@ const sameClaims = (a: BoardReport, b: BoardReport): boolean =>
   a.mac === b.mac &&
   a.serial === b.serial &&
   a.disk.content === b.disk.content &&
+  a.disk.device === b.disk.device &&
   sameDisk(a.disk, b.disk) &&
   a.proof === b.proof;
 const askAgainIfNew = (

@@ -1,6 +1,6 @@
 /** The JSON of a device's state and of an event: written with a version, read by the parser of that version. */
 import { assertNever } from '../../config/result.ts';
-import { diskTypes, instant, models, parseIpv4, parseMac, parseSerial } from '../../config/values.ts';
+import { diskTypes, instant, models, parseDeviceId, parseIpv4, parseMac, parseSerial } from '../../config/values.ts';
 import {
   type BoardReport,
   bootSources,
@@ -212,6 +212,7 @@ function boardReport(from: Fields): BoardReport {
 }
 
 function diskReport(disk: Fields): DiskReport {
+  const device = optional(disk, 'device', (from, name) => parsed(from, name, parseDeviceId));
   return {
     // What was written before the installer told all disks has none of these.
     name: optional(disk, 'name', text) ?? '',
@@ -219,6 +220,7 @@ function diskReport(disk: Fields): DiskReport {
     model: optional(disk, 'model', text) ?? '',
     bytes: count(disk, 'bytes'),
     content: oneOf(disk, 'content', diskContents),
+    ...(device !== undefined && { device }),
   };
 }
 

@@ -80,10 +80,11 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
 
   /** A system of another cluster, or of another board that is known, is data that is lost for good: not ours to write over. */
   const asOurs = ({ clusterId, deviceId, ...disk }: DiskClaim, device: Device): DiskReport => {
-    const isAnothers =
-      (clusterId !== '' && clusterId !== deps.clusterId) ||
-      (deviceId !== device.id && runner.fleet.all().some(({ id }) => id === deviceId));
-    return disk.content === 'ours' && isAnothers ? { ...disk, content: 'foreign' } : disk;
+    if (disk.content !== 'ours') return disk;
+    if (clusterId !== '' && clusterId !== deps.clusterId) return { ...disk, content: 'foreign' };
+    const owner = runner.fleet.all().find(({ id }) => id === deviceId);
+    if (owner === undefined) return disk;
+    return { ...disk, content: owner.id === device.id ? 'ours' : 'foreign', device: owner.id };
   };
 
   const reportOf = (claim: BootClaim, device: Device): BoardReport => ({

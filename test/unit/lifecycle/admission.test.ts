@@ -53,23 +53,35 @@ test('a disk with data on it is named, so that its owner knows which one he give
   );
 });
 
-test('a disk of ours while a card is waited for may be that card: the owner is asked before it is written over', (t) => {
+test('a disk with the system of another board of ours: the owner is told whose it is before it is written over', (t) => {
   const allow = [{ mac: MAC, serial: SERIAL }];
+  const moved: ReportChanges = { disk: { type: 'sd', model: 'SC32G', content: 'foreign', device: other.id } };
   const expected = { ...other, macs: [], serials: [], state: { name: 'starting', card: true } } as const;
-  const ours: ReportChanges = { disk: { content: 'ours' } };
-  const decided = (report: ReportChanges, others = expected as Device, rules: Partial<AdmissionRules> = {}) =>
-    admit(aDevice(states.reported), aReport(report), [aDevice(), others], { ...auto, ...rules });
+  const decided = (report: ReportChanges, owner: Device, rules: Partial<AdmissionRules> = {}) =>
+    admit(aDevice(states.reported), aReport(report), [aDevice(), owner], { ...auto, ...rules });
   for (const rules of [{}, { mode: 'approve' }, { mode: 'allow-list', allow }] as const) {
-    const verdict = decided(ours, expected, rules);
-    t.is(verdict.verdict, 'wait');
+    for (const source of ['netboot', 'join-card'] as const) {
+      const verdict = decided({ ...moved, source }, { ...other, serials: [] }, rules);
+      t.regex(
+        verdict.verdict === 'wait' ? verdict.reason : verdict.verdict,
+        /^its disk \(sd, 8 GB, SC32G\) is that of worker-kube9, .*put it back there; accepting overwrites it$/,
+      );
+    }
+    const verdict = decided(moved, expected, rules);
     t.regex(
-      verdict.verdict === 'wait' ? verdict.reason : '',
-      /card was made for worker-kube9.*`bramble reject worker-kube1`/,
+      verdict.verdict === 'wait' ? verdict.reason : verdict.verdict,
+      /is the card that was made for worker-kube9: `bramble reject worker-kube1`.*accepting overwrites it$/,
     );
   }
-  t.is(decided({}).verdict, 'accept', 'a blank disk is no card of ours');
-  t.is(decided({ ...ours, source: 'join-card', proof: true }).verdict, 'accept', 'a join card says that it is one');
-  t.is(decided(ours, { ...expected, state: states.joining }).verdict, 'accept', 'the card was heard');
+});
+
+test('a disk that says it is the board’s own is not asked about, whatever card is waited for', (t) => {
+  const expected = { ...other, macs: [], serials: [], state: { name: 'starting', card: true } } as const;
+  const decided = (report: ReportChanges) =>
+    admit(aDevice(states.reported), aReport(report), [aDevice(), expected], auto).verdict;
+  t.is(decided({ disk: { content: 'ours', device: aDevice().id } }), 'accept');
+  t.is(decided({ disk: { content: 'ours' } }), 'accept', 'a join card, or what an installation left half-written');
+  t.is(decided({}), 'accept', 'blank');
 });
 
 test('somebody else has the same serial or address: held, even on the allow-list and with the key', (t) => {

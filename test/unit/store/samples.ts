@@ -39,6 +39,11 @@ export const states: readonly DeviceState[] = [
   { name: 'reported', report },
   { name: 'reported', report: bare },
   { name: 'pending', report, reason: 'its disk holds a foreign system: "Ümläut"' },
+  {
+    name: 'pending',
+    report: { ...report, disk: { ...report.disk, content: 'foreign', device: must(parseDeviceId('d-0123456789ab')) } },
+    reason: 'its disk is that of worker-kube2',
+  },
   { name: 'accepted', report, by: 'auto' },
   { name: 'installing', report, arming: 'a1b2' },
   { name: 'starting' },
