@@ -83,7 +83,7 @@ export type DeviceView = {
 /** `GET /v1/devices/NAME/describe`. */
 export type DeviceDescription = DeviceView & {
   readonly firstSeen: string;
-  /** Which of its disks is the one that may be written, as its installer told; null where that is not known any more. */
+  /** Which of its disks is the one that may be written, or was, as its installer told; null where that is not known. */
   readonly disk: DiskView | null;
   /** As its installer told; null where that is not known any more. */
   readonly memoryBytes: number | null;

@@ -142,7 +142,15 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
     const now = clock.now();
     const device: Device = {
       ...{ id: newId(), name, addressing: 'reserved', address: address.value },
-      ...{ macs: [], serials: [], model: undefined, firstSeen: now, state: { name: 'seen' }, since: now },
+      ...{
+        macs: [],
+        serials: [],
+        model: undefined,
+        disk: undefined,
+        firstSeen: now,
+        state: { name: 'seen' },
+        since: now,
+      },
       deadline: undefined,
     };
     const entry = { event: 'expected', by } as const;

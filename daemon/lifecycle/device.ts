@@ -9,6 +9,8 @@ export type Device = Addressing & {
   readonly macs: readonly Mac[];
   readonly serials: readonly Serial[];
   readonly model: ModelEvidence | undefined;
+  /** The one that its system was last written to, by its installer; undefined also for a card, which may be in any board. */
+  readonly disk: DiskReport | undefined;
   readonly firstSeen: Instant;
   readonly state: DeviceState;
   /** When it came into this state. */
@@ -97,6 +99,12 @@ export type WipeStep =
   | InstallerStart
   /** It has nothing of ours any more, and is left alone. */
   | { readonly step: 'done' };
+
+/** Kept as long as something is still decided by it. */
+export function reportOf(state: DeviceState): BoardReport | undefined {
+  if (state.name === 'failed') return state.resume.at === 'install' ? state.resume.report : undefined;
+  return 'report' in state ? state.report : undefined;
+}
 
 export type StateName = DeviceState['name'];
 

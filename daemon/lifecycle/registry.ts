@@ -108,6 +108,7 @@ export function reserve(
     macs: [sighting.mac],
     serials: sighting.serial === undefined ? [] : [sighting.serial],
     model: sighting.model === undefined ? undefined : { model: sighting.model, final: false },
+    disk: undefined,
     firstSeen: now,
     state: { name: 'seen' },
     since: now,

@@ -29,8 +29,10 @@ import {
   type BoardReport,
   type Device,
   type DeviceState,
+  type DiskReport,
   type OwnSystem,
   type ResumePoint,
+  reportOf,
   type StateName,
   sameDisk,
   type WipeStep,
@@ -58,12 +60,23 @@ export function transition(device: Device, event: LifecycleEvent, now: Instant):
   const learned = learn(device, event);
   if (next.go === 'to') {
     const span = lifetime(next.state);
-    const moved = { ...learned, state: next.state, since: now, deadline: span && after(now, span) };
+    const disk = writtenDisk(device, next.state);
+    const moved = { ...learned, disk, state: next.state, since: now, deadline: span && after(now, span) };
     return { device: moved, effects: wants(next.state), reason: next.reason, outcome: 'moved' };
   }
   const unmoved = { stay: 'nothing', note: 'noted', refuse: 'refused' } as const;
   const outcome = next.go === 'stay' && learned !== device ? 'learned' : unmoved[next.go];
   return { device: learned, effects: wants(device.state), reason: next.reason, outcome };
+}
+
+/** `device.disk` once it is in `next`. The report that an installation went by ends with it. */
+function writtenDisk({ disk, state }: Device, next: DeviceState): DiskReport | undefined {
+  if (next.name === 'starting' && next.card) return undefined;
+  if (next.name === 'wiping' && next.start.step === 'done') return disk && { ...disk, content: 'blank' };
+  const told = next.name === 'starting' || next.name === 'joining' ? reportOf(state)?.disk : undefined;
+  if (told === undefined) return disk;
+  const { device: _, ...written } = told;
+  return { ...written, content: 'ours' };
 }
 
 /** What the world has to be made to do for a board in this state. */

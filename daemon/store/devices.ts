@@ -12,8 +12,8 @@ import {
 } from '../../config/values.ts';
 import type { Addressing, Device, ModelEvidence } from '../lifecycle/device.ts';
 import { StoreError } from './error.ts';
-import { asFields, count, Damage, type Fields, oneOf, optional, parsed, text } from './fields.ts';
-import { readState, statePayload } from './payload.ts';
+import { asFields, count, Damage, type Fields, json, oneOf, optional, parsed, text } from './fields.ts';
+import { diskReport, readState, statePayload } from './payload.ts';
 
 const columns = [
   'id',
@@ -26,6 +26,7 @@ const columns = [
   'first_seen',
   'model',
   'model_final',
+  'disk',
   'payload',
 ];
 
@@ -40,6 +41,7 @@ const rowOf = (device: Device) => ({
   first_seen: device.firstSeen,
   model: device.model?.model ?? null,
   model_final: device.model?.final === true ? 1 : 0,
+  disk: device.disk === undefined ? null : JSON.stringify(device.disk),
   payload: statePayload(device.state),
 });
 
@@ -119,6 +121,7 @@ function readDevice(row: Fields, macs: readonly Fields[], serials: readonly Fiel
     macs: macs.map((mac) => parsed(mac, 'mac', parseMac)),
     serials: serials.map((serial) => parsed(serial, 'serial', parseSerial)),
     model: readModel(row),
+    disk: optional(row, 'disk', (fields, name) => diskReport(json(fields, name))),
     firstSeen: instant(count(row, 'first_seen')),
     state: readState(row),
     since: instant(count(row, 'since')),

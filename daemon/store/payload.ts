@@ -211,7 +211,7 @@ function boardReport(from: Fields): BoardReport {
   };
 }
 
-function diskReport(disk: Fields): DiskReport {
+export function diskReport(disk: Fields): DiskReport {
   const device = optional(disk, 'device', (from, name) => parsed(from, name, parseDeviceId));
   return {
     // What was written before the installer told all disks has none of these.

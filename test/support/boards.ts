@@ -122,6 +122,7 @@ export function aDevice(state: DeviceState = states.seen, changes: Partial<Reser
     macs: [MAC],
     serials: [SERIAL],
     model: undefined,
+    disk: undefined,
     firstSeen: START,
     state,
     since: START,

@@ -135,7 +135,7 @@ function toCome(name: string): Result<Device, Problem<'NOT_FOUND'>> {
     id: must(parseDeviceId('d-000000000000')),
     name: hostname.value,
     ...{ addressing: 'heard', address: undefined, macs: [], serials: [], model: undefined },
-    ...{ firstSeen: instant(0), state: { name: 'seen' }, since: instant(0), deadline: undefined },
+    ...{ disk: undefined, firstSeen: instant(0), state: { name: 'seen' }, since: instant(0), deadline: undefined },
   });
 }
 

@@ -2,8 +2,8 @@
 import type { Instant } from '../../../config/values.ts';
 import { since } from '../../../config/values.ts';
 import type { Mark } from '../../boot/timeline.ts';
-import type { DeviceDescription, DeviceView, EventView, GuestView, TimelineEntry } from '../../http/wire.ts';
-import type { BoardReport, Device, DeviceState } from '../../lifecycle/device.ts';
+import type { DeviceDescription, DeviceView, DiskView, EventView, GuestView, TimelineEntry } from '../../http/wire.ts';
+import { type Device, type DiskReport, reportOf } from '../../lifecycle/device.ts';
 import { explain, nextDeed } from '../../lifecycle/explain.ts';
 import type { EventRow } from '../../store/store.ts';
 import type { Guest } from '../network/guests.ts';
@@ -42,6 +42,12 @@ export const eventView = (row: EventRow, nameOf: (row: EventRow) => string): Eve
   reason: row.reason,
 });
 
+function diskView(disk: DiskReport | undefined): DiskView | null {
+  if (disk === undefined) return null;
+  const { name, type, model, bytes, content } = disk;
+  return { name, type, model, bytes, content };
+}
+
 export type History = {
   readonly rows: readonly EventRow[];
   readonly marks: readonly Mark[];
@@ -57,18 +63,12 @@ export function describeDevice(
   return {
     ...deviceView(device, progress),
     firstSeen: rfc3339(device.firstSeen),
-    disk: report?.disk ?? null,
+    disk: diskView(report?.disk ?? device.disk),
     memoryBytes: report?.memoryBytes || null,
     timeline: timeline(rows, marks),
     installerLog,
     events: rows.map((row) => eventView(row, () => device.name)),
   };
-}
-
-/** Kept as long as something is still decided by it. */
-function reportOf(state: DeviceState): BoardReport | undefined {
-  if (state.name === 'failed') return state.resume.at === 'install' ? state.resume.report : undefined;
-  return 'report' in state ? state.report : undefined;
 }
 
 /** The packets of the last boot that was watched, and what became of the board since then; without one, its whole history. */

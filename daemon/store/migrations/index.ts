@@ -3,5 +3,6 @@ import type { Migration } from '../migrate.ts';
 import { first } from './0001-first.ts';
 import { guests } from './0002-guests.ts';
 import { heardAddresses } from './0003-heard-addresses.ts';
+import { disk } from './0004-disk.ts';
 
-export const migrations: readonly Migration[] = [first, guests, heardAddresses];
+export const migrations: readonly Migration[] = [first, guests, heardAddresses, disk];

@@ -37,6 +37,7 @@ const board = (number: number, state = states.ready as ReturnType<typeof aDevice
     id: must(parseDeviceId(`d-00000000000${number}`)),
     name: must(parseHostname(`worker-kube${number}`)),
     address: must(parseIpv4(`10.0.0.1${number}`)),
+    disk: undefined,
     firstSeen: instant(START + number),
   });
 

@@ -5,7 +5,7 @@ import { after, instant, minutes, parseMac, parseSerial, seconds } from '../../.
 import type { Device, DeviceState, StateName } from '../../../daemon/lifecycle/device.ts';
 import type { EventName, LifecycleEvent } from '../../../daemon/lifecycle/event.ts';
 import { JOIN_ATTEMPTS, transition, wants } from '../../../daemon/lifecycle/transition.ts';
-import { aDevice, aHeardDevice, aReport, events, MAC, SERIAL, START, states } from '../../support/boards.ts';
+import { aDevice, aDisk, aHeardDevice, aReport, events, MAC, SERIAL, START, states } from '../../support/boards.ts';
 
 const stateNames = Object.keys(states) as StateName[];
 const eventNames = Object.keys(events) as EventName[];
@@ -257,6 +257,23 @@ test('an installation that was begun may end in silence after it was given up: i
   // Nothing was begun: its image could not be made, or it was written by an older bramble.
   t.deepEqual(transition(aDevice(states.accepted), events['image-failed'], LATER).effects, []);
   t.is(after_(states.failed, events['ssh-answered']).name, 'failed');
+});
+
+test('the disk that was written is known after the installation, too, until a card takes its place or it is wiped', (t) => {
+  const written = aDisk({ content: 'ours' });
+  const go = (device: Device, ...names: readonly EventName[]): Device =>
+    names.reduce((now, name) => transition(now, events[name], LATER).device, device);
+  const installed = go(aDevice(states.installing), 'installed');
+  t.deepEqual(installed.disk, written);
+  t.deepEqual(go(aDevice(states.installing), 'ssh-answered').disk, written, 'without its installer’s last word');
+  t.deepEqual(go(installed, 'ssh-answered', 'node-ready', 'node-not-ready', 'reject-requested').disk, written);
+  const nvme = aReport({ disk: { type: 'nvme', content: 'foreign', device: aDevice().id } });
+  t.deepEqual(go(aDevice({ ...states.installing, report: nvme }, { disk: written }), 'installed').disk, {
+    ...aDisk({ type: 'nvme', content: 'ours' }),
+  });
+  t.deepEqual(go(aDevice(states.installing, { disk: aDisk({ type: 'usb' }) }), 'install-failed').disk?.type, 'usb');
+  t.is(go(aDevice(states.unreachable, { disk: written }), 'card-made').disk, undefined);
+  t.is(go(aDevice(states.wiping, { disk: written }), 'wiped').disk?.content, 'blank');
 });
 
 test('a larger disk is another chance, and it is the one that counts from then on', (t) => {

@@ -131,6 +131,7 @@ export function device(number: number, changes: Partial<Reserved> = {}): Reserve
     macs: [must(parseMac(`dc:a6:32:00:${hex(number >> 8, 2)}:${hex(number & 255, 2)}`))],
     serials: [],
     model: undefined,
+    disk: undefined,
     firstSeen: instant(1_700_000_000_000 + number),
     state: { name: 'seen' },
     since: instant(1_700_000_000_000 + number),

@@ -5,7 +5,19 @@ import type { Device } from '../../../daemon/lifecycle/device.ts';
 import { StoreError } from '../../../daemon/store/error.ts';
 import { readState } from '../../../daemon/store/payload.ts';
 import { eventsPerDevice } from '../../../daemon/store/store.ts';
-import { append, device, deviceId, events, open, openNew, put, serial, states, temporaryFolder } from './samples.ts';
+import {
+  append,
+  device,
+  deviceId,
+  events,
+  open,
+  openNew,
+  put,
+  report,
+  serial,
+  states,
+  temporaryFolder,
+} from './samples.ts';
 
 test('devices in every state come back as they were', async (t) => {
   const directory = await temporaryFolder(t);
@@ -15,7 +27,7 @@ test('devices in every state come back as they were', async (t) => {
       macs: [2, 1, 3].map((last) => must(parseMac(`dc:a6:32:ff:${String(index).padStart(2, '0')}:0${last}`))),
       serials: [serial],
       ...(index % 2 === 0
-        ? { model: { model: 'pi5', final: index % 4 === 0 }, deadline: instant(1_800_000_000_123) }
+        ? { model: { model: 'pi5', final: index % 4 === 0 }, disk: report.disk, deadline: instant(1_800_000_000_123) }
         : {}),
     }),
   );

@@ -14,4 +14,6 @@ test('a board is described with what its installer told, as long as that is know
     );
   }
   t.like(describeDevice(aDevice(states.ready), undefined, nothing), { disk: null, memoryBytes: null });
+  const disk = aDisk({ content: 'ours' });
+  t.like(describeDevice(aDevice(states.ready, { disk }), undefined, nothing), { disk, memoryBytes: null });
 });
