@@ -136,6 +136,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
       boardNow: (device) => runner.fleet.byId(device.id) ?? device,
       onChange: changes.subscribe,
       hostKeyOf: keys.publicOf,
+      nodePasswordOf: keys.nodePassword,
       hasRival: network.hasRival,
       hardwareAddressOf,
       correctBootOrder: bootOrderDesk({

@@ -8,12 +8,13 @@ import type { Clock, Log, Random } from '../ports.ts';
 import { startApprover } from './approver.ts';
 import { awaitNode } from './await-node.ts';
 import type { JoinCluster, JoinedNode } from './cluster-port.ts';
-import type { Driver, JoinBoard, LeavingBoard, SshProblem, SshSession } from './driver.ts';
+import type { Driver, JoinBoard, LeavingBoard, SshProblem, SshSession, StepProblem, TokenDriver } from './driver.ts';
 import { semaphore } from './semaphore.ts';
 import { awaitSsh, type SshTarget, withSsh } from './ssh.ts';
+import { runStep } from './steps.ts';
 import { mintToken, revokeTokens, sweepTokens } from './tokens.ts';
 
-export type { Driver, JoinBoard, LeavingBoard, SshSession } from './driver.ts';
+export type { Driver, JoinBoard, LeavingBoard, SshSession, StepProblem } from './driver.ts';
 export { generateSshKeyPair } from './keys.ts';
 export { caCertHashes, kubeadmDriver } from './kubeadm.ts';
 
@@ -28,7 +29,7 @@ export type JoinerOptions = {
   readonly random: Random;
   readonly log: Log;
   readonly signal: AbortSignal;
-  /** Joins at a time: 8 unless given. */
+  /** Transfers at a time: 8 unless given. */
   readonly parallel?: number;
   /** Unless given: tokens live 10 minutes, a joined Node has 15 s to become Ready before its board is joined again. */
   readonly tokenLifetime?: Millis;
@@ -39,15 +40,15 @@ export type Joiner = {
   /** Waits until the board's sshd answers with the key we made for it. */
   readonly awaitSsh: (board: JoinBoard, deadline: Millis, signal: AbortSignal) => Promise<Result<void, SshProblem>>;
   /** The Node exists, under this board's name and address. It carries the quarantine taint; the token is still valid. */
-  readonly join: (board: JoinBoard, signal: AbortSignal) => Promise<Result<void, Problem>>;
+  readonly join: (board: JoinBoard, signal: AbortSignal) => Promise<Result<void, StepProblem>>;
   /** Once Node, address and host key agree: takes the taint off and deletes the token. */
   readonly release: (board: JoinBoard, signal: AbortSignal) => Promise<Result<void, Problem>>;
   /** A root shell on it, with its host key verified, for what is neither of these. */
   readonly onBoard: (
     board: JoinBoard,
     signal: AbortSignal,
-    work: (session: SshSession) => Promise<Result<void, Problem>>,
-  ) => Promise<Result<void, Problem>>;
+    work: (session: SshSession) => Promise<Result<void, StepProblem>>,
+  ) => Promise<Result<void, StepProblem>>;
   /** Takes token and Node back, and what is on the board if it can be reached. */
   readonly leave: (board: LeavingBoard, signal: AbortSignal) => Promise<Result<void, Problem>>;
   /** Deletes the tokens that an earlier process left. Before the first join only. */
@@ -56,10 +57,14 @@ export type Joiner = {
   readonly done: Promise<void>;
 };
 
+/** Boards that are being joined at a time, whatever of it is not a transfer: an SSH connection each. */
+const SESSIONS = 32;
+
 export function createJoiner(options: JoinerOptions): Joiner {
   const { cluster, clock, random, log } = options;
   const approver = startApprover({ cluster, clock, log, signal: options.signal });
-  const atATime = semaphore(options.parallel ?? 8);
+  const transfers = semaphore(options.parallel ?? 8);
+  const sessions = semaphore(SESSIONS);
   /** Boards whose host key this process has verified. */
   const verified = new Set<string>();
 
@@ -68,8 +73,9 @@ export function createJoiner(options: JoinerOptions): Joiner {
     port: options.ssh?.port ?? 22,
     username: options.ssh?.username ?? 'root',
     privateKey: options.privateKey,
-    hostKey: board.hostKeyPublic,
+    hostKeys: board.hostKeys,
   });
+  const times = (signal: AbortSignal) => ({ clock, signal, transfers });
   const onBoard: Joiner['onBoard'] = async (board, signal, work) => {
     const end = await withSsh({ ...target(board), signal, timeout: seconds(20) }, (session) => {
       verified.add(board.id);
@@ -83,7 +89,7 @@ export function createJoiner(options: JoinerOptions): Joiner {
     { driver, session, board, signal }: Work,
     node: JoinedNode | undefined,
   ): Promise<Result<boolean, Problem>> => {
-    const state = await driver.probe(session);
+    const state = await runStep('probe', times(signal), (context) => driver.probe(session, context));
     if (!state.ok) return state;
     if (state.value !== 'joined' || node?.internalIp !== board.address) return ok(false);
     const isReady = (now: JoinedNode | undefined): boolean => now?.ready === true;
@@ -95,7 +101,7 @@ export function createJoiner(options: JoinerOptions): Joiner {
     return ok(isReady(settled));
   };
 
-  const joinUnlessJoined = async (work: Work): Promise<Result<void, Problem>> => {
+  const joinUnlessJoined = async (work: Work): Promise<Result<void, StepProblem>> => {
     const { driver, session, board, signal } = work;
     const old = await cluster.readNode(board.name, signal);
     if (!old.ok) return old;
@@ -103,20 +109,27 @@ export function createJoiner(options: JoinerOptions): Joiner {
     if (!working.ok) return working;
     if (working.value) return ok(undefined);
     if (old.value !== undefined && !isItsNode(old.value, board)) return foreignNode(board.name);
-    for (const step of [driver.leave, driver.install]) {
-      const end = await step(session, board);
-      if (!end.ok) return end;
-    }
+    const cleared = await runStep('leave', times(signal), (context) => driver.leave(session, context));
+    if (!cleared.ok) return cleared;
+    const installed = await runStep('install', times(signal), (context) => driver.install(session, board, context));
+    if (!installed.ok) return installed;
     // A kubelet does not put its taints on a Node that is there already, and an old Node would pass for the new one.
     if (old.value !== undefined) {
       const deleted = await cluster.deleteNode(board.name, old.value.uid, signal);
       if (!deleted.ok) return deleted;
     }
-    const joined = await joinWithToken(work);
+    const joined = driver.needsToken
+      ? await joinWithToken({ ...work, driver })
+      : await runStep('join', times(signal), (context) => driver.join(session, board, context));
     return joined.ok ? awaitNewNode(work, old.value?.uid) : joined;
   };
 
-  const joinWithToken = async ({ driver, session, board, signal }: Work): Promise<Result<void, Problem>> => {
+  const joinWithToken = async ({
+    driver,
+    session,
+    board,
+    signal,
+  }: Work & { readonly driver: TokenDriver }): Promise<Result<void, StepProblem>> => {
     const lifetime = options.tokenLifetime ?? minutes(10);
     const wanted = { device: board.id, name: board.name, groups: driver.tokenGroups, lifetime };
     const token = await mintToken({ request: cluster.request, random, clock }, wanted, signal);
@@ -128,14 +141,14 @@ export function createJoiner(options: JoinerOptions): Joiner {
       onDenied: (reason) => denied.abort(reason),
     });
     try {
-      const joining = driver.join(session, board, token.value);
+      const joining = runStep('join', times(signal), (context) => driver.join(session, board, token.value, context));
       const refused = once(denied.signal).then((reason) =>
         problem('CSR_REFUSED', `its certificate request was wrong: ${reason}`),
       );
       const joined = await Promise.race([joining, refused]);
       // A driver that waits for a certificate it will never get.
-      if (denied.signal.aborted) await driver.leave(session);
-      return joined.ok ? driver.verify(session, board) : joined;
+      if (denied.signal.aborted) await runStep('leave', times(signal), (context) => driver.leave(session, context));
+      return joined.ok ? runStep('verify', times(signal), (context) => driver.verify(session, board, context)) : joined;
     } finally {
       forget();
     }
@@ -151,7 +164,7 @@ export function createJoiner(options: JoinerOptions): Joiner {
   };
 
   const join: Joiner['join'] = (board, signal) =>
-    atATime(signal, async () => {
+    sessions(signal, async () => {
       const driver = await options.driver(signal);
       if (!driver.ok) return driver;
       const revoked = await revokeTokens(cluster.request, board.id, signal);
@@ -205,7 +218,11 @@ export function createJoiner(options: JoinerOptions): Joiner {
 
   const reset = async (board: JoinBoard, signal: AbortSignal): Promise<Result<void, Problem>> => {
     const driver = await options.driver(signal);
-    return driver.ok ? onBoard(board, signal, (session) => driver.value.leave(session)) : driver;
+    return driver.ok
+      ? onBoard(board, signal, (session) =>
+          runStep('leave', times(signal), (context) => driver.value.leave(session, context)),
+        )
+      : driver;
   };
 
   const removeNode = async (board: LeavingBoard, signal: AbortSignal): Promise<Result<void, Problem>> => {

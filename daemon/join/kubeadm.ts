@@ -6,11 +6,13 @@ import { minutes } from '../../config/values.ts';
 import {
   type BoardState,
   type BootstrapToken,
-  type Driver,
   type JoinBoard,
   quarantineTaint,
   type SshSession,
+  type StepProblem,
+  type TokenDriver,
 } from './driver.ts';
+import { programFailed } from './output.ts';
 
 export type KubeadmConfig = {
   /** `host:port`, as the boards reach it. */
@@ -22,9 +24,10 @@ export type KubeadmConfig = {
 const configFile = '/run/bramble/join.yaml';
 const joinTimeout = minutes(6);
 
-export function kubeadmDriver(config: KubeadmConfig): Driver {
+export function kubeadmDriver(config: KubeadmConfig): TokenDriver {
   return {
     name: 'kubeadm',
+    needsToken: true,
     tokenGroups: 'system:bootstrappers:kubeadm:default-node-token',
     certificateRequests: true,
     probe,
@@ -32,6 +35,7 @@ export function kubeadmDriver(config: KubeadmConfig): Driver {
     join: (session, board, token) => join(config, session, board, token),
     verify,
     leave,
+    nodeName: ({ name }) => name,
   };
 }
 
@@ -98,7 +102,7 @@ async function join(
   session: SshSession,
   board: JoinBoard,
   token: BootstrapToken,
-): Promise<Result<void, Problem>> {
+): Promise<Result<void, StepProblem>> {
   const written = await session.putFile(configFile, renderJoinConfiguration(config, board, token), 0o600);
   const joined = written.ok
     ? await session.run('kubeadm', ['join', '--config', configFile], { timeout: joinTimeout })
@@ -106,17 +110,8 @@ async function join(
   // Whatever happened. If the board cannot be reached any more, the caller deletes the token and /run forgets the file.
   const removed = await session.run('rm', ['-f', configFile]);
   if (!joined.ok) return joined;
-  if (joined.value.code !== 0) return problem('JOIN_FAILED', `kubeadm join: ${withoutSecret(joined.value, token)}`);
+  if (joined.value.code !== 0) return programFailed('JOIN_FAILED', 'kubeadm join', joined.value, [token.secret]);
   return removed.ok ? ok(undefined) : removed;
-}
-
-/** The last words of a failed program, for people. */
-function withoutSecret(
-  { code, stdout, stderr }: { code: number; stdout: string; stderr: string },
-  token: BootstrapToken,
-): string {
-  const words = (stderr.trim() || stdout.trim() || `exit code ${code}`).replaceAll(token.secret, '…');
-  return words.slice(-500);
 }
 
 async function verify(session: SshSession): Promise<Result<void, Problem>> {
@@ -128,7 +123,7 @@ async function verify(session: SshSession): Promise<Result<void, Problem>> {
 }
 
 /** On a clean board a reset has nothing to do and ends well. */
-async function leave(session: SshSession): Promise<Result<void, Problem>> {
+async function leave(session: SshSession): Promise<Result<void, StepProblem>> {
   const removed = await session.run('rm', ['-f', configFile]);
   if (!removed.ok) return removed;
   const state = await probe(session);
@@ -136,6 +131,5 @@ async function leave(session: SshSession): Promise<Result<void, Problem>> {
   if (state.value === 'absent' || state.value === 'clean') return ok(undefined);
   const end = await session.run('kubeadm', ['reset', '-f'], { timeout: minutes(3) });
   if (!end.ok) return end;
-  const words = (end.value.stderr.trim() || end.value.stdout.trim()).slice(-500);
-  return end.value.code === 0 ? ok(undefined) : problem('RESET_FAILED', `kubeadm reset: ${words}`);
+  return end.value.code === 0 ? ok(undefined) : programFailed('RESET_FAILED', 'kubeadm reset', end.value);
 }

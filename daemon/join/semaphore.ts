@@ -1,5 +1,8 @@
+/** Runs the work when its turn has come; throws the signal's reason if that is aborted before. */
+export type Turn = <T>(signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
+
 /** At most `places` pieces of work at a time; the others wait their turn, first come, first served. */
-export function semaphore(places: number): <T>(signal: AbortSignal, work: () => Promise<T>) => Promise<T> {
+export function semaphore(places: number): Turn {
   let free = places;
   const waiting: (() => void)[] = [];
   const leave = (): void => {

@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import { Readable } from 'node:stream';
 import { NodeSSH } from 'node-ssh';
 import type { ClientChannel } from 'ssh2';
-import { ok, type Problem, problem, type Result } from '../../config/result.ts';
+import { must, ok, type Problem, problem, type Result } from '../../config/result.ts';
 import { after, type Millis, millis, seconds, since } from '../../config/values.ts';
 import type { ByteSource, Clock } from '../ports.ts';
 import type { RunOptions, RunResult, SshCode, SshProblem, SshSession } from './driver.ts';
@@ -20,8 +20,8 @@ export type SshTarget = {
   readonly username: string;
   /** OpenSSH format, not encrypted. */
   readonly privateKey: string;
-  /** The only host key that is accepted: `ssh-ed25519 AAAA…`. */
-  readonly hostKey: string;
+  /** The only host keys that are accepted, each `ssh-ed25519 AAAA…`. */
+  readonly hostKeys: readonly string[];
 };
 
 export type WithSshOptions = SshTarget & {
@@ -38,11 +38,11 @@ const outputLimit = 256 * 1024;
 
 /**
  * Connects, works, disconnects; settles once the connection is closed. An aborted signal ends it at once, with the
- * signal's reason thrown.
+ * signal's reason thrown. `shown`: which of the host keys it was.
  */
 export async function withSsh<T>(
   options: WithSshOptions,
-  work: (session: SshSession) => Promise<T>,
+  work: (session: SshSession, shown: string) => Promise<T>,
 ): Promise<Result<T, SshProblem>> {
   const { signal } = options;
   signal.throwIfAborted();
@@ -51,10 +51,10 @@ export async function withSsh<T>(
     signal.throwIfAborted();
     return opened;
   }
-  const { session, close } = opened.value;
+  const { session, shown, close } = opened.value;
   try {
     signal.throwIfAborted();
-    return ok(await work(session));
+    return ok(await work(session, shown));
   } finally {
     await close();
     signal.throwIfAborted();
@@ -79,13 +79,13 @@ export async function awaitSsh(
   throw new Error('unreachable: the intervals never end');
 }
 
-type Opened = { readonly session: SshSession; readonly close: () => Promise<void> };
+type Opened = { readonly session: SshSession; readonly shown: string; readonly close: () => Promise<void> };
 
 async function open(options: WithSshOptions): Promise<Result<Opened, SshProblem>> {
   const { host, port, username, privateKey, signal, timeout } = options;
-  const expected = parsePublicLine(options.hostKey);
-  if (!expected.ok) throw new Error(expected.error.detail);
+  const expected = options.hostKeys.map((line) => ({ line, key: must(parsePublicLine(line)) }));
   const ssh = new NodeSSH();
+  let shown: string | undefined;
   let foreignKey = false;
   const connecting = ssh.connect({
     ...{ host, port, username, privateKey, readyTimeout: timeout },
@@ -94,7 +94,8 @@ async function open(options: WithSshOptions): Promise<Result<Opened, SshProblem>
     algorithms: { serverHostKey: ['ssh-ed25519'] },
     authHandler: ['publickey'],
     hostVerifier: (key) => {
-      foreignKey = !expected.value.equals(key);
+      shown = expected.find((one) => one.key.equals(key))?.line;
+      foreignKey = shown === undefined;
       return !foreignKey;
     },
   });
@@ -132,7 +133,8 @@ async function open(options: WithSshOptions): Promise<Result<Opened, SshProblem>
     code: isTimeout(lost) ? 'SSH_TIMEOUT' : 'SSH_CLOSED',
     detail: why(),
   }));
-  return ok({ session, close });
+  if (shown === undefined) throw new Error('ssh2 logged in without a look at the host key');
+  return ok({ session, shown, close });
 }
 
 function connectProblem(error: unknown, foreignKey: boolean): SshCode {

@@ -9,7 +9,7 @@ import { millis, parseDeviceId, parseHostname, parseIpv4, seconds } from '../../
 import { openCluster } from '../../daemon/cluster/index.ts';
 import { awaitNode } from '../../daemon/join/await-node.ts';
 import type { JoinCluster, JoinedNode } from '../../daemon/join/cluster-port.ts';
-import type { Driver } from '../../daemon/join/driver.ts';
+import type { TokenDriver } from '../../daemon/join/driver.ts';
 import {
   caCertHashes,
   createJoiner,
@@ -64,7 +64,7 @@ async function begin(t: ExecutionContext, start: Start) {
     caCertHashes: caCertHashes(server.caPem),
   });
   /** What the board does instead of a join, once. */
-  const attack: { join?: Driver['join'] } = {};
+  const attack: { join?: TokenDriver['join'] } = {};
   const driver = async () => {
     const { join = kubeadm.join } = attack;
     return ok({ ...kubeadm, join });
@@ -154,7 +154,8 @@ const joins = test.macro(async (t, start: Start) => {
     name: must(parseHostname('worker-kube1')),
     address: must(parseIpv4('127.0.0.11')),
     fixedAddress: true,
-    hostKeyPublic: sshd.hostKey.publicLine,
+    hostKeys: [sshd.hostKey.publicLine],
+    nodePassword: 'ab'.repeat(16),
     labels: { 'bramble.dev/model': 'pi4' },
   };
   const path = '/api/v1/nodes/worker-kube1';

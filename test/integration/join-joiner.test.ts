@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { must, ok, problem } from '../../config/result.ts';
 import { parseDeviceId, parseHostname, parseIpv4, seconds } from '../../config/values.ts';
 import type { JoinedNode } from '../../daemon/join/cluster-port.ts';
-import type { Driver } from '../../daemon/join/driver.ts';
+import type { TokenDriver } from '../../daemon/join/driver.ts';
 import { createJoiner, generateSshKeyPair, type JoinBoard } from '../../daemon/join/index.ts';
 import { systemClock } from '../../daemon/system/clock.ts';
 import { systemRandom } from '../../daemon/system/random.ts';
@@ -14,7 +14,7 @@ import { obey, startFakeBoard } from './join-fake-board.ts';
 
 const key = generateSshKeyPair('daemon');
 
-async function begin(t: ExecutionContext, change: Partial<Driver>, node?: JoinedNode) {
+async function begin(t: ExecutionContext, change: Partial<TokenDriver>, node?: JoinedNode) {
   const fake = await startFakeBoard(t, obey);
   const double = clusterDouble();
   const log = createLogDouble();
@@ -24,8 +24,9 @@ async function begin(t: ExecutionContext, change: Partial<Driver>, node?: Joined
     steps.push(name);
     return ok(undefined);
   };
-  const driver: Driver = {
-    ...{ name: 'kubeadm', tokenGroups: 'g', certificateRequests: true },
+  const driver: TokenDriver = {
+    ...{ name: 'kubeadm', needsToken: true, tokenGroups: 'g', certificateRequests: true },
+    nodeName: ({ name }) => name,
     ...{ install: step('install'), join: step('join'), verify: step('verify'), leave: step('leave') },
     probe: async () => ok('clean'),
     ...change,
@@ -52,7 +53,7 @@ async function begin(t: ExecutionContext, change: Partial<Driver>, node?: Joined
     id: must(parseDeviceId('d-0123456789ab')),
     name: must(parseHostname('worker-kube1')),
     address: must(parseIpv4('127.0.0.1')),
-    ...{ fixedAddress: true, hostKeyPublic: fake.hostKey, labels: {} },
+    ...{ fixedAddress: true, hostKeys: [fake.hostKey], nodePassword: 'ab'.repeat(16), labels: {} },
   };
   return { ...double, fake, log, closing, steps, deleted, joiner, board };
 }
@@ -104,7 +105,7 @@ test('a driver that throws is our mistake, and leaves no token either', async (t
 test('a foreign host key: no token is made, nothing is sent, and the node is not released', async (t) => {
   const node = { name: 'worker-kube1', uid: 'u', ready: true, internalIp: '127.0.0.1', device: 'd-0123456789ab' };
   const it = await begin(t, {}, node);
-  const board = { ...it.board, hostKeyPublic: generateSshKeyPair('other').publicLine };
+  const board = { ...it.board, hostKeys: [generateSshKeyPair('other').publicLine] };
   const { signal } = new AbortController();
   t.is(codeOf(await it.joiner.join(board, signal)), 'SSH_HOST_KEY_CHANGED');
   t.is(codeOf(await it.joiner.release(board, signal)), 'SSH_HOST_KEY_CHANGED');

@@ -22,7 +22,7 @@ const startFake: Start = (t, authorized) => startFakeBoard(t, obey, authorized);
 const daemonKey = generateSshKeyPair('daemon');
 const target = ({ port, hostKey }: Board, signal = new AbortController().signal) => ({
   ...{ host: '127.0.0.1', username: 'root', timeout: seconds(30), signal },
-  ...{ port, hostKey, privateKey: daemonKey.privateOpenssh },
+  ...{ port, hostKeys: [hostKey], privateKey: daemonKey.privateOpenssh },
 });
 const codeOf = (result: { ok: true } | { ok: false; error: { code: string } }): string =>
   result.ok ? 'ok' : result.error.code;

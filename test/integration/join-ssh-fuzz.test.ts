@@ -29,7 +29,7 @@ async function listen(t: ExecutionContext, onSocket: (socket: Socket) => void): 
 const attempt = async (port: number, hostKey: string): Promise<string> => {
   const options = { host: '127.0.0.1', username: 'root', privateKey: daemonKey.privateOpenssh, timeout: millis(1500) };
   const { signal } = new AbortController();
-  const end = await withSsh({ ...options, port, hostKey, signal }, async (session) => {
+  const end = await withSsh({ ...options, port, hostKeys: [hostKey], signal }, async (session) => {
     const run = await session.run('echo', ['hello'], { timeout: millis(1500) });
     return run.ok ? run.value.stdout : run.error.code;
   });

@@ -14,7 +14,7 @@ const daemonKey = generateSshKeyPair('daemon');
 const anySignal = () => new AbortController().signal;
 const target = (port: number, hostKey: string, privateKey = daemonKey.privateOpenssh) => ({
   ...{ host: '127.0.0.1', username: 'root', timeout: seconds(10), signal: anySignal() },
-  ...{ port, hostKey, privateKey },
+  ...{ port, hostKeys: [hostKey], privateKey },
 });
 const codeOf = (result: { ok: true } | { ok: false; error: { code: string } }): string =>
   result.ok ? 'ok' : result.error.code;

@@ -49,7 +49,7 @@ cat > ${boot}/config.txt`;
 /** By SSH, as the daemon does it. */
 async function onBoard<T>(t: ExecutionContext, work: (session: SshSession) => Promise<T>): Promise<T> {
   const { host, port, hostKey } = await startSshd(t, { authorized: key.publicLine });
-  const target = { host, port, username: 'root', privateKey: key.privateOpenssh, hostKey: hostKey.publicLine };
+  const target = { host, port, username: 'root', privateKey: key.privateOpenssh, hostKeys: [hostKey.publicLine] };
   const end = await withSsh(
     { ...target, signal: new AbortController().signal, timeout: seconds(60) },
     async (session) => {

@@ -31,6 +31,7 @@ export type EffectDeps = {
   /** When boards were accepted by themselves; the last hour of it counts. Each once, also if it could not be written at first. */
   readonly acceptances: Map<DeviceId, Instant>;
   readonly hostKeyOf: (device: Device) => string | undefined;
+  readonly nodePasswordOf: (device: Device) => Promise<string>;
   /** The boards are on a switch of their own, and nobody else gives addresses there. Undefined: nobody knows yet. */
   readonly lanIsOurs: () => boolean | undefined;
   /** Another device answers for its address; the owner is told by whoever knows. */
@@ -170,7 +171,7 @@ export function effectDesk(deps: EffectDeps): Execute {
   const leave = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
     // Without a key it never got an image, so there is nothing of it in the cluster.
     if (deps.hostKeyOf(device) === undefined) return { event: 'left' };
-    const left = await joiner.leave(joinBoard(deps.boardNow(device)), signal);
+    const left = await joiner.leave(await joinBoard(deps.boardNow(device)), signal);
     if (!left.ok) throw new Error(`${left.error.code}: ${left.error.detail}`);
     return { event: 'left' };
   };
@@ -185,7 +186,7 @@ export function effectDesk(deps: EffectDeps): Execute {
   ): Promise<T> => {
     for (;;) {
       signal.throwIfAborted();
-      const { address, ...board } = joinBoard(deps.boardNow(device));
+      const { address, ...board } = await joinBoard(deps.boardNow(device));
       const moved = new AbortController();
       const there = AbortSignal.any([signal, moved.signal]);
       const unsubscribe = deps.onChange(({ after }) => {
@@ -203,7 +204,7 @@ export function effectDesk(deps: EffectDeps): Execute {
     }
   };
 
-  const joinBoard = (device: Device): LeavingBoard => {
+  const joinBoard = async (device: Device): Promise<LeavingBoard> => {
     const hostKeyPublic = deps.hostKeyOf(device);
     if (hostKeyPublic === undefined) throw new Error(`${device.name} has no host key of ours`);
     const model = device.model?.model;
@@ -212,7 +213,8 @@ export function effectDesk(deps: EffectDeps): Execute {
       name: device.name,
       address: device.address,
       fixedAddress: device.addressing === 'reserved',
-      hostKeyPublic,
+      hostKeys: [hostKeyPublic],
+      nodePassword: await deps.nodePasswordOf(device),
       // `+` is no character of a label's value.
       labels: model === undefined ? {} : { 'bramble.dev/model': model.replace('+', '-plus') },
     };

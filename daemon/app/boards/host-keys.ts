@@ -1,4 +1,5 @@
-/** Each board's SSH host key: made with its first image, the same for every later one. */
+/** Each board's SSH host key: made with its first image, the same for every later one. And its node password. */
+import { randomBytes } from 'node:crypto';
 import type { DeviceId } from '../../../config/values.ts';
 import { generateSshKeyPair, type SshKeyPair } from '../../join/keys.ts';
 import type { Device } from '../../lifecycle/device.ts';
@@ -10,10 +11,13 @@ export type HostKeys = {
   /** Undefined: none was made yet. */
   readonly stored: (device: Device) => SshKeyPair | undefined;
   readonly publicOf: (device: Device) => string | undefined;
+  /** 32 hex digits; made and committed at the first call, the same for good. */
+  readonly nodePassword: (device: Pick<Device, 'id'>) => Promise<string>;
 };
 
 const PRIVATE = 'ssh-host-key';
 const PUBLIC = 'ssh-host-key.pub';
+const PASSWORD = 'node-password';
 
 export function hostKeys(store: Pick<Store, 'readBoardSecret' | 'commit'>): HostKeys {
   const publicOf = ({ id }: Device): string | undefined => store.readBoardSecret(id, PUBLIC);
@@ -44,5 +48,19 @@ export function hostKeys(store: Pick<Store, 'readBoardSecret' | 'commit'>): Host
     return made;
   }
 
-  return { forDevice, stored, publicOf };
+  const passwords = new Map<DeviceId, Promise<string>>();
+
+  async function nodePassword({ id }: Pick<Device, 'id'>): Promise<string> {
+    const known = store.readBoardSecret(id, PASSWORD) ?? passwords.get(id);
+    if (known !== undefined) return await known;
+    const value = randomBytes(16).toString('hex');
+    const made = store
+      .commit([{ write: 'put-board-secret', device: id, key: PASSWORD, value }])
+      .then(() => value)
+      .finally(() => passwords.delete(id));
+    passwords.set(id, made);
+    return await made;
+  }
+
+  return { forDevice, stored, publicOf, nodePassword };
 }

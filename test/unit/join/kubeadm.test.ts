@@ -7,13 +7,16 @@ import { parseDeviceId, parseHostname, parseIpv4 } from '../../../config/values.
 import type { RunResult, SshSession } from '../../../daemon/join/driver.ts';
 import { caCertHashes, kubeadmDriver, renderJoinConfiguration } from '../../../daemon/join/kubeadm.ts';
 
+import { stepContext } from './step-context.ts';
+
 const config = { apiServerEndpoint: '192.168.1.2:6443', caCertHashes: [`sha256:${'ab'.repeat(32)}`] };
 const board = {
   id: must(parseDeviceId('d-0123456789ab')),
   name: must(parseHostname('worker-kube1')),
   address: must(parseIpv4('192.168.1.201')),
   fixedAddress: true,
-  hostKeyPublic: '',
+  hostKeys: [],
+  nodePassword: 'ab'.repeat(16),
   labels: { 'bramble.dev/model': 'pi4' },
 };
 const token = { id: 'abcdef', secret: '0123456789abcdef' };
@@ -90,7 +93,7 @@ test('the CA is pinned by its public key, as openssl computes it', (t) => {
 const removal = 'rm -f /run/bramble/join.yaml';
 test('the configuration is written 0600, used, and removed', async (t) => {
   const { session, calls } = recordingSession({ state: 'clean' });
-  t.true((await kubeadmDriver(config).join(session, board, token)).ok);
+  t.true((await kubeadmDriver(config).join(session, board, token, stepContext)).ok);
   t.deepEqual(calls, ['put /run/bramble/join.yaml 600 token', 'kubeadm join --config /run/bramble/join.yaml', removal]);
 });
 
@@ -99,14 +102,17 @@ test('a failed join removes the configuration and keeps the token out of its wor
     state: 'clean',
     join: { code: 1, stderr: `bad token ${token.secret}` },
   });
-  const end = await kubeadmDriver(config).join(session, board, token);
-  t.deepEqual(end, problem('JOIN_FAILED', 'kubeadm join: bad token …'));
+  const end = await kubeadmDriver(config).join(session, board, token, stepContext);
+  t.deepEqual(end, {
+    ok: false,
+    error: { code: 'JOIN_FAILED', detail: 'kubeadm join: bad token …', output: 'bad token …' },
+  });
   t.is(calls.at(-1), removal);
 });
 
 test('a broken connection is what is reported, and the removal was tried', async (t) => {
   const { session, calls } = recordingSession({ state: 'clean', joinBreaks: true });
-  const end = await kubeadmDriver(config).join(session, board, token);
+  const end = await kubeadmDriver(config).join(session, board, token, stepContext);
   t.is(end.ok ? '' : end.error.code, 'SSH_CLOSED');
   t.is(calls.at(-1), removal);
 });
@@ -119,18 +125,18 @@ for (const [state, steps] of [
 ] as const) {
   test(`leaving when ${state}`, async (t) => {
     const { session, calls } = recordingSession({ state });
-    t.true((await kubeadmDriver(config).leave(session)).ok);
+    t.true((await kubeadmDriver(config).leave(session, stepContext)).ok);
     t.deepEqual(calls, [...steps]);
   });
 }
 
 test('without kubeadm there is nothing to join with; a half join is no join; nonsense is refused', async (t) => {
   const driver = kubeadmDriver(config);
-  const absent = await driver.install(recordingSession({ state: 'absent' }).session, board);
+  const absent = await driver.install(recordingSession({ state: 'absent' }).session, board, stepContext);
   t.is(absent.ok ? '' : absent.error.code, 'KUBEADM_MISSING');
-  const partial = await driver.verify(recordingSession({ state: 'partial' }).session, board);
+  const partial = await driver.verify(recordingSession({ state: 'partial' }).session, board, stepContext);
   t.is(partial.ok ? '' : partial.error.code, 'JOIN_INCOMPLETE');
-  const nonsense = await driver.probe(recordingSession({ state: 'bash: welcome!' }).session);
+  const nonsense = await driver.probe(recordingSession({ state: 'bash: welcome!' }).session, stepContext);
   t.is(nonsense.ok ? '' : nonsense.error.code, 'PROBE_FAILED');
 });
 

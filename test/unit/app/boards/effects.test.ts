@@ -54,6 +54,7 @@ function desk(t: ExecutionContext, first: Device, { hostKey = 'ssh-ed25519 AAAA'
     },
     acceptances: new Map(),
     hostKeyOf: () => hostKey ?? undefined,
+    nodePasswordOf: async () => 'ab'.repeat(16),
     lanIsOurs: () => false,
     hasRival: () => hasRival,
     hardwareAddressOf: async () => MAC,
