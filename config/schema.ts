@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { additionsSchema } from './additions.ts';
+import { k3sVersionPattern, pinnedK3sVersion } from './k3s-release.ts';
 import { ok, type Problem, problem, type Result } from './result.ts';
 import {
   type AddressRange,
@@ -210,12 +211,22 @@ const keys = z.strictObject({
     .prefault({}),
   cluster: z
     .strictObject({
-      driver: z.enum(['kubeadm']).default('kubeadm').describe('How boards join: `kubeadm` is the plain TLS bootstrap.'),
+      driver: z
+        .enum(['k3s', 'kubeadm'])
+        .default('k3s')
+        .describe(
+          'How boards join. `k3s`: they get k3s from the master, which `bramble cluster install` made a k3s server of. `kubeadm`: the plain TLS bootstrap, into a cluster that is there.',
+        ),
+      version: z
+        .string()
+        .regex(k3sVersionPattern, `a release of k3s such as ${pinnedK3sVersion}`)
+        .default(pinnedK3sVersion)
+        .describe('The release of k3s that `bramble cluster fetch` gets, and that master and boards run.'),
       kubeconfig: z
         .string()
         .startsWith('/', 'an absolute path')
         .default('/etc/bramble/kubeconfig')
-        .describe('Credentials of the daemon’s own account in the cluster.'),
+        .describe('Credentials of the daemon’s own account in the cluster; `bramble cluster install` writes them.'),
       server: z
         .url({ protocol: /^https$/, error: 'an address such as https://192.168.1.10:6443' })
         .optional()

@@ -15,7 +15,7 @@ export { buildOverlay } from './build.ts';
 export { readBusybox } from './busybox.ts';
 export { incompatibility } from './compatibility.ts';
 export { type ByteSource, memorySource, readOnlyDevice } from './device.ts';
-export { openDisk } from './disk.ts';
+export { openDisk, openFileSource } from './disk.ts';
 export { diskContents } from './disk-contents.ts';
 export {
   asksNetwork,

@@ -22,6 +22,7 @@ import { type AdmissionDeps, effectDesk, recentAcceptances, verdictNow } from '.
 import { hostKeys } from './boards/host-keys.ts';
 import { imageDesk } from './boards/images.ts';
 import { installerKit } from './boards/installer-kit.ts';
+import { k3sFiles } from './boards/k3s-files.ts';
 import { followNodes, NODES_TURN } from './boards/node-events.ts';
 import { createProgress, PROGRESS_TURN } from './boards/progress.ts';
 import { installerStarter } from './boards/reinstall.ts';
@@ -266,6 +267,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
         installer,
         eeproms,
         boot,
+        openClusterFile: k3sFiles(config.data).open,
         bootKeyOf,
         read: owner,
         supervisor,

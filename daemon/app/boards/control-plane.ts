@@ -1,5 +1,5 @@
 /** The cluster as boards join it and as the status shows it. */
-import { ok, type Problem, type Result } from '../../../config/result.ts';
+import { ok, type Problem, problem, type Result } from '../../../config/result.ts';
 import type { Config } from '../../../config/schema.ts';
 import { seconds } from '../../../config/values.ts';
 import type { Cluster } from '../../cluster/index.ts';
@@ -8,6 +8,7 @@ import type { Clock } from '../../ports.ts';
 
 /** Asked for at each join: the kubeconfig may come later than the daemon. */
 export async function driverFor(config: Config, cluster: Cluster): Promise<Result<Driver, Problem>> {
+  if (config.cluster.driver === 'k3s') return problem('DRIVER_MISSING', 'boards cannot be joined to k3s yet');
   const endpoint = await cluster.endpoint();
   if (!endpoint.ok) return endpoint;
   const { host } = new URL(config.cluster.server ?? endpoint.value.server);

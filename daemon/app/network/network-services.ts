@@ -5,6 +5,7 @@ import type { Config } from '../../../config/schema.ts';
 import { type Ipv4, type Mac, parseIpv4 } from '../../../config/values.ts';
 import type { Timelines } from '../../boot/timeline.ts';
 import { type BootDeps, bootApi } from '../../http/endpoints/boot.ts';
+import { type ClusterFilesDeps, clusterFileRoute } from '../../http/endpoints/cluster.ts';
 import { lanApi } from '../../http/endpoints/lan.ts';
 import type { ReadDeps } from '../../http/endpoints/read.ts';
 import { httpLimits } from '../../http/limits.ts';
@@ -53,6 +54,7 @@ export type ServicesDeps = {
   readonly eeproms: Pick<EepromDesk, 'open'>;
   readonly neighbourhood: Neighbourhood;
   readonly boot: BootDeps;
+  readonly openClusterFile: ClusterFilesDeps['openClusterFile'];
   /** Hex. */
   readonly bootKeyOf: (mac: Mac) => string;
   readonly read: ReadDeps;
@@ -125,7 +127,7 @@ function tftp(deps: ServicesDeps) {
 
 async function http(deps: ServicesDeps) {
   const { site, signal } = deps;
-  const routes = [...lanApi(deps.read), ...(await pages()), ...bootApi(deps.boot)];
+  const routes = [...lanApi(deps.read), ...(await pages()), ...bootApi(deps.boot), clusterFileRoute(deps)];
   return await serveAt(site.address, routes, signal, deps);
 }
 

@@ -48,6 +48,7 @@ type Served = Pick<
   | 'installer'
   | 'eeproms'
   | 'boot'
+  | 'openClusterFile'
   | 'bootKeyOf'
   | 'read'
   | 'supervisor'

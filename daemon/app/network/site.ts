@@ -1,5 +1,7 @@
 /** Where the daemon stands: its interface, its address there, what boards are told about the network. Pure. */
-import { must, ok, type Problem, problem, type Result } from '../../../config/result.ts';
+
+import { clusterRangeIn } from '../../../config/cluster-ranges.ts';
+import { ok, type Problem, problem, type Result } from '../../../config/result.ts';
 import type { Config } from '../../../config/schema.ts';
 import {
   type AddressRange,
@@ -9,7 +11,6 @@ import {
   ipv4Number,
   maskNumber,
   overlap,
-  parseSubnet,
   type Subnet,
   subnetOf,
   subnetText,
@@ -35,14 +36,6 @@ export type Site = {
   readonly uplink: string | undefined;
   /** More than one interface could be heard by a socket that is not bound to one. */
   readonly shared: boolean;
-};
-
-/**
- * What a distribution takes for pods and services if nobody says otherwise. kubeadm has no pods of its own to place; flannel
- * is what its guide begins with. An address that is in two places is reached in one of them only, on every node.
- */
-const clusterRanges: Readonly<Record<Config['cluster']['driver'], readonly Subnet[]>> = {
-  kubeadm: [must(parseSubnet('10.96.0.0/12')), must(parseSubnet('10.244.0.0/16'))],
 };
 
 export function siteOf(config: Config, surroundings: Surroundings): Result<Site, Problem> {
@@ -115,8 +108,7 @@ function uplinkOf({ topology, uplink }: Config, { defaultRoutes }: Surroundings,
 
 /** What the boards' subnet has addresses in common with. */
 function clashOf(subnet: Subnet, { cluster }: Config, uplink: UsableInterface['addresses']): string | undefined {
-  const ranges = cluster.ranges ?? clusterRanges[cluster.driver];
-  const taken = ranges.find((range) => overlap(range, subnet));
+  const taken = clusterRangeIn(subnet, cluster);
   if (taken !== undefined) return `${subnetText(taken)}, where the cluster has its pods and services (cluster.ranges)`;
   const outside = uplink.map(({ address, prefix }) => subnetOf(address, prefix)).find((one) => overlap(one, subnet));
   return outside && `${subnetText(outside)}, the network of the uplink`;

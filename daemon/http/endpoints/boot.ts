@@ -9,6 +9,7 @@ import { type Answer, nothing, text } from '../answer.ts';
 import { type BootClaim, isChallenge, parseClaim, parseSource } from '../claim.ts';
 import { type BootInstruction, type Fields, orderFields, orderText } from '../order.ts';
 import { get, type HttpClient, type HttpRequest, post, type Route } from '../router.ts';
+import { isSha256, resumable, wholeNumber } from './resumable.ts';
 
 /** `count` sectors of 512 bytes from `blobSector` of the blob go to `sector` of the disk. */
 export type SectorRun = { readonly sector: number; readonly count: number; readonly blobSector: number };
@@ -81,20 +82,11 @@ async function report(deps: BootDeps, request: HttpRequest): Promise<Answer> {
 }
 
 /**
- * `GET /v1/boot/base/SHA256?offset=N` → the base from byte N on, with its length. Always 200: busybox wget gives up on
- * 206, so a broken download goes on by `offset`, not by Range. 404 for an unknown base.
+ * `GET /v1/boot/base/SHA256?offset=N` → the base from byte N on, with its length. 404 for an unknown base.
  */
-async function base(deps: BootDeps, { params, query }: HttpRequest): Promise<Answer> {
-  const sha256 = params.get('sha256') ?? '';
-  const offset = wholeNumber(query.get('offset') ?? '0');
-  if (offset === undefined) return refusal(400, 'offset= takes a number of bytes');
-  const source = isSha256(sha256) ? await deps.openBase(sha256) : undefined;
-  if (source === undefined) return refusal(404, 'there is no such base');
-  if (offset > source.size) {
-    await source.close();
-    return refusal(400, `offset= is beyond the end (${source.size} bytes)`);
-  }
-  return { kind: 'bytes', source, offset };
+async function base(deps: BootDeps, request: HttpRequest): Promise<Answer> {
+  const sha256 = request.params.get('sha256') ?? '';
+  return await resumable(request, 'base', async () => (isSha256(sha256) ? await deps.openBase(sha256) : undefined));
 }
 
 /**
@@ -162,13 +154,7 @@ async function log(deps: BootDeps, { query, body, client }: HttpRequest): Promis
   return (await deps.log(mac.value, body, client)) ? nothing : refusal(403, 'this is another board');
 }
 
-const isSha256 = (given: string): boolean => /^[0-9a-f]{64}$/.test(given);
 const isArming = (given: string): boolean => /^[\w-]{1,128}$/.test(given);
-
-function wholeNumber(given: string): number | undefined {
-  const number = /^\d{1,16}$/.test(given) ? Number(given) : Number.NaN;
-  return Number.isSafeInteger(number) ? number : undefined;
-}
 
 const oneLine = (given: string): string => given.replace(/\p{Cc}+/gu, ' ').trim();
 

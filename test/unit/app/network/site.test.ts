@@ -103,9 +103,10 @@ test('the boards’ subnet is another one than the uplink’s, the cluster’s a
   );
   t.true(site('interface: eth0', around).ok, 'beside a router there is no uplink');
   t.like(site(`${yaml}\nuplink: eth0`), { ok: false, error: { code: 'UPLINK_IS_INTERFACE' } });
-  const services = [{ address: ip('10.96.0.1'), prefix: 24 }];
+  const services = [{ address: ip('10.43.0.1'), prefix: 24 }];
   t.like(site('', { addresses: services }), { ok: false, error: { code: 'SUBNET_OVERLAP' } });
   t.true(site('cluster: {ranges: [10.42.0.0/16]}', { addresses: services }).ok, 'the owner has said where it is');
+  t.true(site('cluster: {driver: kubeadm}', { addresses: services }).ok, 'kubeadm has its services elsewhere');
 });
 
 test('what ends the services, and what they look up when they need it', (t) => {
