@@ -1,6 +1,7 @@
 /** The command line as a function: `main.ts` runs it in a process, tests run it in theirs. */
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { type Client, defaultSocket, openClient } from './client.ts';
+import { addCluster } from './commands/cluster.ts';
 import { addDecisions, addLosses } from './commands/decide.ts';
 import { addDescribe } from './commands/describe.ts';
 import { addDoctor } from './commands/doctor.ts';
@@ -47,6 +48,7 @@ export async function run(args: readonly string[], { terminal, version }: Progra
   addDecisions(program, { client, terminal });
   addLosses(program, { client, terminal });
   addImage(program, { client, terminal });
+  addCluster(program, { client, terminal });
   addDoctor(program, { client, terminal, done });
   addVersion(program, { client, terminal, version });
   // Sub-commands made by `command()` inherit exitOverride and configureOutput.
