@@ -102,9 +102,10 @@ export async function runApp(deps: AppDeps): Promise<void> {
   const installer = installerKit({ config, kit: images.kit, log });
   const bootKeyOf = (mac: Mac): string => bootKey(identity.clusterKey, mac).toString('hex');
   const cluster = openCluster({ kubeconfig: config.cluster.kubeconfig, clock, random, log, signal });
+  const files = k3sFiles(config.data);
   const joiner = createJoiner({
     cluster,
-    driver: () => driverFor(config, cluster),
+    driver: () => driverFor({ config, cluster, site: network.site, files }),
     privateKey: identity.ssh.privateOpenssh,
     clock,
     random,
@@ -267,7 +268,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
         installer,
         eeproms,
         boot,
-        openClusterFile: k3sFiles(config.data).open,
+        openClusterFile: files.open,
         bootKeyOf,
         read: owner,
         supervisor,

@@ -15,6 +15,9 @@ import { runStep } from './steps.ts';
 import { mintToken, revokeTokens, sweepTokens } from './tokens.ts';
 
 export type { Driver, JoinBoard, LeavingBoard, SshSession, StepProblem } from './driver.ts';
+export { k3sDriver } from './k3s.ts';
+export type { K3sFiles } from './k3s-files.ts';
+export { caHash } from './k3s-token.ts';
 export { generateSshKeyPair } from './keys.ts';
 export { caCertHashes, kubeadmDriver } from './kubeadm.ts';
 

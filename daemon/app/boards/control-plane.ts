@@ -1,18 +1,48 @@
 /** The cluster as boards join it and as the status shows it. */
-import { ok, type Problem, problem, type Result } from '../../../config/result.ts';
+import { assertNever, ok, type Problem, problem, type Result } from '../../../config/result.ts';
 import type { Config } from '../../../config/schema.ts';
 import { seconds } from '../../../config/values.ts';
 import type { Cluster } from '../../cluster/index.ts';
-import { caCertHashes, type Driver, kubeadmDriver } from '../../join/index.ts';
+import { caCertHashes, caHash, type Driver, type K3sFiles, k3sDriver, kubeadmDriver } from '../../join/index.ts';
 import type { Clock } from '../../ports.ts';
+import type { Site } from '../network/site.ts';
+
+export type DriverDeps = {
+  readonly config: Config;
+  readonly cluster: Pick<Cluster, 'endpoint'>;
+  /** Where boards reach this machine. Undefined: not known yet. */
+  readonly site: () => Pick<Site, 'address'> | undefined;
+  readonly files: K3sFiles;
+};
 
 /** Asked for at each join: the kubeconfig may come later than the daemon. */
-export async function driverFor(config: Config, cluster: Cluster): Promise<Result<Driver, Problem>> {
-  if (config.cluster.driver === 'k3s') return problem('DRIVER_MISSING', 'boards cannot be joined to k3s yet');
+export async function driverFor({ config, cluster, site, files }: DriverDeps): Promise<Result<Driver, Problem>> {
   const endpoint = await cluster.endpoint();
   if (!endpoint.ok) return endpoint;
-  const { host } = new URL(config.cluster.server ?? endpoint.value.server);
-  return ok(kubeadmDriver({ apiServerEndpoint: host, caCertHashes: caCertHashes(endpoint.value.caPem) }));
+  const { caPem } = endpoint.value;
+  const here = site();
+  const server = new URL(config.cluster.server ?? endpoint.value.server);
+  switch (config.cluster.driver) {
+    case 'kubeadm':
+      return ok(kubeadmDriver({ apiServerEndpoint: server.host, caCertHashes: caCertHashes(caPem) }));
+    case 'k3s': {
+      if (here === undefined)
+        return problem('NO_NETWORK', 'the network of the boards is not known yet: bramble status');
+      if (!caPem.includes('BEGIN CERTIFICATE')) {
+        return problem(
+          'CA_MISSING',
+          `${config.cluster.kubeconfig} names no certificate authority, by which boards would know the server`,
+        );
+      }
+      // k3s's own kubeconfig means the machine that it is on.
+      if (/^(127\.|localhost$|\[::1\]$)/.test(server.hostname)) server.hostname = here.address;
+      const { version } = config.cluster;
+      const baseUrl = `http://${here.address}:${config.http.port}`;
+      return ok(k3sDriver({ server: server.origin, caHash: caHash(caPem), files, version, baseUrl }));
+    }
+    default:
+      return assertNever(config.cluster.driver);
+  }
 }
 
 export type ClusterFacts = {
