@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { parseConfig } from '../../config/load.ts';
 import { must } from '../../config/result.ts';
+import { parseDeviceId } from '../../config/values.ts';
 import { imageDesk } from '../../daemon/app/boards/images.ts';
 import { installerKit } from '../../daemon/app/boards/installer-kit.ts';
 import { generateSshKeyPair } from '../../daemon/join/keys.ts';
@@ -63,6 +64,38 @@ test('what reads a base that is removed reads it to its end; then its place on t
   t.deepEqual(await openFiles(), []);
 });
 
+test('a base that is removed in the middle of an installation is served to its end, and then its place is free', async (t) => {
+  const { images, add, remove, openFiles } = await shelf(t);
+  const accepted = aDevice(states.accepted);
+  const made = await images.make(accepted, signal);
+  if (made.event !== 'image-made') return t.fail(JSON.stringify(made));
+  await remove();
+  t.deepEqual(await images.records(), []);
+  const installing = aDevice({ ...states.installing, arming: made.arming });
+  const told = await images.baseOf(installing);
+  if (told === undefined) return t.fail('what the board is told is not there any more');
+  // The connection breaks, and it goes on where it was.
+  for (let times = 0; times < 2; times += 1) {
+    const stream = await images.openBase(told.sha256);
+    t.is(stream?.size, told.bytes);
+    t.is(await stream?.read(new Uint8Array(512), told.bytes - 512), 512);
+    await stream?.close();
+  }
+  await must(await images.whole(installing, signal)).close();
+  t.is((await openFiles()).length, 1);
+  // No other board begins with it.
+  t.like(await images.make(aDevice(states.accepted, { id: must(parseDeviceId('d-00000000000f')) }), signal), {
+    event: 'image-failed',
+    code: 'NO_BASE',
+  });
+  t.deepEqual(await images.baseOf(installing), told, 'also when its word comes that it is installed');
+  await images.discard(installing.id);
+  t.deepEqual(await openFiles(), []);
+  t.is(await images.openBase(told.sha256), undefined);
+  await add('again');
+  t.truthy(await images.openBase(told.sha256));
+});
+
 test('nothing that was asked about a base keeps it open once it is removed', async (t) => {
   const { images, remove, openFiles, config, log } = await shelf(t);
   const accepted = aDevice(states.accepted);
@@ -86,6 +119,7 @@ test('nothing that was asked about a base keeps it open once it is removed', asy
     .make(aDevice(states.accepted, { model: { model: 'cm5', final: true } }), AbortSignal.abort())
     .catch(() => undefined);
   t.is((await openFiles()).length, 1, 'kept open while it is there');
+  await images.discard(installing.id);
   await remove();
   t.deepEqual(await images.records(), []);
   t.deepEqual(await openFiles(), []);

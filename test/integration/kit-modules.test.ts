@@ -160,6 +160,7 @@ test('what a kit lacks is looked for again if it could not be read', async (t) =
     records: async () => [base],
     named: async () => ({ ok: true, value: base }),
     open: async () => base,
+    find: async () => base,
     close: async () => {},
   };
   const { kitGaps } = netbootKit(shelf, { config: config.value, log: createLogDouble() });

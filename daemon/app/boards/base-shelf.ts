@@ -14,6 +14,8 @@ export type BaseShelf = {
    * when the last one has, once the owner removed the base or imported it anew.
    */
   readonly open: (record: BaseRecord) => Promise<Base | undefined>;
+  /** Opens the one that fits, as `open` does; also one that was removed, for as long as somebody has it open. */
+  readonly find: (fits: (record: BaseRecord) => boolean) => Promise<Base | undefined>;
   readonly close: () => Promise<void>;
 };
 
@@ -37,6 +39,8 @@ type Opened = {
 
 export function baseShelf(folder: string, log: Log): BaseShelf {
   const opened = new Map<string, Opened>();
+  /** Removed or imported anew, and still read by somebody. */
+  const gone = new Set<Opened>();
   /** What was said already: every file of every boot asks for the bases. */
   const complaints = new Set<string>();
 
@@ -61,17 +65,32 @@ export function baseShelf(folder: string, log: Log): BaseShelf {
   async function letGo(id: string, one: Opened): Promise<void> {
     if (opened.get(id) === one) opened.delete(id);
     one.isGone = true;
+    gone.add(one);
     await closeUnused(one);
   }
 
   /** An open file keeps its place on the disk after it was deleted. */
   async function closeUnused(one: Opened): Promise<void> {
-    if (one.isGone && one.users === 0) await (await one.base)?.close();
+    if (!one.isGone || one.users > 0) return;
+    gone.delete(one);
+    await (await one.base)?.close();
   }
 
   /** Kept open: boards come in dozens, and a base does not change while it is there. */
-  async function open({ id }: BaseRecord): Promise<Base | undefined> {
-    const one = opened.get(id) ?? begin(id);
+  const open: BaseShelf['open'] = ({ id }) => lend(opened.get(id) ?? begin(id));
+
+  async function find(fits: (record: BaseRecord) => boolean): Promise<Base | undefined> {
+    const record = (await records()).find(fits);
+    if (record !== undefined) return await open(record);
+    for (const one of gone) {
+      const base = await lend(one);
+      if (base !== undefined && fits(base)) return base;
+      await base?.close();
+    }
+    return undefined;
+  }
+
+  async function lend(one: Opened): Promise<Base | undefined> {
     one.users += 1;
     const base = await one.base;
     let isUsed = true;
@@ -98,10 +117,10 @@ export function baseShelf(folder: string, log: Log): BaseShelf {
   }
 
   const close = async (): Promise<void> => {
-    for (const { base } of opened.values()) await (await base)?.close();
+    for (const { base } of [...opened.values(), ...gone]) await (await base)?.close();
   };
 
   const named: BaseShelf['named'] = async (name) => chooseBase(await records(), name);
 
-  return { records, named, open, close };
+  return { records, named, open, find, close };
 }

@@ -207,9 +207,10 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
     const base = await images.baseOf(device);
     const code = 'BASE_DIFFERS';
     const detail = 'what was read back from the disk is not the base image that was served';
-    if (base?.sha256 !== sha256) await runner.dispatch(device.id, { event: 'install-failed', code, detail });
-    else await runner.dispatch(device.id, { event: 'installed' });
-    return base?.sha256 === sha256;
+    // One that was removed before we were started again is not there to be compared with: the installer did that itself.
+    const differs = base !== undefined && base.sha256 !== sha256;
+    await runner.dispatch(device.id, differs ? { event: 'install-failed', code, detail } : { event: 'installed' });
+    return !differs;
   }
 
   async function failed(arming: string, code: string, detail: string, client: HttpClient): Promise<boolean> {

@@ -1,6 +1,7 @@
 /** Bases, the boot kit, and each board's own sectors: the meeting of the life of boards with the image builder. */
 import { join } from 'node:path';
 import { ok, type Problem, problem, type Result } from '../../../config/result.ts';
+import type { DeviceId } from '../../../config/values.ts';
 import {
   type Base,
   type BaseRecord,
@@ -21,6 +22,7 @@ import { baseShelf, closing } from './base-shelf.ts';
 import { type BoardPlanDeps, boardPlanner } from './board-plan.ts';
 import { type BoardSectors, boardSectors } from './board-sectors.ts';
 import { imageFilesView, keyToCome, TO_COME } from './image-files.ts';
+import { installationBases } from './installation-bases.ts';
 import { type NetbootKit, netbootKit } from './netboot-kit.ts';
 
 export type ImageDesk = NetbootKit &
@@ -56,6 +58,7 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
   const bases = baseShelf(join(config.data, 'bases'), log);
   const sectors = boardSectors(join(config.data, 'overlays'), log);
   const planner = boardPlanner(bases, deps);
+  const installing = installationBases(bases);
 
   type Built = { readonly base: Base; readonly overlay: Overlay; readonly arming: string };
 
@@ -89,10 +92,14 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     const built = await build(device, signal);
     if (!built.ok) return failed(built.error);
     const { base, overlay, arming } = built.value;
-    await base.close();
-    // Not for a board that was rejected meanwhile: nobody would take them away again.
-    signal.throwIfAborted();
-    await sectors.put(device.id, overlay);
+    try {
+      // Not for a board that was rejected meanwhile: nobody would take them away again.
+      signal.throwIfAborted();
+      await sectors.put(device.id, overlay);
+      await installing.of(device.id, base.sha256);
+    } finally {
+      await base.close();
+    }
     return { event: 'image-made', arming };
   }
 
@@ -130,8 +137,7 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
 
   async function stored(device: Device): Promise<Result<Pick<Built, 'base' | 'overlay'>, Problem>> {
     const overlay = await sectors.get(device.id);
-    const record = overlay && (await bases.records()).find(({ sha256 }) => sha256 === overlay.baseDigest);
-    const base = record && (await bases.open(record));
+    const base = overlay && (await bases.find(({ sha256 }) => sha256 === overlay.baseDigest));
     if (overlay === undefined || base === undefined) {
       const detail = `the image of ${device.name} is not there any more: a new one is made once its installer asks for it`;
       return problem('IMAGE_GONE', detail);
@@ -150,8 +156,8 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
 
   async function baseOf(device: Device): Promise<{ sha256: string; bytes: number } | undefined> {
     const overlay = await sectors.get(device.id);
-    const record = overlay && (await bases.records()).find(({ sha256 }) => sha256 === overlay.baseDigest);
-    return record && { sha256: record.heldSha256, bytes: record.bytes };
+    const base = overlay && (await installing.of(device.id, overlay.baseDigest));
+    return base && { sha256: base.heldSha256, bytes: base.bytes };
   }
 
   async function sectorsOf(device: Device): Promise<SectorsPayload | undefined> {
@@ -166,9 +172,14 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     return { runs, blob: Buffer.concat(overlay.runs.map(({ bytes }) => bytes)) };
   }
 
+  /** In this order: whoever asks from then on finds no sectors, and opens nothing. */
+  async function discard(id: DeviceId): Promise<void> {
+    await sectors.discard(id);
+    await installing.release(id);
+  }
+
   async function openHeld(heldSha256: string): Promise<ByteSource | undefined> {
-    const record = (await bases.records()).find((known) => known.heldSha256 === heldSha256);
-    const base = record && (await bases.open(record));
+    const base = await bases.find((known) => known.heldSha256 === heldSha256);
     return base && { ...heldBase(base), close: base.close };
   }
 
@@ -182,7 +193,7 @@ export function imageDesk(deps: ImageDeskDeps): ImageDesk {
     whole,
     bytesFor,
     records: bases.records,
-    discard: sectors.discard,
+    discard,
     sweep: sectors.sweep,
     close: bases.close,
   };

@@ -73,6 +73,8 @@ type Setting = {
   /** Where boards' own sectors lie; without it each has some. */
   readonly sectors?: BoardSectors;
   readonly others?: readonly Device[];
+  /** That of the image; undefined once nobody has it any more. */
+  readonly base?: string | undefined;
 };
 
 /** A desk with one board in `state`, on a LAN where `neighbours` answer. What is decided is accepted at once. */
@@ -114,6 +116,7 @@ function desk(t: ExecutionContext, state: DeviceState, setting: Setting = {}) {
     onChange: changes.tell,
   });
   const heard: string[] = [];
+  const base = 'base' in setting ? setting.base : SHA;
   const neighbours = setting.neighbours ?? new Map([[OWN, MAC]]);
   const boot = bootDesk({
     runner,
@@ -129,7 +132,7 @@ function desk(t: ExecutionContext, state: DeviceState, setting: Setting = {}) {
     nextChange: changes.next,
     images: {
       openBase: async () => undefined,
-      baseOf: async () => ({ sha256: SHA, bytes: 1000 }),
+      baseOf: async () => (base === undefined ? undefined : { sha256: base, bytes: 1000 }),
       sectorsOf: async ({ id }) =>
         setting.sectors === undefined || (await setting.sectors.get(id)) !== undefined
           ? { runs: [], blob: new Uint8Array(512) }
@@ -189,6 +192,15 @@ test('the board itself: behind the master and beside a router', async (t) => {
     t.is(stateNow()?.name, 'starting');
     t.true(await boot.installed('a1', SHA, at(from)), 'said again, since the answer was lost');
   }
+});
+
+test('an installation whose base was removed meanwhile is one; one that read back something else is none', async (t) => {
+  const { boot, stateNow } = desk(t, states.installing, { base: undefined });
+  t.true(await boot.installed('a1', SHA, at(OWN)));
+  t.is(stateNow()?.name, 'starting');
+  const { boot: other, stateNow: then } = desk(t, states.installing, { base: 'b'.repeat(64) });
+  t.false(await other.installed('a1', SHA, at(OWN)));
+  t.like(then(), { name: 'failed', code: 'BASE_DIFFERS' });
 });
 
 test('a wipe is told again, since the answer was lost: the same answer, to that board alone', async (t) => {
