@@ -41,9 +41,9 @@ export type DeviceState =
   /** The owner has to decide. */
   | { readonly name: 'pending'; readonly report: BoardReport; readonly reason: string }
   /** It is ours; its image is being made. */
-  | { readonly name: 'accepted'; readonly report: BoardReport; readonly by: string }
+  | { readonly name: 'accepted'; readonly report: BoardReport; readonly by: string; readonly earlier?: Earlier }
   /** Its image is ready and may be written: `arming` is the nonce that this one installation is tied to. */
-  | { readonly name: 'installing'; readonly report: BoardReport; readonly arming: string }
+  | { readonly name: 'installing'; readonly report: BoardReport; readonly arming: string; readonly earlier?: Earlier }
   /** The image is on its disk; it starts from there. `card`: on one that was made for it, and that somebody has to put in. */
   | { readonly name: 'starting'; readonly card?: true }
   /** Its sshd answered with the host key we made; it is being joined. */
@@ -65,13 +65,19 @@ export type DeviceState =
   /** A step did not work; `resume` is where `bramble retry` goes on. */
   | { readonly name: 'failed'; readonly code: string; readonly detail: string; readonly resume: ResumePoint };
 
+/**
+ * The armings before this one, newest first, of installations that were given up without their last word: the board may be off, with
+ * one of their systems finished on its disk.
+ */
+export type Earlier = readonly string[];
+
 /** A system of ours, with the host key we made: on its disk, on a card that was made for it, or nowhere. */
 export type OwnSystem = 'disk' | 'card' | 'none';
 
 /** Where a failed board goes on. The report is kept, so that a decision once made about the board is not asked for again. */
 export type ResumePoint =
   /** `arming`: of an installation that was begun. Its last word may be what is missing, and nothing else. */
-  | { readonly at: 'install'; readonly report: BoardReport; readonly arming?: string }
+  | { readonly at: 'install'; readonly report: BoardReport; readonly arming?: string; readonly earlier?: Earlier }
   | { readonly at: 'start' }
   | { readonly at: 'join' }
   | { readonly at: 'wipe'; readonly by: string; readonly arming: string };

@@ -22,6 +22,7 @@ import {
   refuse,
   rejected,
   reported,
+  type StateOf,
   stay,
   to,
 } from './cell.ts';
@@ -30,6 +31,7 @@ import {
   type Device,
   type DeviceState,
   type DiskReport,
+  type Earlier,
   type OwnSystem,
   type ResumePoint,
   reportOf,
@@ -108,15 +110,22 @@ export function wants(state: DeviceState): readonly Effect[] {
     case 'held':
       return [];
     case 'failed':
-      return armingOf(state) === undefined ? [] : ['find-installed'];
+      return armingsOf(state).length === 0 ? [] : ['find-installed'];
   }
 }
 
-/** The installation whose system is looked for: it may have started without its installer's last word, however late. */
-export function armingOf(state: DeviceState): string | undefined {
-  if (state.name === 'installing') return state.arming;
-  return state.name === 'failed' && state.resume.at === 'install' ? state.resume.arming : undefined;
+/** The installations whose systems are looked for: one may have started without its installer's last word, however late. */
+export function armingsOf(state: DeviceState): Earlier {
+  if (state.name === 'installing') return [state.arming, ...(state.earlier ?? [])];
+  if (state.name !== 'failed' || state.resume.at !== 'install') return [];
+  const { arming, earlier = [] } = state.resume;
+  return arming === undefined ? earlier : [arming, ...earlier];
 }
+
+/** So many of them are looked for; nobody tries oftener without a look at the board. */
+const EARLIER_MAX = 8;
+const earlier = (armings: Earlier = []): { readonly earlier?: Earlier } =>
+  armings.length === 0 ? {} : { earlier: armings.slice(0, EARLIER_MAX) };
 
 const wantsStart = ({ step }: WipeStep): readonly Effect[] =>
   step === 'trying' || step === 'waiting' ? ['start-installer'] : [];
@@ -205,8 +214,10 @@ const table: Table = {
     ...underWay,
     ...noDeadline,
     'card-made': refuse('Its image is being made for the installer: ask again in a moment.'),
-    'image-made': ({ report }, { arming }) => to({ name: 'installing', report, arming }, 'its image is ready'),
-    'image-failed': ({ report }, { code, detail }) => fail(code, detail, { at: 'install', report }),
+    'image-made': (state, { arming }) =>
+      to({ name: 'installing', report: state.report, arming, ...earlier(state.earlier) }, 'its image is ready'),
+    'image-failed': (state, { code, detail }) =>
+      fail(code, detail, { at: 'install', report: state.report, ...earlier(state.earlier) }),
   },
   installing: {
     ...underWay,
@@ -215,13 +226,9 @@ const table: Table = {
     installed: () => to({ name: 'starting' }, 'its image is on its disk'),
     // Power failed between the last sector and the word for it.
     'ssh-answered': () => to({ name: 'joining', attempt: 1 }, 'the system of this installation answers'),
-    'install-failed': ({ report, arming }, { code, detail }) => fail(code, detail, { at: 'install', report, arming }),
-    'deadline-passed': ({ report, arming }) =>
-      fail('INSTALL_TIMEOUT', 'the installation did not end; is the board still powered?', {
-        at: 'install',
-        report,
-        arming,
-      }),
+    'install-failed': (state, { code, detail }) => fail(code, detail, givenUp(state)),
+    'deadline-passed': (state) =>
+      fail('INSTALL_TIMEOUT', 'the installation did not end; is the board still powered?', givenUp(state)),
   },
   starting: {
     ...late,
@@ -343,23 +350,24 @@ const table: Table = {
       const { at } = state.resume;
       return at === 'start' || at === 'join' ? doesNotStart(at === 'join')(state, event) : stay();
     },
-    'installer-reported': ({ resume, code }, { report }, context) => {
+    'installer-reported': (state, { report }, context) => {
+      const { resume, code } = state;
       if (resume.at !== 'install' || since(context.since, context.now) < REINSTALL_PAUSE) return stay();
       // A disk that is too small stays so; anything else deserves another try, and nobody should have to ask for it.
       if (code === 'DISK_TOO_SMALL' && report.disk.bytes === resume.report.disk.bytes) return stay();
       return wouldLose(resume.report, report)
         ? reported(report)
-        : to({ name: 'accepted', report, by: 'an earlier decision' }, 'its installer asks again');
+        : to({ ...acceptedAgain(state, report), by: 'an earlier decision' }, 'its installer asks again');
     },
     'ssh-answered': (state) =>
-      armingOf(state) === undefined
+      armingsOf(state).length === 0
         ? stay()
         : to({ name: 'joining', attempt: 1 }, 'the system of this installation answers after all'),
     'node-ready': ({ resume }) => (resume.at === 'start' || resume.at === 'join' ? ready() : stay()),
     'node-not-ready': stay,
     'node-deleted': stay,
     'reject-requested': rejected,
-    'retry-requested': ({ resume }, { by }) => to(resumed(resume, by), `tried again, asked by ${by}`),
+    'retry-requested': (state, { by }) => to(resumed(state, by), `tried again, asked by ${by}`),
   },
   'local-boot-failed': localBootFailed,
   reinstalling,
@@ -373,10 +381,20 @@ const takenInAgain: Readonly<Record<OwnSystem, DeviceState>> = {
   none: { name: 'seen' },
 };
 
-function resumed(resume: ResumePoint, by: string): DeviceState {
+const givenUp = ({ report, arming, earlier: before }: StateOf<'installing'>): ResumePoint => ({
+  ...{ at: 'install', report, arming },
+  ...earlier(before),
+});
+
+/** It gets a new arming. That it is tried again says nothing about what is on its disk: it may be off. */
+const acceptedAgain = (state: StateOf<'failed'>, report: BoardReport) =>
+  ({ name: 'accepted', report, ...earlier(armingsOf(state)) }) as const;
+
+function resumed(state: StateOf<'failed'>, by: string): DeviceState {
+  const { resume } = state;
   switch (resume.at) {
     case 'install':
-      return { name: 'accepted', report: resume.report, by };
+      return { ...acceptedAgain(state, resume.report), by };
     case 'start':
       return { name: 'starting' };
     case 'join':

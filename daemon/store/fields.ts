@@ -28,6 +28,12 @@ export function text(from: Fields, name: string): string {
   throw new Damage(`${name} is ${show(value)}, not a text`);
 }
 
+export function texts(from: Fields, name: string): readonly string[] {
+  const value = from[name];
+  if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value;
+  throw new Damage(`${name} is ${show(value)}, not a list of texts`);
+}
+
 /** Whole and not negative: all our numbers are counts, sizes and moments. */
 export function count(from: Fields, name: string): number {
   const value = from[name];

@@ -14,7 +14,20 @@ import {
   type WipeStep,
 } from '../lifecycle/device.ts';
 import type { EventName, LifecycleEvent, Verdict } from '../lifecycle/event.ts';
-import { asFields, count, Damage, type Fields, flag, json, object, oneOf, optional, parsed, text } from './fields.ts';
+import {
+  asFields,
+  count,
+  Damage,
+  type Fields,
+  flag,
+  json,
+  object,
+  oneOf,
+  optional,
+  parsed,
+  text,
+  texts,
+} from './fields.ts';
 
 const version = 1;
 
@@ -99,9 +112,9 @@ export function readState(row: Fields): DeviceState {
     case 'pending':
       return { name, report: boardReport(from), reason: text(from, 'reason') };
     case 'accepted':
-      return { name, report: boardReport(from), by: text(from, 'by') };
+      return { name, report: boardReport(from), by: text(from, 'by'), ...earlierOf(from) };
     case 'installing':
-      return { name, report: boardReport(from), arming: text(from, 'arming') };
+      return { name, report: boardReport(from), arming: text(from, 'arming'), ...earlierOf(from) };
     case 'joining':
       return { name, attempt: count(from, 'attempt') };
     case 'ready':
@@ -237,7 +250,7 @@ function resumePoint(from: Fields): ResumePoint {
     case 'install': {
       // Absent before there was one, and where no installation was begun.
       const arming = optional(from, 'arming', text);
-      return { at, report: boardReport(from), ...(arming !== undefined && { arming }) };
+      return { at, report: boardReport(from), ...(arming !== undefined && { arming }), ...earlierOf(from) };
     }
     case 'wipe':
       return { at, by: text(from, 'by'), arming: text(from, 'arming') };
@@ -277,6 +290,11 @@ function wipeStep(from: Fields): WipeStep {
 const failure = (from: Fields) => ({ code: text(from, 'code'), detail: text(from, 'detail') });
 
 /** Present or absent, never `undefined`: an event that was read is deeply equal to the one that was written. */
+function earlierOf(from: Fields) {
+  const earlier = optional(from, 'earlier', texts);
+  return earlier === undefined ? {} : { earlier };
+}
+
 function serialOf(from: Fields) {
   const serial = optional(from, 'serial', (fields, name) => parsed(fields, name, parseSerial));
   return serial === undefined ? {} : { serial };

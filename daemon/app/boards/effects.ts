@@ -8,7 +8,7 @@ import type { BoardReport, Device } from '../../lifecycle/device.ts';
 import type { Effect } from '../../lifecycle/effect.ts';
 import type { LifecycleEvent, Verdict } from '../../lifecycle/event.ts';
 import type { Change } from '../../lifecycle/runner.ts';
-import { armingOf } from '../../lifecycle/transition.ts';
+import { armingsOf } from '../../lifecycle/transition.ts';
 import type { Clock } from '../../ports.ts';
 import type { Store } from '../../store/store.ts';
 import { aborted } from '../lifetime.ts';
@@ -96,9 +96,9 @@ export function effectDesk(deps: EffectDeps): Execute {
 
   const findInstallation = installationFinder({ joiner, clock });
   const findInstalled = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent | undefined> => {
-    const arming = armingOf(device.state);
-    if (arming === undefined) return undefined;
-    await located(device, signal, (board, there) => findInstallation(board, arming, there));
+    const armings = armingsOf(device.state);
+    if (armings.length === 0) return undefined;
+    await located(device, signal, (board, there) => findInstallation(board, armings, there));
     return { event: 'ssh-answered' };
   };
 

@@ -13,11 +13,11 @@ const marks = ['/boot/firmware/bramble/board.json', '/boot/bramble/board.json'];
 /** Between two looks at a system that is another one, and the longest that one look waits for an sshd. */
 const TURN: Millis = minutes(1);
 
-export type InstallationFinder = (board: JoinBoard, arming: string, signal: AbortSignal) => Promise<void>;
+export type InstallationFinder = (board: JoinBoard, armings: readonly string[], signal: AbortSignal) => Promise<void>;
 
 /**
- * Settles once a system answers with the board's key and carries the mark of this very installation: an earlier one of the same
- * board has the same key. Otherwise it goes on until `signal` is aborted.
+ * Settles once a system answers with the board's key and carries the mark of one of these installations: an earlier system of the
+ * same board has the same key. Otherwise it goes on until `signal` is aborted.
  */
 export const installationFinder =
   ({
@@ -27,14 +27,14 @@ export const installationFinder =
     readonly joiner: Pick<Joiner, 'awaitSsh' | 'onBoard'>;
     readonly clock: Clock;
   }): InstallationFinder =>
-  async (board, arming, signal) => {
+  async (board, armings, signal) => {
     for (;;) {
       const answered = await joiner.awaitSsh(board, TURN, signal);
       if (answered.ok) {
         const found = await joiner.onBoard(board, signal, async (session) => {
           const read = await session.run('cat', marks);
           if (!read.ok) return read;
-          return read.value.stdout.includes(`"arming":${JSON.stringify(arming)}`)
+          return armings.some((arming) => read.value.stdout.includes(`"arming":${JSON.stringify(arming)}`))
             ? ok(undefined)
             : problem('OTHER_SYSTEM', 'the system that answers is not the one that is being installed');
         });

@@ -4,7 +4,7 @@ import { must } from '../../../config/result.ts';
 import { after, instant, minutes, parseMac, parseSerial, seconds } from '../../../config/values.ts';
 import type { Device, DeviceState, StateName } from '../../../daemon/lifecycle/device.ts';
 import type { EventName, LifecycleEvent } from '../../../daemon/lifecycle/event.ts';
-import { JOIN_ATTEMPTS, transition, wants } from '../../../daemon/lifecycle/transition.ts';
+import { armingsOf, JOIN_ATTEMPTS, transition, wants } from '../../../daemon/lifecycle/transition.ts';
 import { aDevice, aDisk, aHeardDevice, aReport, events, MAC, SERIAL, START, states } from '../../support/boards.ts';
 
 const stateNames = Object.keys(states) as StateName[];
@@ -257,6 +257,27 @@ test('an installation that was begun may end in silence after it was given up: i
   // Nothing was begun: its image could not be made, or it was written by an older bramble.
   t.deepEqual(transition(aDevice(states.accepted), events['image-failed'], LATER).effects, []);
   t.is(after_(states.failed, events['ssh-answered']).name, 'failed');
+});
+
+test('tried again, also when its image fails or there is no end once more: every earlier installation is looked for still', (t) => {
+  const go = (device: Device, ...list: readonly LifecycleEvent[]): Device =>
+    list.reduce((now, event) => transition(now, event, LATER).device, device);
+  const once = [events['retry-requested'], { event: 'image-made', arming: 'a2' }] as const;
+  const again = go(aDevice(states.installing), events['install-failed'], ...once);
+  t.like(again.state, { name: 'installing', arming: 'a2', earlier: ['a1'] });
+  t.deepEqual(armingsOf(again.state), ['a2', 'a1']);
+  t.deepEqual(transition(again, events['ssh-answered'], LATER).device.state, { name: 'joining', attempt: 1 });
+  const thrice = go(again, events['install-failed'], events['retry-requested'], events['image-failed']);
+  t.is(thrice.state.name, 'failed');
+  t.deepEqual(armingsOf(thrice.state), ['a2', 'a1']);
+  t.deepEqual(wants(thrice.state), ['find-installed']);
+  const byItself = transition(thrice, events['installer-reported'], after(LATER, minutes(1))).device;
+  t.like(byItself.state, { name: 'accepted', earlier: ['a2', 'a1'] });
+  // Another disk is another decision, and nothing of ours is on it.
+  const foreign = { event: 'installer-reported', report: aReport({ disk: { content: 'foreign' } }) } as const;
+  t.false('earlier' in transition(byItself, foreign, LATER).device.state);
+  const often = Array.from({ length: 30 }, () => [...once, events['install-failed']] as const).flat();
+  t.true(armingsOf(go(again, events['install-failed'], ...often).state).length < 12);
 });
 
 test('the disk that was written is known after the installation, too, until a card takes its place or it is wiped', (t) => {
