@@ -7,6 +7,7 @@ import type { Config } from '../config/schema.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { runApp } from './app/app.ts';
 import { additionProblems } from './app/boards/additions.ts';
+import { eepromFindings } from './app/boards/eeproms.ts';
 import { findSite } from './app/network/whereabouts.ts';
 import { systemClock } from './system/clock.ts';
 import { createLog } from './system/log.ts';
@@ -95,8 +96,10 @@ function readConfig(named: string | undefined): Config | undefined {
 
 /** What else the file speaks of is looked at, too; the daemon itself would start, and each image would fail. */
 async function check(config: Config): Promise<number> {
-  const problems = await additionProblems(config);
+  const eeproms = await eepromFindings(config);
+  const problems = [...(await additionProblems(config)), ...eeproms.filter(({ wrong }) => wrong)];
   for (const { key, detail } of problems) complain(`${key}: ${detail}`);
+  for (const { key, detail, wrong } of eeproms) if (!wrong) print(`${key}: ${detail}`);
   if (problems.length === 0) print('the configuration is well');
   return problems.length === 0 ? 0 : EXIT_CONFIG;
 }

@@ -1,9 +1,10 @@
 /** The process: its exit codes, and that nothing is started when its configuration is wrong. */
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
+import { eepromImage } from '../support/eeprom.ts';
 import { finish, startProgram } from '../support/program.ts';
 
 const main = fileURLToPath(new URL('../../daemon/main.ts', import.meta.url));
@@ -46,6 +47,26 @@ test('--check also looks for the files that go into images; the daemon itself wo
   t.regex(end.stderr, /^images\.additions\.0\.files\.1\.from: .*\/missing, which the daemon cannot read: ENOENT.*\n$/);
   await writeFile(join(folder, 'missing'), '');
   t.is((await finish(brambled(['--config', config, '--check']))).code, 0);
+});
+
+test('--check says which EEPROM images are missing or none, and where they are to lie', async (t) => {
+  const { folder, config } = await configured(t, 'data: FOLDER/data\nnetboot: {eeprom: true}\n');
+  const check = () => finish(brambled(['--config', config, '--check']));
+  const place = (chip: string): string => join(folder, 'data/eeprom', chip);
+  const missing = await check();
+  t.is(missing.code, 78);
+  t.true(missing.stderr.startsWith('netboot.eeprom: no EEPROM image is there'), missing.stderr);
+  for (const chip of ['2711', '2712']) t.true(missing.stderr.includes(`into ${place(chip)}`), missing.stderr);
+  await mkdir(place('2711'), { recursive: true });
+  await writeFile(join(place('2711'), 'pieeprom.upd'), eepromImage('BOOT_ORDER=0xf21\n').subarray(1));
+  const short = await check();
+  t.is(short.code, 78);
+  t.true(
+    short.stderr.startsWith(`netboot.eeprom: ${place('2711')}: an EEPROM image of BCM2711 has 524288 bytes, this`),
+  );
+  await writeFile(join(place('2711'), 'pieeprom.upd'), eepromImage('BOOT_ORDER=0xf21\n'));
+  const well = await check();
+  t.deepEqual([well.code, well.stdout], [0, 'the configuration is well\n'], well.stderr);
 });
 
 test('a file that was named and is not there is a problem; the default one need not be there', async (t) => {

@@ -1,10 +1,13 @@
 /** The owner's EEPROM images: for boards that netboot, and for the join card. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ConfigProblem } from '../../../config/load.ts';
 import { ok, type Problem, problem, type Result } from '../../../config/result.ts';
 import type { Config } from '../../../config/schema.ts';
 import type { Model } from '../../../config/values.ts';
 import {
+  asksNetwork,
+  bootOrderIn,
   type CardEeprom,
   type EepromChip,
   eepromChips,
@@ -81,4 +84,42 @@ export function eepromDesk({ config, log }: { readonly config: Config; readonly 
   };
 
   return { open, forCard };
+}
+
+/** `wrong`: what the owner allowed does not happen. Otherwise it may be meant so. */
+export type EepromFinding = ConfigProblem & { readonly wrong: boolean };
+
+/** What keeps EEPROM images from boards, where `netboot` says that they get them; `bramble doctor` tells the same, and more. */
+export async function eepromFindings({ data, netboot }: Config): Promise<readonly EepromFinding[]> {
+  const { eeprom, enable } = netboot;
+  if (!eeprom && !enable) return [];
+  const key = eeprom ? 'netboot.eeprom' : 'netboot.enable';
+  const folder = join(data, 'eeprom');
+  const read = await Promise.all(eepromChips.map(async (chip) => [chip, await readEeprom(folder, chip)] as const));
+  if (read.every(([, found]) => found.ok && found.value === undefined)) {
+    const files = enable ? 'pieeprom.upd and recovery.bin' : 'pieeprom.upd';
+    const places = eepromChips.map((chip) => `for a ${families[chip]} into ${join(folder, chip)}`).join(', ');
+    const detail = `no EEPROM image is there, and every Pi 4 and 5 keeps its own: put ${files} (from rpi-eeprom) ${places}`;
+    // A join card switches a Pi 3B without one.
+    return [{ key, detail, wrong: eeprom }];
+  }
+  return read.flatMap(([chip, found]) => {
+    const detail = whyUseless(found, netboot);
+    return detail === undefined ? [] : [{ key, detail: `${join(folder, chip)}: ${detail}`, wrong: true }];
+  });
+}
+
+const families: Readonly<Record<EepromChip, string>> = { '2711': 'Pi 4, 400 or CM4', '2712': 'Pi 5, 500 or CM5' };
+
+function whyUseless(
+  found: Result<SuppliedEeprom | undefined>,
+  { eeprom }: Pick<Config['netboot'], 'eeprom'>,
+): string | undefined {
+  if (!found.ok) return `${found.error.detail}: put the pieeprom.upd of this chip there, or no board gets one`;
+  if (found.value === undefined) return undefined;
+  if (!asksNetwork(bootOrderIn(found.value.config)))
+    return 'BOOT_ORDER in pieeprom.upd has no network in it, and a board that gets it never asks for a boot again: set it with rpi-eeprom-config (0xf21)';
+  if (!eeprom && found.value.recovery === undefined)
+    return 'recovery.bin is missing: put it beside pieeprom.upd, or no join card carries that';
+  return undefined;
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { parseConfig } from '../../../../config/load.ts';
 import { must } from '../../../../config/result.ts';
-import { eepromDesk } from '../../../../daemon/app/boards/eeproms.ts';
+import { eepromDesk, eepromFindings } from '../../../../daemon/app/boards/eeproms.ts';
 import type { ByteSource } from '../../../../daemon/ports.ts';
 import { createLogDouble } from '../../../support/doubles.ts';
 import { eepromImage } from '../../../support/eeprom.ts';
@@ -25,7 +25,8 @@ async function desk(t: ExecutionContext, netboot: string) {
     await writeFile(join(data, 'eeprom', chip, name), bytes);
     await utimes(join(data, 'eeprom', chip, name), seconds, seconds);
   };
-  return { ...eepromDesk({ config: config.value, log }), put, log };
+  const found = () => eepromFindings(config.value);
+  return { ...eepromDesk({ config: config.value, log }), put, log, found };
 }
 
 async function textOf(source: ByteSource | undefined): Promise<string | undefined> {
@@ -96,4 +97,25 @@ test('on the card: only where netboot is enabled, one chip at a time, and only w
   t.regex(unclear.ok ? '' : unclear.error.detail, /--eeprom 2711, 2712 or none/);
   t.is(must(await forCard('2712'))?.recovery.length, 7);
   t.is(must(await forCard('none')), undefined);
+});
+
+test('what keeps an image from the boards is told, and nothing where none is wanted or all is there', async (t) => {
+  const image = eepromImage('BOOT_ORDER=0xf1\n');
+  const cases = [
+    ['{}', [['2711', 'pieeprom.upd', image]], undefined, undefined],
+    ['{eeprom: true}', [], true, /^no EEPROM image is there.*put pieeprom\.upd \(from.*eeprom\/2711, for a Pi 5/],
+    ['{enable: true}', [], false, /put pieeprom\.upd and recovery\.bin/],
+    ['{eeprom: true}', [['2712', 'pieeprom.upd', image]], true, /\/2712: an EEPROM image of BCM2712 has 2097152 bytes/],
+    ['{eeprom: true}', [['2711', 'pieeprom.upd', image2712]], true, /\/2711: .*has 2097152 bytes, 524288 at most/],
+    ['{eeprom: true}', [['2711', 'pieeprom.upd', image]], true, /BOOT_ORDER .* no network/],
+    ['{enable: true}', [['2711', 'pieeprom.upd', image2711]], true, /\/2711: recovery\.bin is missing/],
+    ['{enable: true, eeprom: true}', [['2711', 'pieeprom.upd', image2711]], undefined, undefined],
+  ] as const;
+  for (const [netboot, files, wrong, detail] of cases) {
+    const { put, found } = await desk(t, netboot);
+    for (const [chip, name, bytes] of files) await put(chip, name, bytes);
+    const [finding, ...more] = await found();
+    t.deepEqual([finding?.wrong, more], [wrong, []], netboot);
+    if (detail !== undefined) t.regex(finding?.detail ?? '', detail);
+  }
 });
