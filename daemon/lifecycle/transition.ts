@@ -30,11 +30,7 @@ import {
   type BoardReport,
   type Device,
   type DeviceState,
-  type DiskReport,
-  type Earlier,
   type OwnSystem,
-  type ResumePoint,
-  reportOf,
   type StateName,
   sameDisk,
   type WipeStep,
@@ -42,6 +38,7 @@ import {
 import type { Effect } from './effect.ts';
 import type { LifecycleEvent } from './event.ts';
 import { learn } from './evidence.ts';
+import { acceptedAgain, armingsOf, earlier, givenUp, writtenDisk } from './installation.ts';
 import { doesNotStart, localBootFailed, reinstalling, runs, toBeWiped, wiping, wishes } from './system-rows.ts';
 import { booting, pending, reportedRow, seen } from './undecided-rows.ts';
 
@@ -69,16 +66,6 @@ export function transition(device: Device, event: LifecycleEvent, now: Instant):
   const unmoved = { stay: 'nothing', note: 'noted', refuse: 'refused' } as const;
   const outcome = next.go === 'stay' && learned !== device ? 'learned' : unmoved[next.go];
   return { device: learned, effects: wants(device.state), reason: next.reason, outcome };
-}
-
-/** `device.disk` once it is in `next`. The report that an installation went by ends with it. */
-function writtenDisk({ disk, state }: Device, next: DeviceState): DiskReport | undefined {
-  if (next.name === 'starting' && next.card) return undefined;
-  if (next.name === 'wiping' && next.start.step === 'done') return disk && { ...disk, content: 'blank' };
-  const told = next.name === 'starting' || next.name === 'joining' ? reportOf(state)?.disk : undefined;
-  if (told === undefined) return disk;
-  const { device: _, ...written } = told;
-  return { ...written, content: 'ours' };
 }
 
 /** What the world has to be made to do for a board in this state. */
@@ -113,19 +100,6 @@ export function wants(state: DeviceState): readonly Effect[] {
       return armingsOf(state).length === 0 ? [] : ['find-installed'];
   }
 }
-
-/** The installations whose systems are looked for: one may have started without its installer's last word, however late. */
-export function armingsOf(state: DeviceState): Earlier {
-  if (state.name === 'installing') return [state.arming, ...(state.earlier ?? [])];
-  if (state.name !== 'failed' || state.resume.at !== 'install') return [];
-  const { arming, earlier = [] } = state.resume;
-  return arming === undefined ? earlier : [arming, ...earlier];
-}
-
-/** So many of them are looked for; nobody tries oftener without a look at the board. */
-const EARLIER_MAX = 8;
-const earlier = (armings: Earlier = []): { readonly earlier?: Earlier } =>
-  armings.length === 0 ? {} : { earlier: armings.slice(0, EARLIER_MAX) };
 
 const wantsStart = ({ step }: WipeStep): readonly Effect[] =>
   step === 'trying' || step === 'waiting' ? ['start-installer'] : [];
@@ -357,7 +331,7 @@ const table: Table = {
       if (code === 'DISK_TOO_SMALL' && report.disk.bytes === resume.report.disk.bytes) return stay();
       return wouldLose(resume.report, report)
         ? reported(report)
-        : to({ ...acceptedAgain(state, report), by: 'an earlier decision' }, 'its installer asks again');
+        : to(acceptedAgain(state, report, 'an earlier decision'), 'its installer asks again');
     },
     'ssh-answered': (state) =>
       armingsOf(state).length === 0
@@ -381,20 +355,11 @@ const takenInAgain: Readonly<Record<OwnSystem, DeviceState>> = {
   none: { name: 'seen' },
 };
 
-const givenUp = ({ report, arming, earlier: before }: StateOf<'installing'>): ResumePoint => ({
-  ...{ at: 'install', report, arming },
-  ...earlier(before),
-});
-
-/** It gets a new arming. That it is tried again says nothing about what is on its disk: it may be off. */
-const acceptedAgain = (state: StateOf<'failed'>, report: BoardReport) =>
-  ({ name: 'accepted', report, ...earlier(armingsOf(state)) }) as const;
-
 function resumed(state: StateOf<'failed'>, by: string): DeviceState {
   const { resume } = state;
   switch (resume.at) {
     case 'install':
-      return { ...acceptedAgain(state, resume.report), by };
+      return acceptedAgain(state, resume.report, by);
     case 'start':
       return { name: 'starting' };
     case 'join':

@@ -4,7 +4,8 @@ import { must } from '../../../config/result.ts';
 import { after, instant, minutes, parseMac, parseSerial, seconds } from '../../../config/values.ts';
 import type { Device, DeviceState, StateName } from '../../../daemon/lifecycle/device.ts';
 import type { EventName, LifecycleEvent } from '../../../daemon/lifecycle/event.ts';
-import { armingsOf, JOIN_ATTEMPTS, transition, wants } from '../../../daemon/lifecycle/transition.ts';
+import { armingsOf } from '../../../daemon/lifecycle/installation.ts';
+import { JOIN_ATTEMPTS, transition, wants } from '../../../daemon/lifecycle/transition.ts';
 import { aDevice, aDisk, aHeardDevice, aReport, events, MAC, SERIAL, START, states } from '../../support/boards.ts';
 
 const stateNames = Object.keys(states) as StateName[];
