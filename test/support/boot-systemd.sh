@@ -1,13 +1,20 @@
 #!/bin/bash
-# usage: boot-systemd.sh NETNS FOLDER CGROUP SHARED
+# usage: boot-systemd.sh NETNS FOLDER SHARED CGROUP...
 # systemd as process 1 of a machine of its own: this machine's system under a layer that is thrown away (FOLDER holds it), the
-# network of NETNS, private /dev, /run and /tmp, SHARED as /srv, the cgroup CGROUP as its root. Nothing but journal, dbus and what a test
-# starts runs there; nsenter(1) with the id of its only child gets in.
-# Goes away with SIGKILL to this process; the cgroup, empty by then, has to be removed.
+# network of NETNS, private /dev, /run and /tmp, SHARED as /srv, each CGROUP as the root of its hierarchy. Nothing but journal,
+# dbus and what a test starts runs there; nsenter(1) with the id of its only child gets in.
+# Goes away with SIGKILL to this process; the cgroups, empty by then, have to be removed.
 set -eu
-netns=$1 folder=$2 cgroup=$3 shared=$4
-mkdir -p "$cgroup"
-echo $$ >"$cgroup/cgroup.procs"
+netns=$1 folder=$2 shared=$3
+shift 3
+for cgroup in "$@"; do
+  mkdir -p "$cgroup"
+  # Nothing may enter a new cpuset before it has a processor and memory.
+  for file in cpuset.cpus cpuset.mems; do
+    if [ -e "$cgroup/../$file" ]; then cat "$cgroup/../$file" >"$cgroup/$file"; fi
+  done
+  echo $$ >"$cgroup/cgroup.procs"
+done
 # Variables are for the inner shell.
 # shellcheck disable=SC2016
 exec ip netns exec "$netns" unshare --mount --uts --ipc --pid --cgroup --fork --kill-child --propagation private bash -euc '

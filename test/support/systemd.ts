@@ -17,18 +17,19 @@ export type Machine = {
 
 /** Settles once it is booted, on the system of this machine. `folder` is empty and its disk; `shared` is its `/srv`. */
 export async function bootMachine(
-  host: Host,
+  host: Pick<Host, 'netns'>,
   { folder, shared }: { readonly folder: string; readonly shared: string },
 ): Promise<Machine> {
-  const hierarchy = existsSync('/sys/fs/cgroup/cgroup.controllers') ? '/sys/fs/cgroup' : '/sys/fs/cgroup/systemd';
-  const cgroup = `${hierarchy}/${host.netns}`;
-  const program = startProgram([boot, host.netns, folder, cgroup, shared]);
+  const cgroups = cgroupsOf(await readFile('/proc/self/cgroup', 'utf8')).map((own) => `${own}/${host.netns}`);
+  const program = startProgram([boot, host.netns, folder, shared, ...cgroups]);
   const close = async (): Promise<void> => {
     await program.kill();
     // Its own are below it, the deepest first; the last of its processes may take a moment to be gone.
     const deadline = Date.now() + 10_000;
-    while (existsSync(cgroup) && Date.now() < deadline) {
-      await finish(startProgram(['find', cgroup, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', ';']));
+    for (;;) {
+      const left = cgroups.filter((cgroup) => existsSync(cgroup));
+      if (left.length === 0 || Date.now() > deadline) break;
+      await finish(startProgram(['find', ...left, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', ';']));
       await sleep(50);
     }
   };
@@ -53,4 +54,14 @@ export async function bootMachine(
     await close();
     throw error;
   }
+}
+
+/** The folders of a process's cgroups, from its /proc/PID/cgroup: one below cgroup v2, one per hierarchy of v1. */
+function cgroupsOf(table: string): readonly string[] {
+  const root = '/sys/fs/cgroup';
+  if (existsSync(`${root}/cgroup.controllers`)) return [root];
+  return Array.from(table.matchAll(/^\d+:(?:name=)?([^:]*):(.*)$/gm), ([, hierarchy, path]) => {
+    const folder = `${root}/${hierarchy === '' ? 'unified' : hierarchy}`;
+    return existsSync(folder) ? [`${folder}${path === '/' ? '' : path}`] : [];
+  }).flat();
 }
