@@ -3,6 +3,7 @@ import { clients } from './clients.ts';
 import { fuzz } from './fuzz.ts';
 import { fuzzLimited } from './fuzz-limited.ts';
 import { install } from './install.ts';
+import { joinKubelet } from './join-kubelet.ts';
 import { mainJob } from './main-job.ts';
 import { namedPackages } from './named-packages.ts';
 import { networks } from './networks.ts';
@@ -16,6 +17,7 @@ const scenarios = {
   networks,
   clients,
   install,
+  kubelet: joinKubelet,
   package: debianPackage,
   fuzz,
   'fuzz-limited': fuzzLimited,
