@@ -133,7 +133,7 @@ try {
   const report = (line: CheckReport): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
   const joined: JoinBoard = {
     ...{ id: must(parseDeviceId('d-0123456789ab')), name, address, fixedAddress: true },
-    ...{ hostKeyPublic: board.hostKeyPublic, labels: { 'bramble.dev/model': 'pi4' } },
+    ...{ hostKeys: [board.hostKeyPublic], nodePassword: 'ab'.repeat(16), labels: { 'bramble.dev/model': 'pi4' } },
   };
   let failed = false;
   await joins(
