@@ -10,6 +10,7 @@ import {
   type EventView,
   type ImageFilesView,
   notesHeader,
+  type ReplaceRequest,
   type StatusView,
 } from '../daemon/http/wire.ts';
 import { CommandFailed, exitCodes } from './exit-codes.ts';
@@ -28,6 +29,7 @@ export type Client = {
   readonly boardImage: (name: string, query: BoardImageQuery) => Promise<Download>;
   readonly joinCard: (query: { readonly eeprom?: string | undefined }) => Promise<Download>;
   readonly act: (name: string, action: Action, by: string) => Promise<ActionResult>;
+  readonly replace: (name: string, asked: ReplaceRequest) => Promise<ActionResult>;
 };
 /** `isNew`: a board of that name is made if there is none. */
 export type BoardImageQuery = { readonly by: string; readonly most?: number; readonly isNew: boolean };
@@ -61,6 +63,8 @@ export const openClient = (options: ClientOptions): Client => ({
   joinCard: ({ eeprom }) => download(options, '/v1/join-card', { eeprom }),
   act: (name, action, by) =>
     json<ActionResult>(options, 'POST', `/v1/devices/${encodeURIComponent(name)}/${action}`, { by }),
+  replace: (name, asked) =>
+    json<ActionResult>(options, 'POST', `/v1/devices/${encodeURIComponent(name)}/replace`, asked),
 });
 
 function search({ after, device }: EventsQuery): URLSearchParams {

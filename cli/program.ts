@@ -7,6 +7,7 @@ import { addDescribe } from './commands/describe.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addEvents } from './commands/events.ts';
 import { addImage } from './commands/image.ts';
+import { addReplace } from './commands/replace.ts';
 import { addStatus } from './commands/status.ts';
 import { addVersion } from './commands/version.ts';
 import { CommandFailed, type ExitCode, exitCodes } from './exit-codes.ts';
@@ -47,6 +48,7 @@ export async function run(args: readonly string[], { terminal, version }: Progra
   addEvents(program, { client, terminal });
   addDecisions(program, { client, terminal });
   addLosses(program, { client, terminal });
+  addReplace(program, { client, terminal });
   addImage(program, { client, terminal });
   addCluster(program, { client, terminal });
   addDoctor(program, { client, terminal, done });

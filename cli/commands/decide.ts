@@ -9,6 +9,8 @@ const decisions: Readonly<Record<Exclude<Action, 'wipe' | 'reinstall'>, string>>
   accept: 'let boards in: their system is made, and they join',
   reject: 'refuse boards: they get an address and nothing else',
   retry: 'try again what failed, where it failed',
+  leave: 'take boards out of the cluster: they keep their system, and accept joins them again',
+  forget: 'drop boards that have nothing in the cluster: one that comes back is a new one',
   locate: 'let the light of boards blink for a minute, where the installer runs on them',
 };
 
@@ -48,6 +50,11 @@ export function addLosses(parent: Command, deps: DecideDeps): void {
   }
 }
 
+const dones: Partial<Readonly<Record<Action, string>>> = {
+  locate: 'its light blinks for a minute',
+  forget: 'forgotten',
+};
+
 type Words = (typeof losses)[number][2];
 
 async function confirm(names: readonly string[], { does, done }: Words, terminal: Terminal): Promise<void> {
@@ -67,7 +74,7 @@ async function actOnEach(names: readonly string[], action: Action, deps: DecideD
   for (const name of names) {
     try {
       const { device } = await client.act(name, action, terminal.user);
-      const done = action === 'locate' ? 'its light blinks for a minute' : device.state;
+      const done = dones[action] ?? device.state;
       terminal.out(`${harmless(`${device.name}: ${done}`)}\n`);
     } catch (error) {
       if (!(error instanceof CommandFailed)) throw error;

@@ -24,6 +24,7 @@ import { imageDesk } from './boards/images.ts';
 import { installerKit } from './boards/installer-kit.ts';
 import { k3sFiles } from './boards/k3s-files.ts';
 import { followNodes, NODES_TURN } from './boards/node-events.ts';
+import { nodeLabels } from './boards/node-labels.ts';
 import { createProgress, PROGRESS_TURN } from './boards/progress.ts';
 import { installerStarter } from './boards/reinstall.ts';
 import { createChanges } from './changes.ts';
@@ -34,6 +35,7 @@ import type { LaunchedSockets } from './network/whereabouts.ts';
 import { eventFeed } from './owner/event-feed.ts';
 import { createMetrics } from './owner/metrics.ts';
 import { boardNamed, ownerDesk } from './owner/owner-desk.ts';
+import { placeDesk } from './owner/place-desk.ts';
 import { createPulse } from './pulse.ts';
 import { createSupervisor } from './supervise.ts';
 import { STORE_TURN, watchStore } from './watched-store.ts';
@@ -139,6 +141,8 @@ export async function runApp(deps: AppDeps): Promise<void> {
       onChange: changes.subscribe,
       hostKeyOf: keys.publicOf,
       nodePasswordOf: keys.nodePassword,
+      labels: nodeLabels(cluster, { ...store, commit: written.commit }),
+      log,
       hasRival: network.hasRival,
       hardwareAddressOf,
       correctBootOrder: bootOrderDesk({
@@ -202,6 +206,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     random,
     store,
     runner,
+    places: placeDesk({ runner, cluster, signal }),
     timelines,
     installerLog: (id) => boot.logOf(id),
     locate: (id) => boot.locate(id),

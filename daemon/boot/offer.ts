@@ -23,6 +23,8 @@ export function mayNetboot({ state }: Device): boolean {
     case 'unreachable':
     // Not by itself: the owner may want to look at its disk first.
     case 'local-boot-failed':
+    case 'left':
+    case 'replaced':
     case 'held':
     case 'rejected':
       return false;
@@ -34,11 +36,14 @@ const wantsInstaller = ({ at }: ResumePoint): boolean => at === 'install' || at 
 /**
  * Whether DHCP says from where to boot, not whether there is a file for it. An installed board that asks the network first is
  * told, and TFTP refuses each file (ERROR 1): it goes on to its disk at once, where without an answer it would ask for 45 s
- * (facts 3.4, 11.10); the same for a board whose disk holds a foreign system. Held, rejected and wiped ones hear nothing: they may be
+ * (facts 3.4, 11.10); the same for a board whose disk holds a foreign system. Held, rejected, replaced and wiped ones hear nothing: they may be
  * another netboot server's, and from two offers a board takes one (facts 3.7). It costs them those 45 s, if nobody else answers.
  */
 export const isToldToBoot = ({ state }: Device): boolean =>
-  state.name !== 'held' && state.name !== 'rejected' && !(state.name === 'wiping' && state.start.step === 'done');
+  state.name !== 'held' &&
+  state.name !== 'replaced' &&
+  state.name !== 'rejected' &&
+  !(state.name === 'wiping' && state.start.step === 'done');
 
 /** Its system is on its disk, so its lease is a long one (30 days); a netbooting board asks again in any case (5 minutes). */
 export function isInstalled({ state }: Device): boolean {
@@ -48,6 +53,7 @@ export function isInstalled({ state }: Device): boolean {
     case 'ready':
     case 'unreachable':
     case 'local-boot-failed':
+    case 'left':
       return true;
     case 'failed':
       return !wantsInstaller(state.resume);
@@ -61,6 +67,7 @@ export function isInstalled({ state }: Device): boolean {
     case 'wiping':
     case 'held':
     case 'rejected':
+    case 'replaced':
       return false;
   }
 }

@@ -123,8 +123,11 @@ export type EventView = {
 export type EventList = { readonly events: readonly EventView[] };
 
 /** What is asked for a board by its name: `POST /v1/devices/NAME/ACTION`. */
-export const actions = ['accept', 'reject', 'retry', 'reinstall', 'wipe', 'locate'] as const;
+export const actions = ['accept', 'reject', 'retry', 'reinstall', 'wipe', 'leave', 'forget', 'locate'] as const;
 export type Action = (typeof actions)[number];
+/** `POST /v1/devices/NAME/replace`: the board `with` takes the place of NAME. `loseData`: also while volumes lie on its disk. */
+export type ReplaceRequest = { readonly by?: string; readonly with: string; readonly loseData?: boolean };
+/** As it then is; of a board that was forgotten, as it was. */
 export type ActionResult = { readonly device: DeviceView };
 
 /** `GET /v1/devices/NAME/image/files`, on the unix socket only: what goes into the board's image beside its base. */

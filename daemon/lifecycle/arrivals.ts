@@ -70,6 +70,8 @@ export type Arrivals = {
    * disk. A board that was decided about keeps its address: it is in certificates and in its own configuration.
    */
   readonly readdress: (id: DeviceId) => Promise<Result<Device, Problem>>;
+  /** It is gone from the disk. */
+  readonly forgotten: (id: DeviceId) => void;
   /** A known board asked for its address, or spoke from it: it is in use. */
   readonly heardOf: (id: DeviceId) => void;
 };
@@ -297,5 +299,7 @@ export function createArrivals(deps: ArrivalDeps): Arrivals {
     return id.value;
   }
 
-  return { welcome, expect, drop, addressed, readdress, heardOf };
+  const forgotten = (id: DeviceId): void => void heard.delete(id);
+
+  return { welcome, expect, drop, addressed, readdress, forgotten, heardOf };
 }

@@ -11,11 +11,14 @@ export type Next =
   | { readonly go: 'to'; readonly state: DeviceState; readonly reason: string }
   | { readonly go: 'stay'; readonly reason: string }
   | { readonly go: 'note'; readonly reason: string }
-  | { readonly go: 'refuse'; readonly reason: string };
+  | { readonly go: 'refuse'; readonly reason: string }
+  | { readonly go: 'drop'; readonly reason: string };
 
 export const to = (state: DeviceState, reason: string): Next => ({ go: 'to', state, reason });
 export const stay = (): Next => ({ go: 'stay', reason: '' });
 export const note = (reason: string): Next => ({ go: 'note', reason });
+/** Nothing is known of it any more. */
+export const drop = (_: unknown, { by }: { by: string }): Next => ({ go: 'drop', reason: `forgotten, asked by ${by}` });
 export const refuse = (reason: string) => (): Next => ({ go: 'refuse', reason });
 
 export type StateOf<S extends StateName> = Extract<DeviceState, { name: S }>;
@@ -32,10 +35,13 @@ export const fail = (code: string, detail: string, resume: ResumePoint): Next =>
 export const reported = (report: BoardReport): Next => to({ name: 'reported', report }, 'the installer reported');
 export const ready = (): Next => to({ name: 'ready', quarantined: true }, 'its Node is Ready');
 export const rejected = (state: DeviceState, { by }: { by: string }): Next =>
-  to(
-    { name: 'rejected', by, left: state.name === 'wiping' && state.start.step !== 'leaving', system: systemOf(state) },
-    `rejected by ${by}`,
-  );
+  to({ name: 'rejected', by, left: hasLeft(state), system: systemOf(state) }, `rejected by ${by}`);
+
+/** Its Node and token are gone already. */
+export function hasLeft(state: DeviceState): boolean {
+  if (state.name === 'wiping') return state.start.step !== 'leaving';
+  return (state.name === 'left' && state.done) || (state.name === 'rejected' && state.left);
+}
 
 function systemOf(state: DeviceState): OwnSystem {
   switch (state.name) {
@@ -46,6 +52,7 @@ function systemOf(state: DeviceState): OwnSystem {
     case 'unreachable':
     case 'local-boot-failed':
     case 'reinstalling':
+    case 'left':
       return 'disk';
     case 'wiping':
       return state.start.step === 'done' ? 'none' : 'disk';
@@ -60,6 +67,7 @@ function systemOf(state: DeviceState): OwnSystem {
     case 'accepted':
     case 'installing':
     case 'held':
+    case 'replaced':
       return 'none';
   }
 }
@@ -78,6 +86,7 @@ export const late = {
   'ssh-answered': stay,
   'ssh-failed': stay,
   'join-failed': stay,
+  'cluster-answered': stay,
   'quarantine-released': stay,
   left: stay,
 } as const;

@@ -3,7 +3,7 @@ import type { DeviceId, DiskType, Hostname, Instant, Ipv4, Mac, Model, Serial } 
 
 export type Device = Addressing & {
   readonly id: DeviceId;
-  /** Permanent. */
+  /** Permanent, but for a board that takes another one's place, and for that one. */
   readonly name: Hostname;
   /** Every hardware address and serial it was seen with, first one first; before it the one that showed our host key. */
   readonly macs: readonly Mac[];
@@ -46,8 +46,8 @@ export type DeviceState =
   | { readonly name: 'installing'; readonly report: BoardReport; readonly arming: string; readonly earlier?: Earlier }
   /** The image is on its disk; it starts from there. `card`: on one that was made for it, and that somebody has to put in. */
   | { readonly name: 'starting'; readonly card?: true }
-  /** Its sshd answered with the host key we made; it is being joined. */
-  | { readonly name: 'joining'; readonly attempt: number }
+  /** Its sshd answered with the host key we made; it is being joined. `waits`: for the cluster, which says this; no attempt is lost. */
+  | { readonly name: 'joining'; readonly attempt: number; readonly waits?: string }
   /** Its Node is Ready. `quarantined` until our taint is off and its token deleted. */
   | { readonly name: 'ready'; readonly quarantined: boolean }
   /** Its Node was Ready and is not any more. */
@@ -62,6 +62,10 @@ export type DeviceState =
   | { readonly name: 'held'; readonly reason: string }
   /** The owner said no. `left`: its Node and token are gone. `system`: what it has of ours, which accepting it goes on from. */
   | { readonly name: 'rejected'; readonly by: string; readonly left: boolean; readonly system: OwnSystem }
+  /** The owner took it out of the cluster. It keeps its system, and joins again when it is accepted. `done`: Node and token are gone. */
+  | { readonly name: 'left'; readonly by: string; readonly done: boolean }
+  /** Another board has its place by now. `left`: Node and token that it had there are gone; until then the other one waits. */
+  | { readonly name: 'replaced'; readonly by: string; readonly was: Place; readonly left: boolean }
   /** A step did not work; `resume` is where `bramble retry` goes on. */
   | { readonly name: 'failed'; readonly code: string; readonly detail: string; readonly resume: ResumePoint };
 
@@ -70,6 +74,9 @@ export type DeviceState =
  * one of their systems finished on its disk.
  */
 export type Earlier = readonly string[];
+
+/** What a board is known by in the cluster. */
+export type Place = { readonly name: Hostname; readonly address: Ipv4 | undefined };
 
 /** A system of ours, with the host key we made: on its disk, on a card that was made for it, or nowhere. */
 export type OwnSystem = 'disk' | 'card' | 'none';

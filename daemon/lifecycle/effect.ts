@@ -11,7 +11,7 @@ export type Effect =
   | 'find-installed'
   /** Wait until the board's sshd answers with the key we made. */
   | 'await-ssh'
-  /** Token, join over SSH, certificate. Its success shows as `node-ready`, from the watch. */
+  /** Token, join over SSH, certificate; first the cluster has to answer, which ends with `cluster-answered` if it did not. */
   | 'join'
   /** Check that Node, address and host key agree, take our taint off, delete the token. */
   | 'release-quarantine'

@@ -1,6 +1,6 @@
 /** Everything that can happen to one board. Edges make these from packets, requests, API objects and effects' ends. */
 import type { Instant, Ipv4, Mac, Model, Serial } from '../../config/values.ts';
-import type { BoardReport } from './device.ts';
+import type { BoardReport, Place } from './device.ts';
 
 export type LifecycleEvent =
   /** A DHCP message of its boot ROM, its installer or its system. */
@@ -11,13 +11,25 @@ export type LifecycleEvent =
   | { readonly event: 'address-heard'; readonly address: Ipv4 }
   /** Another board was heard to have it. */
   | { readonly event: 'address-lost'; readonly address: Ipv4 }
-  /** `again`: a board that waits would be decided about differently now, though it says the same. */
-  | { readonly event: 'installer-reported'; readonly report: BoardReport; readonly again?: boolean }
+  /**
+   * `again`: a board that waits would be decided about differently now, though it says the same. `emptied`: none of its disks
+   * holds a system of this board, and the one that may be written nothing that could be lost.
+   */
+  | {
+      readonly event: 'installer-reported';
+      readonly report: BoardReport;
+      readonly again?: boolean;
+      readonly emptied?: boolean;
+    }
   | { readonly event: 'admission-decided'; readonly verdict: Verdict }
   | { readonly event: 'accept-requested'; readonly by: string }
   | { readonly event: 'reject-requested'; readonly by: string }
   | { readonly event: 'retry-requested'; readonly by: string }
   | { readonly event: 'reinstall-requested'; readonly by: string }
+  | { readonly event: 'leave-requested'; readonly by: string }
+  | { readonly event: 'forget-requested'; readonly by: string }
+  /** Another board takes its place, which is `was`. */
+  | { readonly event: 'replace-requested'; readonly by: string; readonly was: Place }
   /** `arming`: the nonce that this one wipe is tied to. */
   | { readonly event: 'wipe-requested'; readonly by: string; readonly arming: string }
   /** The owner gave it name and address before anything was heard of it. */
@@ -39,6 +51,8 @@ export type LifecycleEvent =
   | { readonly event: 'ssh-answered'; readonly mac?: Mac }
   | { readonly event: 'ssh-failed'; readonly code: string; readonly detail: string }
   | { readonly event: 'join-failed'; readonly code: string; readonly detail: string }
+  /** It is worth asking the cluster again. */
+  | { readonly event: 'cluster-answered' }
   /** Its boot ROM asked for a boot, was sent to its disk, and asked again: `rounds` times in a row. */
   | { readonly event: 'local-boot-failed'; readonly rounds: number }
   /** Its firmware asks its disk before the network from now on; boot orders as the firmware writes them (`0xf21`). */
@@ -48,7 +62,7 @@ export type LifecycleEvent =
   | { readonly event: 'node-not-ready' }
   | { readonly event: 'node-deleted' }
   | { readonly event: 'quarantine-released' }
-  /** Node and token of a rejected board are gone. */
+  /** Node and token of a board that is to be out of the cluster are gone. */
   | { readonly event: 'left' }
   /** Another host on the LAN answers to the board's name. `by`: its address, as far as that is known. */
   | { readonly event: 'name-conflict'; readonly by: string }

@@ -23,6 +23,7 @@ export function explain(device: Device): string {
         ? `its card was made; put it in and switch the board on${lost}`
         : `starts from its own disk${lost}`;
     case 'joining':
+      if (state.waits !== undefined) return `waits until the cluster answers, and joins then: ${state.waits}`;
       return `joins the cluster${state.attempt === 1 ? '' : `, attempt ${state.attempt}`}${lost}`;
     case 'ready':
       return state.quarantined ? 'Node is Ready; last checks before it gets work' : 'Node is Ready';
@@ -40,6 +41,14 @@ export function explain(device: Device): string {
       return state.reason;
     case 'rejected':
       return `rejected by ${state.by}`;
+    case 'left':
+      return state.done
+        ? `out of the cluster, asked by ${state.by}; bramble accept ${device.name} joins it again`
+        : `is taken out of the cluster, asked by ${state.by}`;
+    case 'replaced':
+      return state.left
+        ? `another board has its place as ${state.was.name}, asked by ${state.by}; bramble forget ${device.name} drops it`
+        : `its Node ${state.was.name} is removed, so that another board can have its place, asked by ${state.by}`;
     case 'failed':
       return `${state.code}: ${state.detail}`;
   }
@@ -106,6 +115,8 @@ export function nextDeed(device: Device): string | undefined {
     case 'joining':
     case 'ready':
     case 'rejected':
+    case 'left':
+    case 'replaced':
       return undefined;
   }
 }

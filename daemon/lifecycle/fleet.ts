@@ -30,14 +30,15 @@ export function createFleet(devices: readonly Device[]): Fleet {
   const undecided = new Map<DeviceId, Device>();
   const find = (id: DeviceId | undefined) => (id === undefined ? undefined : byId.get(id));
 
-  /** Another one may have been heard there since. */
-  function leave(address: Ipv4 | undefined, id: DeviceId): void {
+  /** Another one may have been heard there since, or have taken the name. */
+  function leave({ id, address, name }: Device): void {
     if (address !== undefined && addresses.get(address) === id) addresses.delete(address);
+    if (names.get(name) === id) names.delete(name);
   }
 
   function put(device: Device): void {
-    const before = byId.get(device.id)?.address;
-    if (before !== device.address) leave(before, device.id);
+    const before = byId.get(device.id);
+    if (before !== undefined) leave(before);
     byId.set(device.id, device);
     if (device.address !== undefined) addresses.set(device.address, device.id);
     names.set(device.name, device.id);
@@ -51,8 +52,7 @@ export function createFleet(devices: readonly Device[]): Fleet {
     if (device === undefined) return;
     byId.delete(id);
     undecided.delete(id);
-    leave(device.address, id);
-    names.delete(device.name);
+    leave(device);
     for (const mac of device.macs) macs.delete(mac);
   }
 

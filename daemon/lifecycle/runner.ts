@@ -14,6 +14,7 @@ import { createFleet, type Fleet } from './fleet.ts';
 import { createPatience } from './patience.ts';
 import type { Sighting } from './registry.ts';
 import { type Transition, transition } from './transition.ts';
+import { createTwoBoards, type TwoBoards } from './two-boards.ts';
 
 /** What the runner asks of the store; see `daemon/store/`. */
 export type Write =
@@ -54,7 +55,7 @@ export type RunnerDeps = {
 
 export type Change = { readonly before: Device | undefined; readonly after: Device | undefined };
 
-export type Runner = {
+export type Runner = TwoBoards & {
   readonly fleet: Fleet;
   /** A packet of a board, known or not. Settles when its reservation is on disk. */
   readonly sight: (sighting: Sighting) => Promise<Result<Device, Problem>>;
@@ -82,6 +83,8 @@ export function createRunner(deps: RunnerDeps): Runner {
   const patience = createPatience();
   let elapsed = millis(0);
   const arrivals = createArrivals({ ...deps, fleet, inTurn, tell, forget, elapsed: () => elapsed });
+
+  const twoBoards = createTwoBoards({ ...deps, fleet, inTurn, tell, carryOut, forget });
 
   function dispatch(id: DeviceId, event: LifecycleEvent) {
     const isItself = event.event === 'installer-reported' || event.event === 'boot-file-served';
@@ -115,8 +118,14 @@ export function createRunner(deps: RunnerDeps): Runner {
         entry,
         { write: 'set-effects', device: id, effects: decided.effects },
       ],
+      // Its events and effects go with it.
+      dropped: [{ write: 'delete-device', device: id }],
     };
     await deps.commit(writes[decided.outcome]);
+    if (decided.outcome === 'dropped') {
+      forget(before, decided.reason);
+      return ok(decided);
+    }
     fleet.put(after);
     tell({ before, after });
     if (decided.outcome === 'moved') {
@@ -157,6 +166,7 @@ export function createRunner(deps: RunnerDeps): Runner {
     running.get(device.id)?.abort();
     running.delete(device.id);
     fleet.remove(device.id);
+    arrivals.forgotten(device.id);
     tell({ before: device, after: undefined });
     log.warn('board dropped', { name: device.name, why });
   }
@@ -209,5 +219,5 @@ export function createRunner(deps: RunnerDeps): Runner {
   }
 
   const { expect, drop, readdress } = arrivals;
-  return { fleet, sight, expect, drop, readdress, dispatch, run };
+  return { fleet, sight, expect, drop, readdress, ...twoBoards, dispatch, run };
 }

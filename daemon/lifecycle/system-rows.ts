@@ -27,6 +27,8 @@ import {
   to,
 } from './cell.ts';
 import { type BoardReport, type DeviceState, type InstallerStart, sameDisk } from './device.ts';
+import { isAway, reinstallingWishes, wipingWishes } from './leaving.ts';
+import { reflashed } from './reflashed.ts';
 
 /** So often a board is restarted for its installer before that is left to somebody's hands. */
 export const RESTARTS_MAX = 3;
@@ -69,8 +71,9 @@ export const localBootFailed: Row<'local-boot-failed'> = {
   ...noSystem,
   ...alreadyOurs,
   ...wishes,
-  // Not by itself: its disk holds what the owner may want to look at.
-  'installer-reported': stay,
+  ...isAway,
+  // Not by itself where its disk holds what the owner may want to look at.
+  'installer-reported': reflashed,
   'ssh-answered': () => to({ name: 'joining', attempt: 1 }, 'its system answers after all'),
   'node-ready': ({ joined }) => (joined ? ready() : stay()),
   'node-not-ready': stay,
@@ -124,6 +127,7 @@ const tryAgain = (state: Wanted, { by }: { by: string }): Next =>
 export const reinstalling: Row<'reinstalling'> = {
   ...installerWanted,
   ...wishes,
+  ...reinstallingWishes,
   // Its system is as it was, and joins again.
   'accept-requested': ({ start }, { by }) =>
     mayBeCalledOff(start)
@@ -156,6 +160,7 @@ const DISK_FOREIGN =
 
 export const wiping: Row<'wiping'> = {
   ...installerWanted,
+  ...wipingWishes,
   left: (state) =>
     state.start.step === 'leaving' ? to({ ...state, start: trying() }, 'its Node and token are gone') : stay(),
   'installer-reported': (state, { report }) =>

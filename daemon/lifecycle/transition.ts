@@ -39,6 +39,18 @@ import type { Effect } from './effect.ts';
 import type { LifecycleEvent } from './event.ts';
 import { learn } from './evidence.ts';
 import { acceptedAgain, armingsOf, earlier, givenUp, writtenDisk } from './installation.ts';
+import {
+  beingInstalled,
+  failedWishes,
+  heldWishes,
+  isAway,
+  isExpected,
+  nodeIsBack,
+  rejectedWishes,
+  works,
+} from './leaving.ts';
+import { left, replaced } from './leaving-rows.ts';
+import { reflashed } from './reflashed.ts';
 import { doesNotStart, localBootFailed, reinstalling, runs, toBeWiped, wiping, wishes } from './system-rows.ts';
 import { booting, pending, reportedRow, seen } from './undecided-rows.ts';
 
@@ -48,8 +60,8 @@ export type Transition = {
   readonly effects: readonly Effect[];
   /** In plain words, for the event log. */
   readonly reason: string;
-  /** `noted`: for the event log only. `nothing`: no commit is needed. `refused`: the owner asked for what cannot be done; the reason says what can. */
-  readonly outcome: 'moved' | 'learned' | 'noted' | 'nothing' | 'refused';
+  /** `noted`: for the event log only. `dropped`: the board is to be forgotten, with all that is on disk of it. `nothing`: no commit is needed. `refused`: the owner asked for what cannot be done; the reason says what can. */
+  readonly outcome: 'moved' | 'learned' | 'noted' | 'nothing' | 'refused' | 'dropped';
 };
 
 export function transition(device: Device, event: LifecycleEvent, now: Instant): Transition {
@@ -63,7 +75,7 @@ export function transition(device: Device, event: LifecycleEvent, now: Instant):
     const moved = { ...learned, disk, state: next.state, since: now, deadline: span && after(now, span) };
     return { device: moved, effects: wants(next.state), reason: next.reason, outcome: 'moved' };
   }
-  const unmoved = { stay: 'nothing', note: 'noted', refuse: 'refused' } as const;
+  const unmoved = { stay: 'nothing', note: 'noted', refuse: 'refused', drop: 'dropped' } as const;
   const outcome = next.go === 'stay' && learned !== device ? 'learned' : unmoved[next.go];
   return { device: learned, effects: wants(device.state), reason: next.reason, outcome };
 }
@@ -89,7 +101,10 @@ export function wants(state: DeviceState): readonly Effect[] {
     case 'ready':
       return state.quarantined ? ['release-quarantine'] : [];
     case 'rejected':
+    case 'replaced':
       return state.left ? [] : ['leave'];
+    case 'left':
+      return state.done ? [] : ['leave'];
     case 'seen':
     case 'booting':
     case 'pending':
@@ -122,7 +137,8 @@ export function lifetime(state: DeviceState): Millis | undefined {
       // Services that do not want to stop have 90 s of systemd's each, and then it starts.
       return state.start.step === 'restarted' ? minutes(10) : undefined;
     case 'joining':
-      return minutes(10);
+      // Each of its steps has a deadline of its own (`stepDeadlines`), an hour in all; this is for what they forgot.
+      return state.waits === undefined ? minutes(75) : undefined;
     case 'seen':
     case 'reported':
     case 'pending':
@@ -132,11 +148,15 @@ export function lifetime(state: DeviceState): Millis | undefined {
     case 'local-boot-failed':
     case 'held':
     case 'rejected':
+    case 'left':
+    case 'replaced':
     case 'failed':
       return undefined;
   }
 }
 
+/** The API server could not be reached, or where it is is not known yet. */
+const CLUSTER_AWAY = 'API_UNREACHABLE';
 /** A join is tried this often before the owner is asked to look. */
 export const JOIN_ATTEMPTS = 5;
 /** A board whose installation failed and whose installer asks again is tried again after this. */
@@ -172,6 +192,7 @@ const underWay = {
   ...packets,
   ...notFailed,
   ...alreadyOurs,
+  ...beingInstalled,
   // A board that lost power half-way reports again and is given the same image again.
   'installer-reported': askAgainIfLost,
   'reject-requested': rejected,
@@ -211,8 +232,10 @@ const table: Table = {
     ...notFailed,
     ...alreadyOurs,
     ...wishes,
+    ...isAway,
+    'leave-requested': isExpected,
     // The installer's own last words may arrive twice; the edge tells it to start its disk.
-    'installer-reported': stay,
+    'installer-reported': reflashed,
     'ssh-answered': () => to({ name: 'joining', attempt: 1 }, 'its system answers with the host key we made'),
     'ssh-failed': (_, { code, detail }) => fail(code, detail, { at: 'start' }),
     // A card that is not in yet starts nothing.
@@ -233,11 +256,18 @@ const table: Table = {
     ...alreadyOurs,
     ...wishes,
     ...runs,
-    'installer-reported': stay,
-    'join-failed': ({ attempt }, { code, detail }) =>
-      attempt < JOIN_ATTEMPTS
+    ...works,
+    'installer-reported': reflashed,
+    'join-failed': ({ attempt }, { code, detail }) => {
+      // The master is still starting, or away: that is no fault of the board's.
+      if (code === CLUSTER_AWAY)
+        return to({ name: 'joining', attempt, waits: detail }, `waits for the cluster: ${detail}`);
+      return attempt < JOIN_ATTEMPTS
         ? to({ name: 'joining', attempt: attempt + 1 }, `attempt ${attempt}: ${code}: ${detail}`)
-        : fail(code, detail, { at: 'join' }),
+        : fail(code, detail, { at: 'join' });
+    },
+    'cluster-answered': ({ attempt, waits }) =>
+      waits === undefined ? stay() : to({ name: 'joining', attempt }, 'the cluster answers'),
     'local-boot-failed': doesNotStart(false),
     'node-ready': ready,
     // It registers before it is Ready.
@@ -254,6 +284,7 @@ const table: Table = {
     ...alreadyOurs,
     ...wishes,
     ...runs,
+    ...works,
     ...noDeadline,
     'installer-reported': stay,
     // The cluster knows it better than its boot ROM's packets, which anybody can forge: once it is unreachable, they count.
@@ -274,8 +305,9 @@ const table: Table = {
     ...alreadyOurs,
     // A card as well: its disk may be what broke. If its old system comes back first, that one is Ready as before.
     ...wishes,
+    ...isAway,
     ...noDeadline,
-    'installer-reported': stay,
+    'installer-reported': reflashed,
     'local-boot-failed': doesNotStart(true),
     // It may run another system than the one that joined: from a card that was made for it, say.
     'retry-requested': (_, { by }) => to({ name: 'starting' }, `waited for again, asked by ${by}`),
@@ -291,6 +323,7 @@ const table: Table = {
     ...packets,
     ...noDeadline,
     ...leftAlone('It is held: `bramble retry` looks at it again.'),
+    ...heldWishes,
     'accept-requested': refuse(
       'It is held for a reason that accepting does not mend; `bramble retry` looks at it again.',
     ),
@@ -300,11 +333,14 @@ const table: Table = {
   rejected: {
     ...late,
     ...onTheLan,
-    ...noNode,
+    'node-ready': (state, _, context) => nodeIsBack(state, { ...state, left: false }, context),
+    'node-not-ready': (state, _, context) => nodeIsBack(state, { ...state, left: false }, context),
+    'node-deleted': stay,
     ...packets,
     ...notFailed,
     ...noDeadline,
     ...leftAlone('It is rejected: `bramble accept` takes it in again.'),
+    ...rejectedWishes,
     'accept-requested': ({ system }, { by }) => to(takenInAgain[system], `no longer rejected, asked by ${by}`),
     'reject-requested': stay,
     left: (state) => to({ ...state, left: true }, 'its Node and token are gone'),
@@ -316,6 +352,7 @@ const table: Table = {
     ...alreadyOurs,
     ...noDeadline,
     ...wishes,
+    ...failedWishes,
     'reinstall-requested': (state, event) =>
       state.resume.at === 'start' || state.resume.at === 'join'
         ? wishes['reinstall-requested'](state, event)
@@ -324,8 +361,10 @@ const table: Table = {
       const { at } = state.resume;
       return at === 'start' || at === 'join' ? doesNotStart(at === 'join')(state, event) : stay();
     },
-    'installer-reported': (state, { report }, context) => {
+    'installer-reported': (state, event, context) => {
       const { resume, code } = state;
+      const { report } = event;
+      if (resume.at === 'start' || resume.at === 'join') return reflashed(state, event, context);
       if (resume.at !== 'install' || since(context.since, context.now) < REINSTALL_PAUSE) return stay();
       // A disk that is too small stays so; anything else deserves another try, and nobody should have to ask for it.
       if (code === 'DISK_TOO_SMALL' && report.disk.bytes === resume.report.disk.bytes) return stay();
@@ -346,6 +385,8 @@ const table: Table = {
   'local-boot-failed': localBootFailed,
   reinstalling,
   wiping,
+  left,
+  replaced,
 };
 
 /** Its system joins once more, and may be written anew or cleared. */

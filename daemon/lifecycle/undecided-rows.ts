@@ -20,6 +20,7 @@ import {
   to,
 } from './cell.ts';
 import { type BoardReport, sameDisk } from './device.ts';
+import { neverJoined } from './leaving.ts';
 
 /** A waiting board that tells something else each time is decided about no more often: each decision writes the disk. */
 export const REDECIDE_PAUSE = seconds(10);
@@ -47,6 +48,7 @@ const notInstalled = {
   ...onTheLan,
   ...noNode,
   ...noSystem,
+  ...neverJoined,
   'reinstall-requested': refuse('Nothing is installed on it yet: `bramble accept` is what it needs.'),
   'wipe-requested': refuse('Nothing of ours is on its disk.'),
   'card-made': cardMade,

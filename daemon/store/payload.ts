@@ -1,6 +1,15 @@
 /** The JSON of a device's state and of an event: written with a version, read by the parser of that version. */
 import { assertNever } from '../../config/result.ts';
-import { diskTypes, instant, models, parseDeviceId, parseIpv4, parseMac, parseSerial } from '../../config/values.ts';
+import {
+  diskTypes,
+  instant,
+  models,
+  parseDeviceId,
+  parseHostname,
+  parseIpv4,
+  parseMac,
+  parseSerial,
+} from '../../config/values.ts';
 import {
   type BoardReport,
   bootSources,
@@ -9,6 +18,7 @@ import {
   diskContents,
   type InstallerStart,
   type OwnSystem,
+  type Place,
   type ResumePoint,
   type StateName,
   type WipeStep,
@@ -51,6 +61,8 @@ const stateNames: readonly StateName[] = namesOf<StateName>({
   wiping: true,
   held: true,
   rejected: true,
+  left: true,
+  replaced: true,
   failed: true,
 });
 
@@ -65,6 +77,10 @@ const eventNames: readonly EventName[] = namesOf<EventName>({
   'reject-requested': true,
   'retry-requested': true,
   'reinstall-requested': true,
+  'leave-requested': true,
+  'forget-requested': true,
+  'replace-requested': true,
+  'cluster-answered': true,
   'wipe-requested': true,
   expected: true,
   'card-made': true,
@@ -115,8 +131,11 @@ export function readState(row: Fields): DeviceState {
       return { name, report: boardReport(from), by: text(from, 'by'), ...earlierOf(from) };
     case 'installing':
       return { name, report: boardReport(from), arming: text(from, 'arming'), ...earlierOf(from) };
-    case 'joining':
-      return { name, attempt: count(from, 'attempt') };
+    case 'joining': {
+      // Absent where it does not wait, and before any board did.
+      const waits = optional(from, 'waits', text);
+      return { name, attempt: count(from, 'attempt'), ...(waits !== undefined && { waits }) };
+    }
     case 'ready':
       return { name, quarantined: flag(from, 'quarantined') };
     case 'local-boot-failed':
@@ -127,6 +146,10 @@ export function readState(row: Fields): DeviceState {
       return { name, by: text(from, 'by'), arming: text(from, 'arming'), start: wipeStep(from) };
     case 'held':
       return { name, reason: text(from, 'reason') };
+    case 'left':
+      return { name, by: text(from, 'by'), done: flag(from, 'done') };
+    case 'replaced':
+      return { name, by: text(from, 'by'), was: place(from), left: flag(from, 'left') };
     case 'rejected':
       // Absent before it was kept.
       return {
@@ -162,9 +185,13 @@ export function readEvent(row: Fields): LifecycleEvent {
     case 'reject-requested':
     case 'retry-requested':
     case 'reinstall-requested':
+    case 'leave-requested':
+    case 'forget-requested':
     case 'expected':
     case 'card-made':
       return { event, by: text(from, 'by') };
+    case 'replace-requested':
+      return { event, by: text(from, 'by'), was: place(from) };
     case 'wipe-requested':
       return { event, by: text(from, 'by'), arming: text(from, 'arming') };
     case 'image-made':
@@ -193,6 +220,7 @@ export function readEvent(row: Fields): LifecycleEvent {
     case 'node-deleted':
     case 'quarantine-released':
     case 'left':
+    case 'cluster-answered':
     case 'name-conflict-over':
       return { event };
     case 'name-conflict':
@@ -240,6 +268,14 @@ export function diskReport(disk: Fields): DiskReport {
 function verdict(from: Fields): Verdict {
   const kind = oneOf(from, 'verdict', ['accept', 'wait', 'hold']);
   return kind === 'accept' ? { verdict: kind, by: text(from, 'by') } : { verdict: kind, reason: text(from, 'reason') };
+}
+
+function place(from: Fields): Place {
+  const was = object(from, 'was');
+  return {
+    name: parsed(was, 'name', parseHostname),
+    address: optional(was, 'address', (fields, name) => parsed(fields, name, parseIpv4)),
+  };
 }
 
 const ownSystem = (from: Fields, name: string): OwnSystem => oneOf(from, name, ['disk', 'card', 'none']);

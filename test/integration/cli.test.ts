@@ -54,6 +54,13 @@ async function daemonFake(
         return problem('NOT_COMPATIBLE', 'old has no device tree for a Pi 5: import a newer image');
       return board && ok(imageFilesFake(name));
     },
+    replace: async (name, { heir, by, loseData }) => {
+      const [old, board] = [find(name), find(heir)];
+      if (old === undefined || board === undefined) return problem('NOT_FOUND', `no board ${old ? heir : name}`);
+      if (!loseData) return problem('CONFLICT', `${name}: 1 volumes lie on its disk (pv-1)`);
+      acted.push(`replace ${name} with ${heir} by ${by}`);
+      return ok({ ...board, name, state: 'accepted' });
+    },
     act: async (name, action, by) => {
       const board = find(name);
       if (board === undefined) return problem('NOT_FOUND', 'no such board');

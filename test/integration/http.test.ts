@@ -47,6 +47,11 @@ function adminFake(): AdminFake {
     ready: () => ({ ok: false, failing: ['tftp'] }),
     metrics: () => 'bramble_boards{state="ready"} 1\n',
     imageFiles: async (name) => (name === board.name ? ok(imageFilesFake(name)) : undefined),
+    replace: async (name, { heir, by, loseData }) => {
+      if (name !== board.name) return problem('NOT_FOUND', `no board ${name}`);
+      fake.acted.push(`replace ${name} ${heir} ${by} ${loseData}`);
+      return ok({ ...board, state: 'accepted' });
+    },
     act: async (name, action, by) => {
       if (name !== board.name) return problem('NOT_FOUND', 'no such board');
       if (action === 'retry') return problem('CONFLICT', 'worker-kube1 is ready: nothing to retry');

@@ -40,6 +40,7 @@ export const aReport = ({ disk, ...changes }: ReportChanges = {}): BoardReport =
 });
 
 const report = aReport();
+const place = { name: must(parseHostname('worker-kube1')), address: must(parseIpv4('10.77.0.100')) };
 
 /** One board in each state. */
 export const states: { readonly [S in StateName]: Extract<DeviceState, { name: S }> } = {
@@ -62,6 +63,8 @@ export const states: { readonly [S in StateName]: Extract<DeviceState, { name: S
     start: { step: 'running', disk: aDisk() },
   },
   held: { name: 'held', reason: 'two boards claim one serial' },
+  left: { name: 'left', by: 'owner', done: false },
+  replaced: { name: 'replaced', by: 'owner', was: place, left: false },
   rejected: { name: 'rejected', by: 'owner', left: false, system: 'none' },
   failed: { name: 'failed', code: 'READ_BACK', detail: 'differs', resume: { at: 'install', report } },
 };
@@ -77,6 +80,10 @@ export const events: { readonly [E in EventName]: Extract<LifecycleEvent, { even
   'accept-requested': { event: 'accept-requested', by: 'owner' },
   'reject-requested': { event: 'reject-requested', by: 'owner' },
   'retry-requested': { event: 'retry-requested', by: 'owner' },
+  'leave-requested': { event: 'leave-requested', by: 'owner' },
+  'forget-requested': { event: 'forget-requested', by: 'owner' },
+  'replace-requested': { event: 'replace-requested', by: 'owner', was: place },
+  'cluster-answered': { event: 'cluster-answered' },
   'reinstall-requested': { event: 'reinstall-requested', by: 'owner' },
   'wipe-requested': { event: 'wipe-requested', by: 'owner', arming: 'w2' },
   expected: { event: 'expected', by: 'owner' },

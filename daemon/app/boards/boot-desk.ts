@@ -1,6 +1,6 @@
 /** What the installer is told: the meeting of the boot endpoints, admission and images. */
 import { createHash } from 'node:crypto';
-import { type DeviceId, type Mac, type Millis, seconds } from '../../../config/values.ts';
+import { type DeviceId, type Mac, type Millis, sameSerial, seconds } from '../../../config/values.ts';
 import { isInstalled } from '../../boot/offer.ts';
 import type { Timelines } from '../../boot/timeline.ts';
 import type { BootClaim, DiskClaim } from '../../http/claim.ts';
@@ -11,6 +11,7 @@ import type { HttpClient } from '../../http/router.ts';
 import type { BoardReport, BootSource, Device, DiskReport } from '../../lifecycle/device.ts';
 import { chooseDisk, type DiskRule } from '../../lifecycle/disk-choice.ts';
 import { explain } from '../../lifecycle/explain.ts';
+import { isUndecided } from '../../lifecycle/registry.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import { wouldLose } from '../../lifecycle/transition.ts';
 import type { ByteSource, Clock } from '../../ports.ts';
@@ -71,7 +72,10 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
       timelines.mark(device.id, clock.now(), 'installer does not know our key');
       return wait(device.state.name, keyless[claim.source]);
     }
-    const order = await decided(device, reportOf(claim, device));
+    const known = sameBoard(claim, device);
+    if (known !== undefined && (await runner.recognise(device.id, known.id)))
+      return wait(known.state.name, `this is ${known.name} with another network adapter`);
+    const order = await decided(device, reportOf(claim, device), isEmptied(claim, device));
     const located = toBlink.get(device.id);
     toBlink.delete(device.id);
     located?.asked.abort();
@@ -87,6 +91,28 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
     return { ...disk, content: owner.id === device.id ? 'ours' : 'foreign', device: owner.id };
   };
 
+  /**
+   * Somebody wrote a join card over its system, or put an empty disk in: none of its disks holds the system of any board, as
+   * the card of an installed one would that was left in beside it.
+   */
+  const isEmptied = ({ disks, serial }: BootClaim, { serials }: Device): boolean =>
+    serial !== undefined &&
+    serials.some((known) => sameSerial(known, serial)) &&
+    disks.every(({ content, deviceId }) => content !== 'foreign' && deviceId === '');
+
+  /**
+   * The board of ours that is this newcomer, as far as can be told: it has the same serial number, is not heard of, and who
+   * claims so was started from a card that knows the cluster key. One that is there would be somebody else's serial number.
+   */
+  const sameBoard = ({ serial, source }: BootClaim, newcomer: Device): Device | undefined => {
+    if (source !== 'join-card' || serial === undefined || !isUndecided(newcomer)) return undefined;
+    const same = runner.fleet
+      .all()
+      .filter(({ id, serials }) => id !== newcomer.id && serials.some((known) => sameSerial(known, serial)));
+    const [known, ...others] = same;
+    return known !== undefined && others.length === 0 && isAway(known) ? known : undefined;
+  };
+
   const reportOf = (claim: BootClaim, device: Device): BoardReport => ({
     mac: claim.mac,
     serial: claim.serial,
@@ -98,11 +124,16 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
     proof: claim.source === 'join-card',
   });
 
-  async function decided(known: Device, board: BoardReport): Promise<BootInstruction> {
+  async function decided(known: Device, board: BoardReport, emptied: boolean): Promise<BootInstruction> {
     const { id } = known;
     // What it waited for has come: nobody knew yet whose network this is, or too many came within an hour.
     const again = known.state.name === 'pending' && deps.isAcceptable(known, board);
-    const event = { event: 'installer-reported', report: board, ...(again && { again }) } as const;
+    const event = {
+      event: 'installer-reported',
+      report: board,
+      ...(again && { again }),
+      ...(emptied && { emptied }),
+    } as const;
     await runner.dispatch(id, event);
     const device = await settled(id);
     // Decided while this very report was on its way, about another one: it is asked for again, not carried out.
@@ -143,6 +174,7 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
       case 'joining':
       case 'ready':
       case 'unreachable':
+      case 'left':
         return toItsSystem(device, board);
       case 'local-boot-failed':
         // Its disk does not start: to send it there once more helps nobody. Where the installer was put it does.
@@ -152,6 +184,8 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
         return state.system === 'disk' && board.source === 'reinstall' && disk.content === 'ours'
           ? toItsSystem(device, board)
           : { action: 'stop', state: state.name, message };
+      case 'replaced':
+        return { action: 'stop', state: state.name, message };
       case 'failed':
         return state.resume.at === 'install' || state.resume.at === 'wipe'
           ? wait(state.name, message)
@@ -272,6 +306,13 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
     logOf: logs.of,
   };
 }
+
+/** It was installed, and nothing of it answers. */
+const isAway = ({ state }: Device): boolean =>
+  state.name === 'unreachable' ||
+  state.name === 'local-boot-failed' ||
+  state.name === 'left' ||
+  (state.name === 'failed' && state.resume.at !== 'install');
 
 /** What a board is told whose key is not ours. */
 const keyless: Readonly<Record<BootSource, string>> = {

@@ -9,11 +9,13 @@ import type { Effect } from '../../lifecycle/effect.ts';
 import type { LifecycleEvent, Verdict } from '../../lifecycle/event.ts';
 import { armingsOf } from '../../lifecycle/installation.ts';
 import type { Change } from '../../lifecycle/runner.ts';
-import type { Clock } from '../../ports.ts';
+import type { Clock, Log } from '../../ports.ts';
 import type { Store } from '../../store/store.ts';
 import { aborted } from '../lifetime.ts';
 import type { CorrectBootOrder } from './boot-order.ts';
 import type { ImageDesk } from './images.ts';
+import type { NodeLabels } from './node-labels.ts';
+import { inPlaces } from './places.ts';
 import type { StartInstaller } from './reinstall.ts';
 import { installationFinder } from './silent-installation.ts';
 
@@ -21,7 +23,9 @@ export type EffectDeps = {
   readonly config: Config;
   readonly clock: Clock;
   readonly cluster: Cluster;
+  readonly log: Log;
   readonly joiner: Joiner;
+  readonly labels: NodeLabels;
   readonly images: ImageDesk;
   readonly boards: () => readonly Device[];
   /** As it is by now: an effect may have waited long. */
@@ -171,7 +175,7 @@ export function effectDesk(deps: EffectDeps): Execute {
   const leave = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
     // Without a key it never got an image, so there is nothing of it in the cluster.
     if (deps.hostKeyOf(device) === undefined) return { event: 'left' };
-    const left = await joiner.leave(await joinBoard(deps.boardNow(device)), signal);
+    const left = await joiner.leave(await joinBoard(inItsPlace(deps.boardNow(device))), signal);
     if (!left.ok) throw new Error(`${left.error.code}: ${left.error.detail}`);
     return { event: 'left' };
   };
@@ -220,7 +224,7 @@ export function effectDesk(deps: EffectDeps): Execute {
     };
   };
 
-  return {
+  const execute: Execute = {
     'decide-admission': decideAdmission,
     'make-image': makeImage,
     'find-installed': findInstalled,
@@ -230,7 +234,12 @@ export function effectDesk(deps: EffectDeps): Execute {
     leave,
     'start-installer': startInstaller,
   };
+  return inPlaces(execute, deps);
 }
+
+/** One that was replaced is in the cluster, and answers, where it was before. */
+const inItsPlace = (device: Device): Device =>
+  device.state.name === 'replaced' ? { ...device, addressing: 'heard', ...device.state.was } : device;
 
 /** The limit of an hour counts over restarts too. */
 export function recentAcceptances(store: Pick<Store, 'events'>, now: Instant): Map<DeviceId, Instant> {

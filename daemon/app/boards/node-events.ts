@@ -1,7 +1,8 @@
 /** What the watch on Nodes means for boards. Level-based: it compares what is, so a missed change is made up for. */
 import { parseHostname, seconds } from '../../../config/values.ts';
 import type { Cluster } from '../../cluster/index.ts';
-import type { Device } from '../../lifecycle/device.ts';
+import { hasLeft } from '../../lifecycle/cell.ts';
+import type { Device, DeviceState } from '../../lifecycle/device.ts';
 import type { LifecycleEvent } from '../../lifecycle/event.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Clock, Log } from '../../ports.ts';
@@ -14,8 +15,11 @@ export function nodeEvent(device: Device, nodes: Nodes): LifecycleEvent | undefi
   const joined = state.name === 'ready' || state.name === 'unreachable';
   const mayHaveJoined =
     (state.name === 'failed' && state.resume.at === 'join') || (state.name === 'local-boot-failed' && state.joined);
-  if (!(joined || mayHaveJoined) || !nodes.synced()) return undefined;
+  if (!nodes.synced()) return undefined;
   const node = nodes.node(device.name);
+  // Out of the cluster: what matters is whether its own Node comes back.
+  if (hasLeft(state)) return isOut(state) && node?.device === device.id ? { event: 'node-ready' } : undefined;
+  if (!(joined || mayHaveJoined)) return undefined;
   if (node === undefined) return { event: 'node-deleted' };
   // The router's lease may be another one by now; kubelet then tells its new address by itself.
   const isThere = device.addressing === 'heard' || node.internalIp === device.address;
@@ -23,13 +27,15 @@ export function nodeEvent(device: Device, nodes: Nodes): LifecycleEvent | undefi
   return { event: isReady ? 'node-ready' : 'node-not-ready' };
 }
 
+const isOut = ({ name }: DeviceState): boolean => name === 'left' || name === 'rejected';
+
 /** Longest pause between two looks. */
 export const NODES_TURN = seconds(15);
 
 /** Settles when the signal is aborted. */
 export async function followNodes(
   nodes: Nodes,
-  runner: Runner,
+  runner: Pick<Runner, 'fleet' | 'dispatch'>,
   deps: { readonly clock: Clock; readonly log: Log; readonly signal: AbortSignal; readonly onTurn: () => void },
 ): Promise<void> {
   const { clock, log, signal } = deps;

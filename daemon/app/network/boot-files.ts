@@ -17,7 +17,7 @@ import type { EepromDesk } from '../boards/eeproms.ts';
 import type { HearAddress } from './heard-addresses.ts';
 
 export type BootFilesDeps = {
-  readonly runner: Runner;
+  readonly runner: Pick<Runner, 'fleet' | 'dispatch'>;
   readonly timelines: Timelines;
   readonly clock: Clock;
   /** Who answers for this address on our link. Beside a router, a board has the router's address and not ours. */

@@ -20,6 +20,7 @@ import type { InstallerKit } from '../boards/installer-kit.ts';
 import type { Network } from '../network/network.ts';
 import type { EventFeed } from './event-feed.ts';
 import type { Metrics } from './metrics.ts';
+import type { PlaceDesk } from './place-desk.ts';
 import { statusView } from './status.ts';
 import { describeDevice, deviceView } from './views.ts';
 
@@ -30,6 +31,7 @@ export type OwnerDeskDeps = {
   readonly random: Random;
   readonly store: Pick<Store, 'revision' | 'deviceEvents'>;
   readonly runner: Pick<Runner, 'fleet' | 'dispatch' | 'drop'>;
+  readonly places: PlaceDesk;
   readonly timelines: Timelines;
   /** What its installer said when it failed, oldest line first. */
   readonly installerLog: (id: DeviceId) => readonly string[];
@@ -106,6 +108,10 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
     const device = find(name);
     if (device === undefined) return problem('NOT_FOUND', `no board ${name}`);
     if (action === 'locate') return await locate(device);
+    if (action === 'forget') {
+      const forgotten = (await runner.drop(device.id)) ? ok(device) : await deps.places.forget(device, by);
+      return forgotten.ok ? ok(deviceView(forgotten.value, undefined)) : forgotten;
+    }
     if (action === 'reject' && (await runner.drop(device.id))) {
       return ok(deviceView({ ...device, state: { name: 'rejected', by, left: true, system: 'none' } }, undefined));
     }
@@ -119,13 +125,31 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
     return ok(deviceView(done.value.device, progressOf(done.value.device)));
   };
 
+  const replace: AdminDeps['replace'] = async (name, { heir, by, loseData }) => {
+    const [old, other] = [find(name), find(heir)];
+    if (old === undefined || other === undefined) return problem('NOT_FOUND', `no board ${old ? heir : name}`);
+    const replaced = await deps.places.replace(old, other, { by, loseData });
+    return replaced.ok ? ok(deviceView(replaced.value, progressOf(replaced.value))) : replaced;
+  };
+
   const imageFiles: AdminDeps['imageFiles'] = async (name) => {
     const device = find(name);
     return device && (await deps.images.files(device));
   };
 
   const { events, subscribe } = deps.feed;
-  return { status, describe, events, subscribe, ready, metrics: deps.metrics.text, act, imageFiles, ...deps.cards };
+  return {
+    status,
+    describe,
+    events,
+    subscribe,
+    ready,
+    metrics: deps.metrics.text,
+    act,
+    replace,
+    imageFiles,
+    ...deps.cards,
+  };
 }
 
 /** By name or by id. */

@@ -14,6 +14,11 @@ export type AdminDeps = ReadDeps &
   ImageDeps &
   CardDeps & {
     /** Settles once it is committed, with the board as it then is. `by` is who asked, for the record. */
+    /** The board `heir` takes the place of the board `name`; settles with it, under its new name. */
+    readonly replace: (
+      name: string,
+      asked: { readonly heir: string; readonly by: string; readonly loseData: boolean },
+    ) => Promise<Result<DeviceView, ActionProblem>>;
     readonly act: (name: string, action: Action, by: string) => Promise<Result<DeviceView, ActionProblem>>;
   };
 
@@ -22,6 +27,7 @@ export const adminApi = (deps: AdminDeps): readonly Route[] => [
   ...lanApi(deps),
   readyRoute(deps),
   ...actions.map((action) => actionRoute(deps, action)),
+  replaceRoute(deps),
   imageFilesRoute(deps),
   ...cardRoutes(deps),
 ];
@@ -41,15 +47,41 @@ const actionRoute = (deps: AdminDeps, action: Action): Route =>
     return result.ok ? json({ device: result.value } satisfies ActionResult) : refusal(name, result.error);
   });
 
+/**
+ * `POST /v1/devices/NAME/replace`, body `{"with":"worker-kube7"}`, also `by` and `"loseData":true` — `ActionResult`: the other
+ * board, which is NAME now. 404 NOT_FOUND: no such board. 409 CONFLICT: as for actions.
+ */
+const replaceRoute = (deps: AdminDeps): Route =>
+  post('/v1/devices/:name/replace', async (request) => {
+    const name = request.params.get('name') ?? '';
+    if (!isBoardName(name)) return noBoard(name);
+    const [body, by] = [bodyOf(request), requester(request)];
+    const heir = body?.['with'];
+    if (by === undefined || typeof heir !== 'string' || !isBoardName(heir))
+      return failure(
+        'BAD_REQUEST',
+        'the body is {"with":"BOARD"}, with "by":"WHO" and "loseData":true if they are meant',
+      );
+    const result = await deps.replace(name, { heir, by, loseData: body?.['loseData'] === true });
+    // Which of the two is not there, the detail says.
+    return result.ok
+      ? json({ device: result.value } satisfies ActionResult)
+      : failure(result.error.code, result.error.detail);
+  });
+
 const refusal = (name: string, error: ActionProblem): Answer =>
   error.code === 'NOT_FOUND' ? noBoard(name) : failure(error.code, error.detail);
 
 function requester(request: HttpRequest): string | undefined {
   if (request.body.trim() === '') return 'owner';
+  const by = bodyOf(request)?.['by'] ?? 'owner';
+  return typeof by === 'string' && bodyOf(request) !== undefined && /^[\w.@-]{1,64}$/.test(by) ? by : undefined;
+}
+
+function bodyOf({ body }: HttpRequest): Readonly<Record<string, unknown>> | undefined {
   try {
-    const body: unknown = JSON.parse(request.body);
-    const by = typeof body === 'object' && body !== null && 'by' in body ? body.by : 'owner';
-    return typeof by === 'string' && /^[\w.@-]{1,64}$/.test(by) ? by : undefined;
+    const parsed: unknown = JSON.parse(body);
+    return typeof parsed === 'object' && parsed !== null ? { ...parsed } : undefined;
   } catch {
     return undefined;
   }

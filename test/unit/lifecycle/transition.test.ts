@@ -13,9 +13,12 @@ const eventNames = Object.keys(events) as EventName[];
 /** Late enough for every deadline and pause. */
 const LATER = after(START, minutes(120));
 
-/** What each pair leads to; every pair that is not here stays, and `!` is a refusal to the owner. */
-const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
+/** What each pair leads to; every pair that is not here stays, `!` is a refusal to the owner, and `-` the end of the board. */
+const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>> = {
   seen: {
+    'leave-requested': '!',
+    'forget-requested': '-',
+    'replace-requested': '!',
     'card-made': 'starting',
     'reinstall-requested': '!',
     'wipe-requested': '!',
@@ -27,6 +30,9 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'retry-requested': '!',
   },
   booting: {
+    'leave-requested': '!',
+    'forget-requested': '-',
+    'replace-requested': '!',
     'card-made': 'starting',
     'reinstall-requested': '!',
     'wipe-requested': '!',
@@ -38,6 +44,9 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'deadline-passed': 'seen',
   },
   reported: {
+    'leave-requested': '!',
+    'forget-requested': '-',
+    'replace-requested': '!',
     'card-made': 'starting',
     'reinstall-requested': '!',
     'wipe-requested': '!',
@@ -48,6 +57,9 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'retry-requested': '!',
   },
   pending: {
+    'leave-requested': '!',
+    'forget-requested': '-',
+    'replace-requested': '!',
     'card-made': 'starting',
     'reinstall-requested': '!',
     'wipe-requested': '!',
@@ -56,6 +68,9 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'retry-requested': '!',
   },
   accepted: {
+    'leave-requested': '!',
+    'forget-requested': '!',
+    'replace-requested': '!',
     'card-made': '!',
     'reinstall-requested': '!',
     'wipe-requested': '!',
@@ -67,6 +82,9 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'retry-requested': '!',
   },
   installing: {
+    'leave-requested': '!',
+    'forget-requested': '!',
+    'replace-requested': '!',
     'reinstall-requested': '!',
     'wipe-requested': '!',
 
@@ -80,6 +98,9 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'deadline-passed': 'failed',
   },
   starting: {
+    'leave-requested': 'left',
+    'forget-requested': '!',
+    'replace-requested': 'replaced',
     'card-made': 'starting',
     'reinstall-requested': 'reinstalling',
     'wipe-requested': 'wiping',
@@ -93,6 +114,9 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'deadline-passed': 'failed',
   },
   joining: {
+    'leave-requested': 'left',
+    'forget-requested': '!',
+    'replace-requested': '!',
     'card-made': '!',
     'reinstall-requested': 'reinstalling',
     'wipe-requested': 'wiping',
@@ -106,6 +130,9 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'deadline-passed': 'failed',
   },
   ready: {
+    'leave-requested': 'left',
+    'forget-requested': '!',
+    'replace-requested': '!',
     'card-made': '!',
     'reinstall-requested': 'reinstalling',
     'wipe-requested': 'wiping',
@@ -118,6 +145,9 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'retry-requested': '!',
   },
   unreachable: {
+    'leave-requested': 'left',
+    'forget-requested': '!',
+    'replace-requested': 'replaced',
     'card-made': 'starting',
     'reinstall-requested': 'reinstalling',
     'wipe-requested': 'wiping',
@@ -130,6 +160,9 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'retry-requested': 'starting',
   },
   held: {
+    'leave-requested': '!',
+    'forget-requested': '-',
+    'replace-requested': '!',
     'card-made': '!',
     'reinstall-requested': '!',
     'wipe-requested': '!',
@@ -138,6 +171,9 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'retry-requested': 'seen',
   },
   rejected: {
+    'leave-requested': '!',
+    'forget-requested': '!',
+    'replace-requested': 'replaced',
     'card-made': '!',
     'reinstall-requested': '!',
     'wipe-requested': '!',
@@ -145,7 +181,33 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'retry-requested': '!',
     left: 'rejected',
   },
+  left: {
+    'forget-requested': '!',
+    'replace-requested': 'replaced',
+    'card-made': '!',
+    'reinstall-requested': 'reinstalling',
+    'wipe-requested': 'wiping',
+    'accept-requested': 'starting',
+    'reject-requested': 'rejected',
+    'retry-requested': 'starting',
+    left: 'left',
+  },
+  replaced: {
+    'leave-requested': '!',
+    'forget-requested': '!',
+    'replace-requested': '!',
+    'card-made': '!',
+    'reinstall-requested': '!',
+    'wipe-requested': '!',
+    'accept-requested': '!',
+    'reject-requested': '!',
+    'retry-requested': '!',
+    left: 'replaced',
+  },
   failed: {
+    'leave-requested': '!',
+    'forget-requested': '-',
+    'replace-requested': 'replaced',
     'card-made': 'starting',
     'reinstall-requested': '!',
     'wipe-requested': 'wiping',
@@ -156,6 +218,9 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'retry-requested': 'accepted',
   },
   'local-boot-failed': {
+    'leave-requested': 'left',
+    'forget-requested': '!',
+    'replace-requested': 'replaced',
     'ssh-answered': 'joining',
     'node-ready': 'ready',
     'card-made': 'starting',
@@ -166,6 +231,9 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'retry-requested': 'starting',
   },
   reinstalling: {
+    'leave-requested': '!',
+    'forget-requested': '!',
+    'replace-requested': 'replaced',
     'installer-reported': 'accepted',
     'installer-started': 'reinstalling',
     'installer-start-failed': 'reinstalling',
@@ -177,6 +245,9 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!'>>> = {
     'retry-requested': '!',
   },
   wiping: {
+    'leave-requested': '!',
+    'forget-requested': '!',
+    'replace-requested': '!',
     wiped: 'wiping',
     'install-failed': 'failed',
     'card-made': '!',
@@ -194,7 +265,8 @@ for (const state of stateNames) {
     for (const event of eventNames) {
       const want = moves[state][event];
       const { device, outcome, effects } = transition(aDevice(states[state]), events[event], LATER);
-      const went = outcome === 'refused' ? '!' : outcome === 'moved' ? device.state.name : undefined;
+      const ends = { refused: '!', dropped: '-', moved: device.state.name } as const;
+      const went = outcome in ends ? ends[outcome as keyof typeof ends] : undefined;
       t.is(went, want, `${state} × ${event}`);
       t.deepEqual(effects, wants(device.state), `${state} × ${event}: effects are those of the state`);
     }

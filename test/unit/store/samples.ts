@@ -22,6 +22,8 @@ import { createLogDouble } from '../../support/doubles.ts';
 export const mac = must(parseMac('dc:a6:32:01:02:03'));
 export const serial = must(parseSerial('00000000abcdef01'));
 
+const name = must(parseHostname('worker-kube1'));
+
 export const report: BoardReport = {
   mac,
   serial,
@@ -69,6 +71,11 @@ export const states: readonly DeviceState[] = [
   { name: 'wiping', by: 'owner', arming: 'w1', start: { step: 'done' } },
   { name: 'held', reason: 'another board claims its serial' },
   { name: 'rejected', by: 'owner', left: true, system: 'disk' },
+  { name: 'joining', attempt: 1, waits: 'connection refused' },
+  { name: 'left', by: 'owner', done: false },
+  { name: 'left', by: 'owner', done: true },
+  { name: 'replaced', by: 'owner', was: { name, address: undefined }, left: false },
+  { name: 'replaced', by: 'owner', was: { name, address: ipv4FromNumber(0xc0a80117) }, left: true },
   { name: 'failed', code: 'IMAGE_NO_BASE', detail: 'no base', resume: { at: 'install', report } },
   { name: 'failed', code: 'INSTALL_TIMEOUT', detail: 'x', resume: { at: 'install', report, arming: 'a1b2' } },
   { name: 'failed', code: 'NO_BASE', detail: 'x', resume: { at: 'install', report, earlier: ['a1b2'] } },
@@ -93,6 +100,10 @@ export const events: readonly LifecycleEvent[] = [
   { event: 'reject-requested', by: 'owner' },
   { event: 'retry-requested', by: 'owner' },
   { event: 'reinstall-requested', by: 'owner' },
+  { event: 'leave-requested', by: 'owner' },
+  { event: 'forget-requested', by: 'owner' },
+  { event: 'replace-requested', by: 'owner', was: { name, address: ipv4FromNumber(0xc0a80117) } },
+  { event: 'cluster-answered' },
   { event: 'wipe-requested', by: 'owner', arming: 'w1' },
   { event: 'expected', by: 'owner' },
   { event: 'card-made', by: 'owner' },

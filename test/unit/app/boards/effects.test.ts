@@ -7,7 +7,7 @@ import type { JoinBoard, Joiner, LeavingBoard } from '../../../../daemon/join/in
 import type { Device } from '../../../../daemon/lifecycle/device.ts';
 import type { Change } from '../../../../daemon/lifecycle/runner.ts';
 import { aDevice, aHeardDevice, aReport, MAC, states } from '../../../support/boards.ts';
-import { createClockDouble } from '../../../support/doubles.ts';
+import { createClockDouble, createLogDouble } from '../../../support/doubles.ts';
 
 const ip = (last: number) => must(parseIpv4(`10.77.0.${last}`));
 const notAsked = () => Promise.reject(new Error('not asked'));
@@ -46,6 +46,8 @@ function desk(t: ExecutionContext, first: Device, { hostKey = 'ssh-ed25519 AAAA'
   const execute = effectDesk({
     ...{ config: config.value, clock, cluster, joiner },
     images: { make: async () => ({ event: 'image-made', arming: 'a1' }) } as never,
+    log: createLogDouble(),
+    labels: { keep: async () => ok(undefined), restore: async () => ok(undefined) },
     boards: () => [now],
     boardNow: () => now,
     onChange: (listener) => {

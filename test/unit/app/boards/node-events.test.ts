@@ -15,15 +15,10 @@ test('what cannot be written is logged and looked at again, and no rejection is 
     { node: () => undefined, synced: () => true, onNodes: () => () => undefined },
     {
       fleet: createFleet([aDevice(states.ready)]),
-      sight: () => Promise.reject(new Error('not asked')),
-      expect: () => Promise.reject(new Error('not asked')),
-      readdress: () => Promise.reject(new Error('not asked')),
-      drop: async () => false,
       dispatch: () => {
         asked += 1;
         return Promise.reject(new Error('STORE_FULL'));
       },
-      run: async () => undefined,
     },
     { clock, log, signal: abort.signal, onTurn: () => turns++ },
   );

@@ -17,19 +17,14 @@ const FROM_THE_ROUTER = must(parseIpv4('10.77.0.23'));
 function desk(state: DeviceState, model?: Model, kit: readonly string[] = []) {
   const device = aDevice(state);
   const fleet = createFleet([model === undefined ? device : { ...device, model: { model, final: true } }]);
-  const runner: Runner = {
+  const runner: Pick<Runner, 'fleet' | 'dispatch'> = {
     fleet,
-    sight: () => Promise.reject(new Error('not asked')),
-    expect: () => Promise.reject(new Error('not asked')),
-    readdress: () => Promise.reject(new Error('not asked')),
-    drop: async () => false,
     dispatch: async (id, event) => {
       const device = fleet.byId(id);
       if (device === undefined) throw new Error('not its board');
       told.push(event);
       return { ok: true, value: transition(device, event, START) };
     },
-    run: async () => undefined,
   };
   const told: LifecycleEvent[] = [];
   const heard: string[] = [];

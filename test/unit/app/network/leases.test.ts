@@ -105,6 +105,8 @@ const toldToBoot: Readonly<Record<StateName, boolean>> = {
   reinstalling: true,
   wiping: true,
   held: false,
+  left: true,
+  replaced: false,
   rejected: false,
   failed: true,
 };
