@@ -165,7 +165,7 @@ const joins = test.macro(async (t, start: Start, key: 'ec' | 'rsa') => {
 
   const leases = '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases';
   let first: string | undefined;
-  const renewed = await awaitObject<Lease>(daemon, leases, ({ metadata, spec }) => {
+  const renewed = await awaitObject<Lease>(adminOf(cluster), leases, ({ metadata, spec }) => {
     first ??= spec.renewTime;
     return metadata.name === 'worker-kube1' && spec.renewTime !== first;
   });
@@ -185,8 +185,10 @@ const joins = test.macro(async (t, start: Start, key: 'ec' | 'rsa') => {
   t.is(await statusOf(daemon.call('GET', '/api/v1/nodes/worker-kube1')), 404);
 });
 
-async function runsPods(t: ExecutionContext, { server, caPem, adminToken }: ApiServer): Promise<void> {
-  const admin = connect({ server, caPem, token: adminToken });
+const adminOf = ({ server, caPem, adminToken }: ApiServer): ApiClient => connect({ server, caPem, token: adminToken });
+
+async function runsPods(t: ExecutionContext, cluster: ApiServer): Promise<void> {
+  const admin = adminOf(cluster);
   const pods = '/api/v1/namespaces/default/pods';
   const spec = { nodeName: 'worker-kube1', containers: [{ name: 'page', image: 'page' }] };
   await admin.call('POST', pods, { body: { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'page' }, spec } });

@@ -1,6 +1,8 @@
 /** Who is asking, and whether they may: authentication and a small RBAC over the very manifests of the real one. */
 import { readFileSync } from 'node:fs';
 import { parseAllDocuments } from 'yaml';
+import { accountRights } from '../../../daemon/cluster/account.ts';
+import { labDaemon } from '../control-plane/api-server.ts';
 import type { Target } from './resources.ts';
 import { StatusError } from './status.ts';
 import type { Store, Stored } from './store.ts';
@@ -70,7 +72,7 @@ export function loadGrants(): Grant[] {
     parseAllDocuments(readFileSync(new URL(`../control-plane/${name}`, import.meta.url), 'utf8')).map(
       (document) => document.toJS() as Manifest,
     );
-  const manifests = [...read('kubeadm-init.yaml'), ...read('daemon-role.yaml')];
+  const manifests: Manifest[] = [...read('kubeadm-init.yaml'), ...accountRights(labDaemon)];
   return manifests.flatMap(({ roleRef, subjects = [], metadata: { namespace } }) => {
     if (roleRef === undefined) return [];
     const role = manifests.find(

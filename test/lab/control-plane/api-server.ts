@@ -1,5 +1,8 @@
 /** What the lab knows of an API server, be it the real control plane or the simulator. */
 
+/** Whom `daemonToken` makes of its bearer. */
+export const labDaemon = { kind: 'User', name: 'bramble', apiGroup: 'rbac.authorization.k8s.io' } as const;
+
 export type ApiServerOptions = {
   /** Where keys, kubeconfigs, logs and data go. With an earlier run's folder the same cluster comes back. */
   readonly directory: string;
@@ -22,7 +25,7 @@ export type ApiServer = {
   /** A member of system:masters: the lab's own hand. */
   readonly adminKubeconfig: string;
   readonly adminToken: string;
-  /** The user `bramble`, with the rights that daemon-role.yaml grants and no more. */
+  /** The user `bramble`, with the rights of daemon/cluster/account.ts and no more. */
   readonly daemonKubeconfig: string;
   readonly daemonToken: string;
   /** What runs, for measuring and for killing one of them on purpose. */

@@ -5,7 +5,9 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseAllDocuments } from 'yaml';
+import { accountRights } from '../../../daemon/cluster/account.ts';
 import { type ApiClient, ApiError, type ApiObject, connect } from './api-client.ts';
+import { labDaemon } from './api-server.ts';
 import { readKubeconfig, renderKubeconfig } from './kubeconfig.ts';
 
 const pollMs = 50;
@@ -64,7 +66,7 @@ async function main(kubeconfigFile: string, schedulerPort: string, deadlineMs: s
     ...{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'cluster-info', namespace: 'kube-public' } },
     data: { kubeconfig: renderKubeconfig(server, caPem) },
   };
-  const objects = [...manifest('kubeadm-init.yaml'), ...manifest('daemon-role.yaml'), clusterInfo];
+  const objects = [...manifest('kubeadm-init.yaml'), ...accountRights(labDaemon), clusterInfo];
   await Promise.all(objects.map((object) => ensure(api, deadline, object)));
   // Without its default account a namespace refuses Pods: the sign that the controller manager is at work.
   const account = '/api/v1/namespaces/default/serviceaccounts/default';

@@ -1,0 +1,76 @@
+/**
+ * The daemon's own account in the cluster, with what this folder, `join/` and `app/` ask of the API and nothing more. A new
+ * request wants its line here: the lab's and the tests' daemons have no other rights. The command line makes it
+ * (`bramble cluster install`), so this file is data without imports.
+ */
+
+export type AccessRule = {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly resourceNames?: readonly string[];
+  readonly verbs: readonly string[];
+};
+
+/** Everywhere. */
+const clusterRules: readonly AccessRule[] = [
+  // The watch, the quarantine taint and labels, a board that left.
+  { apiGroups: [''], resources: ['nodes'], verbs: ['get', 'list', 'watch', 'patch', 'delete'] },
+  // Whether data lie on a board that is to be replaced.
+  { apiGroups: [''], resources: ['persistentvolumes'], verbs: ['list'] },
+  // kubeadm: certificates of boards that join, approved one by one.
+  {
+    apiGroups: ['certificates.k8s.io'],
+    resources: ['certificatesigningrequests'],
+    verbs: ['get', 'list', 'watch'],
+  },
+  { apiGroups: ['certificates.k8s.io'], resources: ['certificatesigningrequests/approval'], verbs: ['update'] },
+  {
+    ...{ apiGroups: ['certificates.k8s.io'], resources: ['signers'], verbs: ['approve'] },
+    resourceNames: ['kubernetes.io/kube-apiserver-client-kubelet'],
+  },
+];
+
+/** In kube-system: join tokens, and k3s' node passwords. `create` and `list` know no names (facts 5.6). */
+const systemRules: readonly AccessRule[] = [
+  { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'list', 'delete'] },
+];
+
+export type AccountSubject =
+  | { readonly kind: 'ServiceAccount'; readonly name: string; readonly namespace: string }
+  | { readonly kind: 'User'; readonly name: string; readonly apiGroup: 'rbac.authorization.k8s.io' };
+
+const name = 'bramble';
+const namespace = 'kube-system';
+const apiVersion = 'rbac.authorization.k8s.io/v1';
+const apiGroup = 'rbac.authorization.k8s.io';
+
+export const accountSubject = { kind: 'ServiceAccount', name, namespace } as const;
+/** Its token is in this Secret: it lives until somebody deletes it, as the daemon's kubeconfig has to. */
+export const accountSecret = { name: 'bramble-token', namespace } as const;
+
+/** What `subject` needs to be allowed what the daemon does. In the order in which they have to be made. */
+export const accountRights = (subject: AccountSubject) =>
+  [
+    { apiVersion, kind: 'ClusterRole', metadata: { name }, rules: clusterRules },
+    {
+      ...{ apiVersion, kind: 'ClusterRoleBinding', metadata: { name } },
+      roleRef: { apiGroup, kind: 'ClusterRole', name },
+      subjects: [subject],
+    },
+    { apiVersion, kind: 'Role', metadata: { name, namespace }, rules: systemRules },
+    {
+      ...{ apiVersion, kind: 'RoleBinding', metadata: { name, namespace } },
+      roleRef: { apiGroup, kind: 'Role', name },
+      subjects: [subject],
+    },
+  ] as const;
+
+/** All of it. */
+export const accountObjects = [
+  { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } },
+  ...accountRights(accountSubject),
+  {
+    ...{ apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/service-account-token' },
+    metadata: { ...accountSecret, annotations: { 'kubernetes.io/service-account.name': name } },
+  },
+] as const;
