@@ -1,0 +1,37 @@
+/** Where the boards are, seen from this machine: as the daemon says, or as bramble.yaml and the kernel do without it. */
+import { hostname, networkInterfaces } from 'node:os';
+import { clusterRangeIn } from '../../config/cluster-ranges.ts';
+import { ok, type Problem, problem, type Result } from '../../config/result.ts';
+import type { Config } from '../../config/schema.ts';
+import { parseHostname, parseIpv4, subnetOf, subnetText } from '../../config/values.ts';
+import type { MasterView } from '../../daemon/http/wire.ts';
+import { type ServerPlace, unfitRanges } from './server-config.ts';
+
+/** `master`: undefined if no daemon runs. */
+export function serverPlace(config: Config, master: MasterView | undefined): Result<ServerPlace, Problem> {
+  const name = master?.interface ?? (config.interface === 'auto' ? undefined : config.interface);
+  if (name === undefined) {
+    const why =
+      master === undefined ? 'the daemon does not run' : (master.advice[0] ?? 'the daemon has no network yet');
+    return problem(
+      'NO_PLACE',
+      `which interface are the boards on? ${why}: write it into bramble.yaml, such as interface: eth0`,
+    );
+  }
+  const own = (networkInterfaces()[name] ?? []).filter(({ family }) => family === 'IPv4');
+  const found = own.find(({ address }) => address === master?.address) ?? own[0];
+  const address = parseIpv4(found?.address ?? '');
+  if (found === undefined || !address.ok) return problem('NO_PLACE', `${name} has no address here`);
+  const prefix = Number(found.cidr?.split('/')[1] ?? 32);
+  const subnet = subnetOf(address.value, prefix);
+  const clash = clusterRangeIn(subnet, config.cluster);
+  if (clash !== undefined) {
+    const detail = `the boards' network ${subnetText(subnet)} is in the cluster's own ${subnetText(clash)}: write two others into bramble.yaml, such as cluster: {ranges: [10.142.0.0/16, 10.143.0.0/16]}`;
+    return problem('RANGE_OVERLAP', detail);
+  }
+  const unfit = unfitRanges(config.cluster);
+  if (unfit !== undefined) return problem('RANGES', unfit);
+  const label = parseHostname(hostname().split('.', 1)[0]?.toLowerCase() ?? '');
+  if (!label.ok) return problem('HOSTNAME', `this machine's name cannot be a node's: ${label.error.detail}`);
+  return ok({ interface: name, address: address.value, hostname: label.value, ranges: config.cluster.ranges });
+}
