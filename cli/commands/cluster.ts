@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Client } from '../client.ts';
 import type { Terminal } from '../output/terminal.ts';
 import { addClusterFetch } from './cluster-fetch.ts';
+import { addClusterInstall } from './cluster-install.ts';
 
 export type ClusterDeps = { readonly client: () => Client; readonly terminal: Terminal };
 
@@ -11,4 +12,5 @@ export function addCluster(parent: Command, deps: ClusterDeps): void {
     .command('cluster')
     .description('the cluster that boards join: get k3s, make this machine its server');
   addClusterFetch(cluster, deps);
+  addClusterInstall(cluster, deps);
 }
