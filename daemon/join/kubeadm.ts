@@ -73,10 +73,14 @@ export function renderJoinConfiguration(config: KubeadmConfig, board: JoinBoard,
   });
 }
 
-/** `kubelet.conf` is written last, once the board has its certificate. Prints the board's state in one word. */
+/**
+ * Prints the board's state in one word. The certificate comes last: `kubelet.conf` is written when the kubelet starts to ask
+ * for it, and names a file that is not there yet (measured with 1.34.2).
+ */
 const probeScript = `command -v kubeadm >/dev/null || { echo absent; exit; }
-[ -s /etc/kubernetes/kubelet.conf ] && { echo joined; exit; }
-for f in /etc/kubernetes/bootstrap-kubelet.conf /etc/kubernetes/pki/ca.crt; do [ -e $f ] && { echo partial; exit; }; done
+cd /etc/kubernetes 2>/dev/null || { echo clean; exit; }
+[ -s kubelet.conf ] && [ -s /var/lib/kubelet/pki/kubelet-client-current.pem ] && { echo joined; exit; }
+for f in kubelet.conf bootstrap-kubelet.conf pki/ca.crt; do [ -e $f ] && { echo partial; exit; }; done
 echo clean`;
 
 async function probe(session: SshSession): Promise<Result<BoardState, Problem>> {

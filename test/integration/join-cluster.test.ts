@@ -25,6 +25,7 @@ import type { ApiServer, ApiServerOptions } from '../lab/control-plane/api-serve
 import { findAssets, startControlPlane } from '../lab/control-plane/start.ts';
 import { retrying } from '../lab/kubeadm-stand-in/retry.ts';
 import { createLogDouble } from '../support/doubles.ts';
+import { stepContext } from '../unit/join/step-context.ts';
 import { watchArguments } from './join-arguments.ts';
 import { startSshd } from './join-board.ts';
 
@@ -90,7 +91,7 @@ async function begin(t: ExecutionContext, start: Start) {
       .filter(({ type }) => type === 'bootstrap.kubernetes.io/token')
       .map(({ metadata }) => metadata.name);
   };
-  return { server, cluster, joiner, log, asked, secrets, sshPort, attack, admin, tokens, signal };
+  return { server, cluster, joiner, kubeadm, log, asked, secrets, sshPort, attack, admin, tokens, signal };
 }
 
 type Lab = Awaited<ReturnType<typeof begin>>;
@@ -146,7 +147,7 @@ async function refusesForeignName(t: ExecutionContext, lab: Lab, board: JoinBoar
 const joins = test.macro(async (t, start: Start) => {
   t.timeout(300_000);
   const lab = await begin(t, start);
-  const { cluster, joiner, log, asked, secrets, sshPort, admin, tokens, signal } = lab;
+  const { cluster, joiner, kubeadm, log, asked, secrets, sshPort, admin, tokens, signal } = lab;
   const sshd = await startSshd(t, { authorized: key.publicLine, host: '127.0.0.11', env: kubeletEnv });
   sshPort.port = sshd.port;
   const board: JoinBoard = {
@@ -206,6 +207,13 @@ const joins = test.macro(async (t, start: Start) => {
   // Half a join, and a Node of an earlier life that nobody keeps: reset, deleted, and joined anew.
   await mkdir(`${sshd.root}/etc/kubernetes/pki`, { recursive: true });
   await writeFile(`${sshd.root}/etc/kubernetes/pki/ca.crt`, 'half');
+  // There as soon as a kubelet asks for the certificate that it names.
+  await writeFile(`${sshd.root}/etc/kubernetes/kubelet.conf`, 'half');
+  const probing = joiner.onBoard(board, signal, async (session) => {
+    t.is(must(await kubeadm.probe(session, stepContext)), 'partial');
+    return ok(undefined);
+  });
+  must(await probing);
   const metadata = { name: board.name, labels: { 'bramble.dev/device': board.id } };
   const dead = await admin.call('POST', '/api/v1/nodes', { body: { apiVersion: 'v1', kind: 'Node', metadata } });
   must(await joiner.join(board, signal));

@@ -92,7 +92,7 @@ async function startSshd(signal: AbortSignal): Promise<void> {
 
 /** A board that joined before goes on as a node, without anybody's help. */
 async function startKubelet(emit: Emit, signal: AbortSignal): Promise<void> {
-  if (!(await exists('/etc/kubernetes/kubelet.conf'))) return;
+  if (!(await exists('/var/lib/kubelet/pki/kubelet-client-current.pem'))) return;
   await run('kubelet', ['--background'], { signal, env: { PATH: `${binDirectory}:${process.env['PATH'] ?? ''}` } });
   emit('kubelet');
 }

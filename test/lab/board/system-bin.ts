@@ -14,7 +14,7 @@ const systemctl = `case " $* " in
   *" reboot "*|*" poweroff "*) ${reboot} ;;
   *" is-active "*|*" is-enabled "*|*" status "*) exit 0 ;;
   *" reload ssh"*|*" restart ssh"*|*" try-restart ssh"*|*" reload-or-restart ssh"*) [ ! -f ${sshdPidFile} ] || kill -HUP "$(cat ${sshdPidFile})" ;;
-  *" start kubelet"*|*" restart kubelet"*|*" --now kubelet"*) [ ! -f /etc/kubernetes/kubelet.conf ] || kubelet --background ;;
+  *" start kubelet"*|*" restart kubelet"*|*" --now kubelet"*) [ ! -f /var/lib/kubelet/pki/kubelet-client-current.pem ] || kubelet --background ;;
 esac
 exit 0`;
 

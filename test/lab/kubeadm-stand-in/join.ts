@@ -103,7 +103,10 @@ async function bootstrapCertificate(
 ): Promise<void> {
   const nodeName = config.nodeRegistration.name;
   const deadline = Date.now() + (config.timeouts.tlsBootstrap ?? fiveMinutes);
+  const credentials = { clientCertificate: certificateInConf, clientKey: certificateInConf };
   try {
+    // As the real kubelet: it is there before the certificate that it names.
+    await write(layout.kubeletConf, renderKubeconfig(server, caPem, { name: 'default-auth', credentials }));
     const certificate = await requestCertificate(api, { nodeName, keyFile: layout.pendingKey, kind, deadline });
     const dated = joinPath(
       layout.kubeletPki,
@@ -112,8 +115,6 @@ async function bootstrapCertificate(
     await write(dated, certificate + (await readFile(layout.pendingKey, 'utf8')));
     await rm(layout.currentCertificate, { force: true });
     await symlink(basename(dated), layout.currentCertificate);
-    const credentials = { clientCertificate: certificateInConf, clientKey: certificateInConf };
-    await write(layout.kubeletConf, renderKubeconfig(server, caPem, { name: 'default-auth', credentials }));
     await rm(layout.pendingKey, { force: true });
   } finally {
     // A token must not outlive the attempt on the board's disk. ca.crt stays: a failed join needs a reset, as in reality.
