@@ -46,7 +46,8 @@ export async function startMaster(directory: string, privateKey: string) {
   const client = connect({ server: server.server, caPem: server.caPem, token: server.adminToken });
   await addWhatKubeadmReads(client, server.version);
 
-  const deps = { clock: systemClock, random: systemRandom, log: createLogDouble(), signal };
+  const log = createLogDouble();
+  const deps = { clock: systemClock, random: systemRandom, log, signal };
   const cluster = openCluster({ kubeconfig: server.daemonKubeconfig, ...deps });
   /** Of every token that was minted. */
   const secrets: string[] = [];
@@ -59,9 +60,13 @@ export async function startMaster(directory: string, privateKey: string) {
     apiServerEndpoint: new URL(server.server).host,
     caCertHashes: caCertHashes(server.caPem),
   });
+  /** While it is set nobody's request is seen. */
+  const deaf: { isSet: boolean } = { isSet: false };
+  const watchCsrs: JoinCluster['watchCsrs'] = (how) =>
+    cluster.watchCsrs({ ...how, onRequest: (csr) => (deaf.isSet ? undefined : how.onRequest(csr)) });
   const joiner = createJoiner({
     ...deps,
-    cluster: { ...cluster, request },
+    cluster: { ...cluster, request, watchCsrs },
     driver: async () => ok(driver),
     privateKey,
   });
@@ -70,7 +75,18 @@ export async function startMaster(directory: string, privateKey: string) {
     await Promise.all([joiner.done, cluster.done]);
     await server.stop();
   };
-  return { joiner, cluster, secrets, signal, version: server.version, api: questions(client), close };
+  return {
+    joiner,
+    driver,
+    cluster,
+    log,
+    deaf,
+    secrets,
+    signal,
+    version: server.version,
+    api: questions(client),
+    close,
+  };
 }
 
 /** The lab's control plane has what its stand-in of kubeadm reads; the real one wants to see more. */

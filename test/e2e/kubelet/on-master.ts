@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { must } from '../../../config/result.ts';
+import { must, ok } from '../../../config/result.ts';
 import { parseDeviceId, parseHostname, parseIpv4, seconds } from '../../../config/values.ts';
 import { awaitNode } from '../../../daemon/join/await-node.ts';
 import type { JoinedNode } from '../../../daemon/join/cluster-port.ts';
 import { generateSshKeyPair, type JoinBoard } from '../../../daemon/join/index.ts';
 import { systemClock } from '../../../daemon/system/clock.ts';
 import { watchArguments } from '../../integration/join-arguments.ts';
+import { stepContext } from '../../unit/join/step-context.ts';
 import type { Scenario } from '../scenario.ts';
 import { type KubeletBoard, startKubeletBoard } from './board.ts';
 import { eventually, type Master, startMaster } from './master.ts';
@@ -24,7 +25,7 @@ const keptOnBoard = '/etc/kubernetes /var/lib/kubelet /run/bramble';
 const joins =
   (master: Master, board: KubeletBoard, joined: JoinBoard): Scenario =>
   async (check) => {
-    const { joiner, cluster, api, secrets, signal } = master;
+    const { joiner, driver, cluster, log, deaf, api, secrets, signal } = master;
     const whenNode = (holds: (node: JoinedNode | undefined) => boolean) =>
       awaitNode(cluster, name, holds, { clock: systemClock, signal, patience: seconds(120) });
     const whenReady = async (): Promise<void> => assert.ok((await whenNode((node) => node?.ready === true))?.ready);
@@ -102,6 +103,11 @@ const joins =
     });
     await check('it leaves: kubeadm reset, its containers and its Node are gone', async () => {
       must(await joiner.leave(joined, signal));
+      // A board that cannot be reset is left behind with a warning.
+      assert.deepEqual(
+        log.records.filter(({ level }) => level === 'warn' || level === 'error'),
+        [],
+      );
       assert.deepEqual(await api.nodes(), []);
       assert.equal(await board.output('find /etc/kubernetes /var/lib/kubelet -type f 2>/dev/null || true'), '');
       assert.equal(await board.output('systemctl is-active kubelet || true'), 'inactive\n');
@@ -116,6 +122,34 @@ const joins =
       assert.deepEqual(await api.tokens(), []);
       assert.equal((await api.certificateRequests()).length, 2);
     });
+    await check(
+      'cut off while it waits for its certificate it is half joined, and joined by asking again',
+      async () => {
+        must(await joiner.leave(joined, signal));
+        const asked = (await api.certificateRequests()).length;
+        const cut = new AbortController();
+        deaf.isSet = true;
+        const joining = assert.rejects(joiner.join(joined, cut.signal), /pulled/);
+        await eventually('its request', async () => (await api.certificateRequests()).length > asked);
+        cut.abort(new Error('pulled'));
+        await joining;
+        deaf.isSet = false;
+        assert.deepEqual(await api.tokens(), []);
+        // What tells a join that came to its end from this one is the certificate alone.
+        const left = await board.output('cd /etc/kubernetes; ls kubelet.conf /var/lib/kubelet/pki');
+        assert.match(left, /^kubelet\.conf$/m);
+        assert.doesNotMatch(left, /kubelet-client-current/);
+        must(
+          await joiner.onBoard(joined, signal, async (session) => {
+            assert.equal(must(await driver.probe(session, stepContext)), 'partial');
+            return ok(undefined);
+          }),
+        );
+        must(await joiner.join(joined, signal));
+        await whenReady();
+        must(await joiner.release(joined, signal));
+      },
+    );
   };
 
 const [folder = '', netns = '', kubernetes = ''] = process.argv.slice(2);
