@@ -1,4 +1,6 @@
 /** A state in plain words: why it is so, or what it waits for. Pure. */
+import type { Hostname } from '../../config/values.ts';
+import { causeOf } from './causes.ts';
 import type { Device, DeviceState, InstallerStart } from './device.ts';
 import { mayBeCalledOff } from './system-rows.ts';
 
@@ -50,9 +52,23 @@ export function explain(device: Device): string {
         ? `another board has its place as ${state.was.name}, asked by ${state.by}; bramble forget ${device.name} drops it`
         : `its Node ${state.was.name} is removed, so that another board can have its place, asked by ${state.by}`;
     case 'failed':
-      return `${state.code}: ${state.detail}`;
+      return failureText(state);
   }
 }
+
+type Failure = Extract<DeviceState, { name: 'failed' }>;
+
+/** The cause before the code: a table cuts the end off. */
+function failureText({ code, detail }: Failure): string {
+  const known = causeOf(code);
+  return known === undefined ? `${code}: ${detail}` : `${known.cause} (${code}: ${detail})`;
+}
+
+function failureDeed(name: Hostname, { code, detail }: Failure): string {
+  const { cause, first, command = retry } = causeOf(code) ?? { cause: code };
+  return `${first === undefined ? '' : `${first}, then `}${command(name)}    (${cause}: ${detail})`;
+}
+const retry = (name: Hostname): string => `bramble retry ${name}`;
 
 function wipeText({ by, start }: Extract<DeviceState, { name: 'wiping' }>): string {
   if (start.step === 'done') return `its disk is cleared, asked by ${by}; it is left alone until it is accepted again`;
@@ -97,7 +113,7 @@ export function nextDeed(device: Device): string | undefined {
     case 'held':
       return `bramble describe ${name}    (held: ${state.reason})`;
     case 'failed':
-      return `bramble retry ${name}    (${state.code}: ${state.detail})`;
+      return failureDeed(name, state);
     case 'unreachable':
       return `look at ${name}: its Node is not Ready`;
     case 'local-boot-failed':
