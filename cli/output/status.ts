@@ -17,8 +17,11 @@ export const inOrder = (devices: readonly DeviceView[]): readonly DeviceView[] =
 function rank(device: DeviceView): number {
   if (isSick(device)) return 0;
   if (device.state === 'ready') return 2;
-  return device.state === 'rejected' ? 3 : 1;
+  return isOut(device) ? 3 : 1;
 }
+
+/** Of the cluster, and that is as it should be. */
+const isOut = ({ state }: DeviceView): boolean => state === 'rejected' || state === 'left' || state === 'replaced';
 
 const colours: readonly (Colour | undefined)[] = ['red', 'yellow', 'green', 'dim'];
 
@@ -118,5 +121,5 @@ function counts(devices: readonly DeviceView[]): string {
 export function nextSteps({ master, devices }: StatusView): readonly string[] {
   if (master.advice.length > 0) return master.advice;
   if (devices.length === 0) return ['plug in a Pi: power and network cable are enough'];
-  return [devices.every(({ state }) => state === 'ready' || state === 'rejected') ? 'nothing to do' : 'wait'];
+  return [devices.every((device) => device.state === 'ready' || isOut(device)) ? 'nothing to do' : 'wait'];
 }

@@ -205,6 +205,27 @@ test('accept, reject, retry: each name is tried, the first failure is the exit c
   t.is(conflict.err, 'bramble: worker-kube1 is ready: nothing to retry\n');
 });
 
+test('leave and forget: a word for each board; a forgotten one is not shown as what it was', async (t) => {
+  const { socket, acted } = await daemonFake(t, [ready, pending]);
+  t.is((await bramble(socket, ['leave', 'worker-kube1'])).out, 'worker-kube1: leaveed\n');
+  t.is((await bramble(socket, ['forget', 'worker-kube2'])).out, 'worker-kube2: forgotten\n');
+  t.deepEqual(acted, ['leave worker-kube1 by anna', 'forget worker-kube2 by anna']);
+});
+
+test('replace: the new board is named, volumes are only given up where that is said', async (t) => {
+  const { socket, acted } = await daemonFake(t, [ready, pending]);
+  const replace = ['replace', 'worker-kube1', '--with'];
+  t.like(await bramble(socket, [...replace, 'worker-kube2']), { code: 1, out: '' });
+  t.like(await bramble(socket, [...replace, 'worker-kube9']), { code: 4, err: 'bramble: no board worker-kube9\n' });
+  t.is((await bramble(socket, ['replace', 'worker-kube1'])).code, 64);
+  t.deepEqual(acted, []);
+  t.like(await bramble(socket, [...replace, 'worker-kube2', '--lose-data']), {
+    code: 0,
+    out: 'worker-kube1: accepted; it was worker-kube2\n',
+  });
+  t.deepEqual(acted, ['replace worker-kube1 with worker-kube2 by anna']);
+});
+
 test('locate asks nothing', async (t) => {
   const { socket, acted } = await daemonFake(t, [ready, pending]);
   t.like(await bramble(socket, ['locate', 'worker-kube2']), {

@@ -124,6 +124,16 @@ test('the admin API over a unix socket', async (t) => {
   t.is((await ask('POST', '/v1/devices/worker-kube9/accept')).status, 404);
   t.is((await ask('POST', '/v1/devices/worker-kube1/accept', '{"by":"\\n"}')).status, 400);
   t.is((await ask('POST', '/v1/devices/worker-kube1/accept', '{')).status, 400);
+  const replace = (body: string, name = 'worker-kube1') => ask('POST', `/v1/devices/${name}/replace`, body);
+  t.is((await replace('{"by":"anna","with":"worker-kube7","loseData":true}')).status, 200);
+  t.is((await replace('{"with":"worker-kube7","loseData":"yes"}')).status, 200);
+  t.deepEqual(fake.acted.slice(2), [
+    'replace worker-kube1 worker-kube7 anna true',
+    'replace worker-kube1 worker-kube7 owner false',
+  ]);
+  for (const wrong of ['', '{', '[]', '{"by":"anna"}', '{"with":7}', '{"with":"../x"}', '{"with":"b","by":"\\n"}'])
+    t.is((await replace(wrong)).status, 400, wrong);
+  t.like(JSON.parse((await replace('{"with":"b"}', 'worker-kube9')).body), { code: 'NOT_FOUND' });
   t.is((await ask('GET', '/v1/events?after=x')).status, 400);
   t.deepEqual(
     JSON.parse((await ask('GET', '/v1/events?after=1')).body).events.map(({ id }: EventView) => id),

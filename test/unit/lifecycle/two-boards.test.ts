@@ -92,7 +92,10 @@ test('the new board has name and address of the old one, in one commit; the old 
   t.deepEqual(again.runner.fleet.byId(heir.id), taken);
   t.deepEqual(again.runner.fleet.byId(old.id), gone);
   void again.runner.run();
-  t.deepEqual(again.begun.sort(), ['leave worker-kube1-old', 'make-image worker-kube1']);
+  t.deepEqual(
+    again.begun.toSorted((a, b) => a.localeCompare(b)),
+    ['leave worker-kube1-old', 'make-image worker-kube1'],
+  );
   t.regex(
     store.deviceEvents(heir.id).at(-1)?.reason ?? '',
     /takes the place of worker-kube1 \(it was worker-kube7\), asked by anna/,
