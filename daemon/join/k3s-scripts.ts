@@ -43,7 +43,9 @@ if [ "$have" -lt "$bytes" ]; then
   [ "$free" -ge "$need" ] || { rm -f "$part"; echo "full $free $need"; exit; }
   unset http_proxy HTTP_PROXY all_proxy ALL_PROXY
   if command -v curl > /dev/null; then set -- curl -q -sS -f --connect-timeout 10 --speed-limit 1024 --speed-time 60
-  elif command -v wget > /dev/null; then set -- wget -q -T 60 -t 1 -O -
+  elif command -v wget > /dev/null; then
+    # Quirk: with -T busybox's wget 1.35 of Debian crashes. The time that is given to this script bounds it, too.
+    case $(wget --version 2>&1) in *GNU*) set -- wget -q -T 60 -t 1 -O - ;; *) set -- wget -q -O - ;; esac
   elif command -v python3 > /dev/null; then set -- python3 -c 'import shutil, sys, urllib.request
 shutil.copyfileobj(urllib.request.urlopen(sys.argv[1], timeout=60), sys.stdout.buffer)'
   else echo nothing; exit; fi
