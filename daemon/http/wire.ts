@@ -112,6 +112,7 @@ export type TimelineEntry = { readonly at: string; readonly seconds: number; rea
 export type EventView = {
   readonly id: number;
   readonly at: string;
+  /** Empty, as `from` and `to`: it is none of a board. */
   readonly device: string;
   readonly event: string;
   readonly from: string;

@@ -1,24 +1,33 @@
-/** The log of what happened to each device: only ever appended to, capped per device. */
+/** The log of what happened to each device, and to none of them: only ever appended to, capped per device. */
 import type { Database } from 'better-sqlite3';
 import { type DeviceId, instant, parseDeviceId } from '../../config/values.ts';
 import { readRow } from './devices.ts';
-import { asFields, count, Damage, type Fields, parsed, text } from './fields.ts';
+import { asFields, count, Damage, type Fields, optional, parsed, text } from './fields.ts';
 import { eventPayload, readEvent } from './payload.ts';
 import { type EventQuery, type EventRow, eventsPerDevice, type Write } from './store.ts';
 
-type AppendEvent = Extract<Write, { readonly write: 'append-event' }>;
+type Append = Extract<Write, { readonly write: 'append-event' | 'append-notice' }>;
 
-export function eventAppender(database: Database): (append: AppendEvent) => number {
+export function eventAppender(database: Database): (append: Append) => number {
   const insert = database.prepare(`
     INSERT INTO events (device, at, name, payload, from_state, to_state, reason)
     VALUES (@device, @at, @name, @payload, @from, @to, @reason)`);
   const drop = database.prepare(`
-    DELETE FROM events WHERE device = @device AND id <=
-      (SELECT id FROM events WHERE device = @device ORDER BY id DESC LIMIT 1 OFFSET ${eventsPerDevice})`);
-  return ({ device, at, event, from, to, reason }) => {
-    const row = { device, at, name: event.event, payload: eventPayload(event), from, to, reason };
-    return insert.run(row).changes + drop.run({ device }).changes;
+    DELETE FROM events WHERE device IS @device AND id <=
+      (SELECT id FROM events WHERE device IS @device ORDER BY id DESC LIMIT 1 OFFSET ${eventsPerDevice})`);
+  return (append) => {
+    const row = rowOf(append);
+    return insert.run(row).changes + drop.run({ device: row.device }).changes;
   };
+}
+
+function rowOf(append: Append) {
+  if (append.write === 'append-notice') {
+    const { at, name, reason } = append;
+    return { device: null, at, name, payload: '{}', from: '', to: '', reason };
+  }
+  const { device, at, event, from, to, reason } = append;
+  return { device, at, name: event.event, payload: eventPayload(event), from, to, reason };
 }
 
 export function eventReader(database: Database) {
@@ -43,10 +52,10 @@ function readEventRow(row: unknown): EventRow {
   const fields = asFields(row, 'row');
   return readRow(`events row ${JSON.stringify(fields['id'])}`, () => ({
     id: count(fields, 'id'),
-    device: parsed(fields, 'device', parseDeviceId),
+    device: optional(fields, 'device', (from, name) => parsed(from, name, parseDeviceId)),
     at: instant(count(fields, 'at')),
     name: text(fields, 'name'),
-    event: eventIfKnown(fields),
+    event: fields['device'] === null ? undefined : eventIfKnown(fields),
     from: text(fields, 'from_state'),
     to: text(fields, 'to_state'),
     reason: text(fields, 'reason'),

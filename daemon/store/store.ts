@@ -45,6 +45,8 @@ export type Snapshot = {
 /** What the life of boards writes, and what else is kept. `delete-device` takes its events, effects and secrets with it. */
 export type Write =
   | LifecycleWrite
+  /** An event of no board: `name` as an event's, `reason` for people. */
+  | { readonly write: 'append-notice'; readonly at: Instant; readonly name: string; readonly reason: string }
   | { readonly write: 'delete-setting'; readonly key: string }
   /** Takes the address from whoever had it. */
   | { readonly write: 'put-guest'; readonly client: string; readonly address: Ipv4 }
@@ -56,11 +58,12 @@ export type EventQuery = { readonly after?: number; readonly device?: DeviceId; 
 export type EventRow = {
   /** Grows for ever, also over deletions. */
   readonly id: number;
-  readonly device: DeviceId;
+  /** Undefined: of no board. */
+  readonly device: DeviceId | undefined;
   readonly at: Instant;
   /** The event's name, also where this version does not know it any more. */
   readonly name: string;
-  /** `undefined` if another version wrote it in a form that this one cannot read. */
+  /** `undefined` of no board, and if another version wrote it in a form that this one cannot read. */
   readonly event: LifecycleEvent | undefined;
   readonly from: string;
   readonly to: string;
@@ -70,5 +73,5 @@ export type EventRow = {
 /** Since the start: `transactions` is also the number of fsyncs, so `batches / transactions` is what grouping won. */
 export type StoreCounters = { readonly transactions: number; readonly batches: number; readonly rejected: number };
 
-/** The oldest beyond it are dropped in the transaction that appends. */
+/** And of no board. The oldest beyond it are dropped in the transaction that appends. */
 export const eventsPerDevice = 200;

@@ -110,6 +110,7 @@ function writeApplier(database: Database): (write: Write) => number {
       case 'delete-device':
         return deleteDevice.run(write.device).changes;
       case 'append-event':
+      case 'append-notice':
         return appendEvent(write);
       case 'set-effects':
         return putEffects(write.device, write.effects);

@@ -246,6 +246,6 @@ export function recentAcceptances(store: Pick<Store, 'events'>, now: Instant): M
   const recent = store
     .events({ limit: 1000 })
     .filter(({ name, to, at }) => name === 'admission-decided' && to === 'accepted' && since(at, now) < minutes(60))
-    .map(({ device, at }) => [device, at] as const);
+    .flatMap(({ device, at }) => (device === undefined ? [] : [[device, at] as const]));
   return new Map(recent);
 }

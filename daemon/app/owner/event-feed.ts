@@ -25,11 +25,11 @@ export function eventFeed(store: Pick<Store, 'events'>, fleet: () => Fleet): Eve
    * when that one is there.
    */
   function upToNameless(rows: readonly EventRow[]): readonly EventRow[] {
-    const nameless = rows.findIndex(({ device }) => fleet().byId(device) === undefined);
+    const nameless = rows.findIndex(({ device }) => device !== undefined && fleet().byId(device) === undefined);
     return nameless === -1 ? rows : rows.slice(0, nameless);
   }
 
-  const nameOf = (row: EventRow): string => fleet().byId(row.device)?.name ?? row.device;
+  const nameOf = ({ device }: EventRow): string => (device && fleet().byId(device)?.name) ?? device ?? '';
   const newest = (): number => store.events({ limit: 1 }).at(-1)?.id ?? 0;
 
   function events({ after, device, limit }: EventQuery): readonly EventView[] {

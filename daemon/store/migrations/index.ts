@@ -4,5 +4,6 @@ import { first } from './0001-first.ts';
 import { guests } from './0002-guests.ts';
 import { heardAddresses } from './0003-heard-addresses.ts';
 import { disk } from './0004-disk.ts';
+import { notices } from './0005-notices.ts';
 
-export const migrations: readonly Migration[] = [first, guests, heardAddresses, disk];
+export const migrations: readonly Migration[] = [first, guests, heardAddresses, disk, notices];

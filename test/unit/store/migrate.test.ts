@@ -58,6 +58,18 @@ test('a stored file of version 1 is read as it was meant', async (t) => {
   t.is(await store.commit([put(device(2)), append(deviceId(2), { event: 'installed' })]), 42);
 });
 
+test('ids of events go on where they were, also if the last ones went with their board', async (t) => {
+  const { directory, database } = await old(t);
+  database.prepare("UPDATE sqlite_sequence SET seq = 77 WHERE name = 'events'").run();
+  database.close();
+  const store = await open(t, directory);
+  await store.commit([append(deviceId(1), { event: 'installed' })]);
+  t.deepEqual(
+    store.events({ limit: 9 }).map(({ id }) => id),
+    [1, 78],
+  );
+});
+
 test('versions count from 1 without gaps', (t) => {
   t.deepEqual(
     migrations.map(({ version }) => version),

@@ -4,7 +4,7 @@ import { type Ipv4, instant, ipv4FromNumber, millis, parseMac } from '../../../c
 import type { Device } from '../../../daemon/lifecycle/device.ts';
 import { StoreError } from '../../../daemon/store/error.ts';
 import { readState } from '../../../daemon/store/payload.ts';
-import { eventsPerDevice } from '../../../daemon/store/store.ts';
+import { eventsPerDevice, type Write } from '../../../daemon/store/store.ts';
 import {
   append,
   device,
@@ -65,6 +65,26 @@ test('events of every kind come back as they were', async (t) => {
     events.map(({ event }, index) => ({ name: event, at: instant(index) })),
   );
   t.like(rows[0], { device: deviceId(1), from: 'seen', to: 'booting', reason: 'it asked for boot files' });
+});
+
+test('what happened to no board is kept and told in its place, the youngest of it, whatever boards there are', async (t) => {
+  const store = await openNew(t);
+  const notice = (at: number): Write => ({
+    ...{ write: 'append-notice', at: instant(at), name: 'certificate-issued', reason: `anna's ${at}` },
+  });
+  await store.commit([put(device(1)), append(deviceId(1), { event: 'installed' }), notice(1)]);
+  t.deepEqual(store.events({ limit: 1 }), [
+    {
+      ...{ id: 2, device: undefined, at: instant(1), name: 'certificate-issued', event: undefined },
+      ...{ from: '', to: '', reason: "anna's 1" },
+    },
+  ]);
+  t.is(store.deviceEvents(deviceId(1)).length, 1);
+  await store.commit(Array.from({ length: eventsPerDevice + 5 }, (_, index) => notice(index + 2)));
+  const kept = store.events({ limit: 1000 }).filter((row) => row.device === undefined);
+  t.deepEqual([kept.length, kept[0]?.at, store.deviceEvents(deviceId(1)).length], [eventsPerDevice, instant(7), 1]);
+  await store.commit([{ write: 'delete-device', device: deviceId(1) }]);
+  t.is(store.events({ limit: 1000 }).length, eventsPerDevice);
 });
 
 test('effects, settings and secrets are kept, replaced and taken away', async (t) => {

@@ -40,3 +40,13 @@ test('two new boards of one commit: the event of each is told under its name, on
   feed.committed();
   t.deepEqual(told, ['1 worker-kube1', '2 worker-kube2', '3 worker-kube1']);
 });
+
+test('an event of no board is told at once, under no name', (t) => {
+  const disk: EventRow[] = [];
+  const feed = eventFeed({ events: () => disk }, () => createFleet([]));
+  const told: string[] = [];
+  feed.subscribe(({ id, device, reason }) => told.push(`${id} ${JSON.stringify(device)} ${reason}`));
+  disk.push(row(1, undefined));
+  feed.committed();
+  t.deepEqual(told, ['1 "" first seen']);
+});
