@@ -10,6 +10,8 @@ import {
   type EventView,
   type ImageFilesView,
   notesHeader,
+  type OpeningAnswer,
+  type OpeningRequest,
   type ReplaceRequest,
   type StatusView,
 } from '../daemon/http/wire.ts';
@@ -28,6 +30,8 @@ export type Client = {
   /** The whole image of a board, as a stream; `most` is the room there is. */
   readonly boardImage: (name: string, query: BoardImageQuery) => Promise<Download>;
   readonly joinCard: (query: { readonly eeprom?: string | undefined }) => Promise<Download>;
+  readonly opening: () => Promise<OpeningAnswer>;
+  readonly setOpening: (request: OpeningRequest) => Promise<OpeningAnswer>;
   readonly act: (name: string, action: Action, by: string) => Promise<ActionResult>;
   readonly replace: (name: string, asked: ReplaceRequest) => Promise<ActionResult>;
 };
@@ -61,6 +65,8 @@ export const openClient = (options: ClientOptions): Client => ({
     return download(options, `/v1/devices/${encodeURIComponent(name)}/image`, query);
   },
   joinCard: ({ eeprom }) => download(options, '/v1/join-card', { eeprom }),
+  opening: () => json<OpeningAnswer>(options, 'GET', '/v1/admission/open'),
+  setOpening: (request) => json<OpeningAnswer>(options, 'POST', '/v1/admission/open', request),
   act: (name, action, by) =>
     json<ActionResult>(options, 'POST', `/v1/devices/${encodeURIComponent(name)}/${action}`, { by }),
   replace: (name, asked) =>

@@ -13,20 +13,24 @@ import { createRunner, type Runner } from '../lifecycle/runner.ts';
 import type { Clock, Log, OpenUdp, Random } from '../ports.ts';
 import { openStore } from '../store/open.ts';
 import { hardwareAddressOf } from '../system/neighbours.ts';
+import { createAcceptances, recentlyAccepted } from './boards/acceptances.ts';
+import { admissionDesk } from './boards/admission-desk.ts';
 import { bootDesk } from './boards/boot-desk.ts';
 import { bootOrderDesk } from './boards/boot-order.ts';
 import { cardDesk } from './boards/cards.ts';
 import { createClusterFacts, driverFor } from './boards/control-plane.ts';
 import { eepromDesk } from './boards/eeproms.ts';
-import { type AdmissionDeps, effectDesk, recentAcceptances, verdictNow } from './boards/effects.ts';
+import { effectDesk } from './boards/effects.ts';
 import { hostKeys } from './boards/host-keys.ts';
 import { imageDesk } from './boards/images.ts';
 import { installerKit } from './boards/installer-kit.ts';
 import { k3sFiles } from './boards/k3s-files.ts';
 import { followNodes, NODES_TURN } from './boards/node-events.ts';
 import { nodeLabels } from './boards/node-labels.ts';
+import { createOpening } from './boards/opening.ts';
 import { createProgress, PROGRESS_TURN } from './boards/progress.ts';
 import { installerStarter } from './boards/reinstall.ts';
+import { createRivals } from './boards/rivals.ts';
 import { createChanges } from './changes.ts';
 import { loadIdentity } from './identity.ts';
 import { together } from './lifetime.ts';
@@ -34,9 +38,11 @@ import { createNetwork, type Network } from './network/network.ts';
 import type { LaunchedSockets } from './network/whereabouts.ts';
 import { eventFeed } from './owner/event-feed.ts';
 import { createMetrics } from './owner/metrics.ts';
+import { openingDesk } from './owner/opening-desk.ts';
 import { boardNamed, ownerDesk } from './owner/owner-desk.ts';
 import { placeDesk } from './owner/place-desk.ts';
 import { createPulse } from './pulse.ts';
+import { createRests } from './rests.ts';
 import { createSupervisor } from './supervise.ts';
 import { STORE_TURN, watchStore } from './watched-store.ts';
 
@@ -115,13 +121,17 @@ export async function runApp(deps: AppDeps): Promise<void> {
     signal,
     parallel: config.join.parallel,
   });
-  const admission: AdmissionDeps = {
+  const rests = createRests(clock);
+  const rivals = createRivals({ dispatch: (id, event) => runner.dispatch(id, event), rests, log });
+  const opening = createOpening({ settings: snapshot.settings, commit: written.commit, clock, rests, log });
+  const admission = admissionDesk({
     config,
-    clock,
     boards: () => runner.fleet.all(),
-    acceptances: recentAcceptances(store, clock.now()),
+    acceptances: createAcceptances(recentlyAccepted(store, clock.now()), rests),
+    opening,
+    rivals,
     lanIsOurs: network.lanIsOurs,
-  };
+  });
   const runner: Runner = createRunner({
     commit: written.commit,
     devices: snapshot.devices,
@@ -133,7 +143,9 @@ export async function runApp(deps: AppDeps): Promise<void> {
     log,
     signal,
     execute: effectDesk({
-      ...admission,
+      clock,
+      boards: () => runner.fleet.all(),
+      decideAdmission: admission.decide,
       cluster,
       joiner,
       images,
@@ -176,6 +188,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
       if (before !== undefined && after === undefined) {
         timelines.forget(before.id);
         boot.forget(before.id);
+        rivals.forget(before.id);
       }
       network.changed(change);
       changes.tell(change);
@@ -213,6 +226,8 @@ export async function runApp(deps: AppDeps): Promise<void> {
     feed,
     images,
     cards,
+    opening: openingDesk(opening, config.admission.limit),
+    rivals,
     installer,
     cluster: clusterFacts,
     metrics,
@@ -230,7 +245,8 @@ export async function runApp(deps: AppDeps): Promise<void> {
     diskRules: config.images.disk,
     addressesAreOurs: network.standing.isAlone,
     onHeard: network.onHeard,
-    isAcceptable: (device, report) => verdictNow(admission, device, report).verdict === 'accept',
+    isOverdue: admission.isOverdue,
+    noticeRival: rivals.notice,
     nextChange: changes.next,
     images,
     hardwareAddressOf,
@@ -275,6 +291,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
         boot,
         openClusterFile: files.open,
         bootKeyOf,
+        noticeRival: rivals.notice,
         read: owner,
         supervisor,
       }),
@@ -283,6 +300,8 @@ export async function runApp(deps: AppDeps): Promise<void> {
       progress.follow({ clock, log, signal, onTurn: pulse.loop('progress', PROGRESS_TURN) }),
       written.follow(clock, pulse.loop('store', STORE_TURN), signal),
       pulse.follow(signal),
+      rests.follow(signal),
+      opening.follow(signal),
       clusterFacts.follow(signal),
       joiner.sweep(signal).then((swept) => swept.ok || log.debug('old tokens not swept', { ...swept.error })),
       joiner.done,

@@ -30,6 +30,8 @@ export type MasterView = {
    */
   readonly dhcpMode: 'searching' | 'deaf' | 'full' | 'narrowed' | 'proxy' | 'off';
   readonly admission: string;
+  /** Somebody opened it: so many boards are accepted by themselves, whatever the mode; null where it is not open. */
+  readonly open: OpeningView | null;
   readonly cluster: { readonly driver: string; readonly reachable: boolean; readonly detail: string };
   /** Boards are not served and wait for the owner: no usable network, a service that cannot run, a second DHCP server … */
   readonly degraded: boolean;
@@ -37,6 +39,12 @@ export type MasterView = {
   readonly advice: readonly string[];
   readonly traffic: TrafficView;
 };
+
+/** `GET /v1/admission/open`: `{"open":OpeningView|null}`; `POST` with `OpeningRequest` answers the same. Unix socket only. */
+export type OpeningView = { readonly by: string; readonly boards: number; readonly secondsLeft: number };
+export type OpeningAnswer = { readonly open: OpeningView | null };
+/** `boards` 0 closes it. */
+export type OpeningRequest = { readonly boards: number; readonly seconds: number; readonly by: string };
 
 /** Since the daemon started: datagrams of `dhcp` and `mdns`, requests of `tftp` and `http`, by what became of them. */
 export type TrafficView = Readonly<Record<'dhcp' | 'tftp' | 'mdns' | 'http', TrafficCounts>>;

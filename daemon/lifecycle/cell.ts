@@ -99,6 +99,9 @@ export const onTheLan = {
   expected: stay,
   'name-conflict': (_: unknown, { by }: { by: string }): Next => note(`another host has its name: ${by}`),
   'name-conflict-over': () => note('nobody else has its name any more'),
+  'rival-seen': (_: unknown, { by }: { by: string }): Next => note(`another board says to be this one: ${by}`),
+  'node-suspected': (_: unknown, { node, why }: { node: string; why: string }): Next =>
+    note(`the Node ${node} gets no work: ${why}`),
   'boot-order-corrected': (_: unknown, { from, to: order }: { from: string; to: string }): Next =>
     note(`its firmware asks its disk before the network from now on: boot order ${order}, it was ${from}`),
 } as const;

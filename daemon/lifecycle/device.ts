@@ -58,8 +58,11 @@ export type DeviceState =
   | { readonly name: 'reinstalling'; readonly by: string; readonly start: InstallerStart }
   /** The owner wants its disk cleared, by the installer, tied to the nonce `arming`. */
   | { readonly name: 'wiping'; readonly by: string; readonly arming: string; readonly start: WipeStep }
-  /** It gets an address and nothing else: something speaks against touching it. */
-  | { readonly name: 'held'; readonly reason: string }
+  /**
+   * It gets an address and nothing else: something speaks against touching it. `report`: another board says to be this one, and
+   * this is what the owner may accept.
+   */
+  | { readonly name: 'held'; readonly reason: string; readonly report?: BoardReport }
   /** The owner said no. `left`: its Node and token are gone. `system`: what it has of ours, which accepting it goes on from. */
   | { readonly name: 'rejected'; readonly by: string; readonly left: boolean; readonly system: OwnSystem }
   /** The owner took it out of the cluster. It keeps its system, and joins again when it is accepted. `done`: Node and token are gone. */

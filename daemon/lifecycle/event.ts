@@ -67,6 +67,10 @@ export type LifecycleEvent =
   /** Another host on the LAN answers to the board's name. `by`: its address, as far as that is known. */
   | { readonly event: 'name-conflict'; readonly by: string }
   | { readonly event: 'name-conflict-over' }
+  /** Another board has its serial number or hardware address, or says so. `by`: what is known of that one, in words. */
+  | { readonly event: 'rival-seen'; readonly by: string }
+  /** A Node that is not the one that we joined uses its name, address or label. `why`: in words. */
+  | { readonly event: 'node-suspected'; readonly node: string; readonly why: string }
   /** Of the state that the board came into at `since`. */
   | { readonly event: 'deadline-passed'; readonly since: Instant };
 

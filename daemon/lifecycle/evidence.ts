@@ -1,6 +1,6 @@
 /** What an event tells about who the board is. Pure. A claim by anybody who knows the hardware address, but for a host key. */
 import { type Mac, type Serial, sameSerial } from '../../config/values.ts';
-import type { Device, ModelEvidence } from './device.ts';
+import type { Device, DeviceState, ModelEvidence } from './device.ts';
 import type { LifecycleEvent } from './event.ts';
 import { isUndecided } from './registry.ts';
 
@@ -22,8 +22,10 @@ export function learn(device: Device, event: LifecycleEvent): Device {
   const evidence = evidenceIn(event);
   const macs = evidence.shown ? withFirst(device.macs, evidence.shown) : withMac(device.macs, evidence.mac);
   // Once it was decided who this is, nobody adds to it: a forged serial would keep the board that has it out.
-  const mayAdd = device.serials.length === 0 || (evidence.read && isUndecided(device));
-  const serials = withSerial(device.serials, evidence.serial, mayAdd && device.serials.length < SERIALS_MAX);
+  const isOpen = isUndecided(device) && device.state.name !== 'held';
+  const mayAdd = device.serials.length === 0 || (evidence.read && isOpen);
+  const told = withSerial(device.serials, evidence.serial, mayAdd && device.serials.length < SERIALS_MAX);
+  const serials = event.event === 'accept-requested' ? decidedFor(told, device.state) : told;
   const model = betterModel(device.model, evidence.model);
   const nothingNew = macs === device.macs && serials === device.serials && model === device.model;
   return addressed(nothingNew ? device : { ...device, macs, serials, model }, event);
@@ -75,6 +77,13 @@ function withSerial(serials: readonly Serial[], serial: Serial | undefined, mayA
   if (place === -1) return mayAdd ? [...serials, serial] : serials;
   const known = serials[place];
   return known !== undefined && known.length < serial.length ? serials.with(place, serial) : serials;
+}
+
+/** Of two boards behind one hardware address it is this one, and the other one is nobody. */
+function decidedFor(serials: readonly Serial[], state: DeviceState): readonly Serial[] {
+  const serial = 'report' in state ? state.report?.serial : undefined;
+  const own = serial === undefined ? serials : serials.filter((known) => sameSerial(known, serial));
+  return own.length === 0 || own.length === serials.length ? serials : own;
 }
 
 /** The installer has read the device tree: that is final. Among claims the first one sticks. */

@@ -111,7 +111,7 @@ export function nextDeed(device: Device): string | undefined {
     case 'pending':
       return `bramble accept ${name}    (${state.reason})`;
     case 'held':
-      return `bramble describe ${name}    (held: ${state.reason})`;
+      return `${state.report ? `bramble accept ${name}, or bramble reject ${name}` : `bramble describe ${name}`}    (held: ${state.reason})`;
     case 'failed':
       return failureDeed(name, state);
     case 'unreachable':

@@ -118,8 +118,8 @@ export function reserve(
 }
 
 /** Nobody decided about it, and it has nothing of ours. */
-export const isUndecided = ({ state }: Device): boolean =>
-  state.name === 'seen' || state.name === 'booting' || state.name === 'reported' || state.name === 'pending';
+export const isUndecided = (device: Device): boolean =>
+  device.state.name === 'seen' || device.state.name === 'booting' || hasReported(device);
 
 /** Nothing but a name that the owner gave: no packet of it was seen. */
 export const isOnlyExpected = (device: Device): boolean =>
@@ -132,7 +132,8 @@ export const isOnlyExpected = (device: Device): boolean =>
 const givesWayFirst = (a: Device, b: Device): number =>
   Number(hasReported(a)) - Number(hasReported(b)) || a.firstSeen - b.firstSeen;
 /** Nobody decided about it, and its installer runs. */
-export const hasReported = ({ state }: Device): boolean => state.name === 'reported' || state.name === 'pending';
+export const hasReported = ({ state }: Device): boolean =>
+  state.name === 'reported' || state.name === 'pending' || (state.name === 'held' && state.report !== undefined);
 
 /** It means another host than a board, everywhere or on this network. */
 export const isHostsOwn = (name: Hostname, { masterName }: Pick<ReservationRules, 'masterName'>): boolean =>

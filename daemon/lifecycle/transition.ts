@@ -39,20 +39,11 @@ import type { Effect } from './effect.ts';
 import type { LifecycleEvent } from './event.ts';
 import { learn } from './evidence.ts';
 import { acceptedAgain, armingsOf, earlier, givenUp, writtenDisk } from './installation.ts';
-import {
-  beingInstalled,
-  failedWishes,
-  heldWishes,
-  isAway,
-  isExpected,
-  nodeIsBack,
-  rejectedWishes,
-  works,
-} from './leaving.ts';
+import { beingInstalled, failedWishes, isAway, isExpected, nodeIsBack, rejectedWishes, works } from './leaving.ts';
 import { left, replaced } from './leaving-rows.ts';
 import { reflashed } from './reflashed.ts';
 import { doesNotStart, localBootFailed, reinstalling, runs, toBeWiped, wiping, wishes } from './system-rows.ts';
-import { booting, pending, reportedRow, seen } from './undecided-rows.ts';
+import { booting, held, pending, reportedRow, seen } from './undecided-rows.ts';
 
 export type Transition = {
   readonly device: Device;
@@ -316,20 +307,7 @@ const table: Table = {
     'node-deleted': () => fail('NODE_DELETED', 'its Node was deleted; `bramble retry` joins it again', { at: 'join' }),
     'reject-requested': rejected,
   },
-  held: {
-    ...late,
-    ...onTheLan,
-    ...noNode,
-    ...packets,
-    ...noDeadline,
-    ...leftAlone('It is held: `bramble retry` looks at it again.'),
-    ...heldWishes,
-    'accept-requested': refuse(
-      'It is held for a reason that accepting does not mend; `bramble retry` looks at it again.',
-    ),
-    'retry-requested': (_, { by }) => to({ name: 'seen' }, `looked at again, asked by ${by}`),
-    'reject-requested': rejected,
-  },
+  held,
   rejected: {
     ...late,
     ...onTheLan,

@@ -1,4 +1,4 @@
-/** Boards that nobody decided about, which have nothing of ours: the rows `seen`, `booting`, `reported`, `pending`. Pure. */
+/** Boards that nobody decided about, which have nothing of ours: the rows `seen`, `booting`, `reported`, `pending`, `held`. Pure. */
 import { seconds, since } from '../../config/values.ts';
 import {
   type Context,
@@ -20,7 +20,7 @@ import {
   to,
 } from './cell.ts';
 import { type BoardReport, sameDisk } from './device.ts';
-import { neverJoined } from './leaving.ts';
+import { heldWishes, neverJoined } from './leaving.ts';
 
 /** A waiting board that tells something else each time is decided about no more often: each decision writes the disk. */
 export const REDECIDE_PAUSE = seconds(10);
@@ -75,7 +75,12 @@ const beforeDecision = {
   'accept-requested': ({ report }: { report: BoardReport }, { by }: { by: string }): Next =>
     to({ name: 'accepted', report, by }, `accepted by ${by}`),
   'reject-requested': rejected,
+  // Both wait: neither is shown to be what it says. The other one is held by its own report.
+  'rival-seen': ({ report }: { report: BoardReport }, { by }: { by: string }): Next =>
+    to({ name: 'held', reason: by, report }, by),
 } as const;
+
+const HELD = 'It is held: `bramble accept` decides for it, `bramble reject` against it.';
 
 export const seen: Row<'seen'> = {
   ...beforeReport,
@@ -96,8 +101,28 @@ export const reportedRow: Row<'reported'> = {
       case 'wait':
         return to({ name: 'pending', report, reason: verdict.reason }, verdict.reason);
       case 'hold':
-        return to({ name: 'held', reason: verdict.reason }, verdict.reason);
+        return to({ name: 'held', reason: verdict.reason, report }, verdict.reason);
     }
   },
 };
 export const pending: Row<'pending'> = beforeDecision;
+
+/** `bramble accept` decides for one of those who say to be the same; the others stay held. */
+export const held: Row<'held'> = {
+  ...notInstalled,
+  ...packets,
+  ...noDeadline,
+  'installer-reported': (_, { report, again = false }, context) =>
+    again && since(context.since, context.now) >= REDECIDE_PAUSE ? reported(report) : stay(),
+  'accept-requested': ({ report }, { by }) =>
+    report === undefined
+      ? refuse('It is held for a reason that accepting does not mend; `bramble retry` looks at it again.')()
+      : to({ name: 'accepted', report, by }, `accepted by ${by}, over whoever else says to be this board`),
+  'reject-requested': rejected,
+  'retry-requested': ({ report }, { by }) =>
+    report === undefined ? to({ name: 'seen' }, `looked at again, asked by ${by}`) : reported(report),
+  ...heldWishes,
+  'reinstall-requested': refuse(HELD),
+  'wipe-requested': refuse(HELD),
+  'card-made': refuse(HELD),
+};

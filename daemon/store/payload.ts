@@ -104,6 +104,8 @@ const eventNames: readonly EventName[] = namesOf<EventName>({
   left: true,
   'name-conflict': true,
   'name-conflict-over': true,
+  'rival-seen': true,
+  'node-suspected': true,
   'deadline-passed': true,
 });
 
@@ -145,7 +147,8 @@ export function readState(row: Fields): DeviceState {
     case 'wiping':
       return { name, by: text(from, 'by'), arming: text(from, 'arming'), start: wipeStep(from) };
     case 'held':
-      return { name, reason: text(from, 'reason') };
+      // Of those that another board says to be; absent before it was kept.
+      return { name, reason: text(from, 'reason'), ...('report' in from && { report: boardReport(from) }) };
     case 'left':
       return { name, by: text(from, 'by'), done: flag(from, 'done') };
     case 'replaced':
@@ -224,7 +227,10 @@ export function readEvent(row: Fields): LifecycleEvent {
     case 'name-conflict-over':
       return { event };
     case 'name-conflict':
+    case 'rival-seen':
       return { event, by: text(from, 'by') };
+    case 'node-suspected':
+      return { event, node: text(from, 'node'), why: text(from, 'why') };
     case 'deadline-passed':
       return { event, since: instant(count(from, 'since')) };
     default:

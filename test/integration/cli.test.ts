@@ -13,6 +13,7 @@ import { serveHttp } from '../../daemon/http/server.ts';
 import type { DeviceView, EventView, StatusView } from '../../daemon/http/wire.ts';
 import { type Ended, runBramble } from '../support/command-line.ts';
 import { cardsFake } from '../unit/http/cards-fake.ts';
+import { openingFake } from '../unit/http/opening-fake.ts';
 import { descriptionFake, deviceFake, eventFake, imageFilesFake, statusFake } from '../unit/http/views-fake.ts';
 import { silentLog } from './installer-boot-fake.ts';
 
@@ -35,6 +36,7 @@ async function daemonFake(
   const find = (name: string): DeviceView | undefined => boards.find((board) => board.name === name);
   const deps: AdminDeps = {
     ...cardsFake(),
+    ...openingFake(),
     status: () => statusFake(boards, master),
     describe: (name) => {
       const board = find(name);

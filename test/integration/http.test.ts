@@ -18,6 +18,7 @@ import { type HttpOptions, serveHttp } from '../../daemon/http/server.ts';
 import type { EventView } from '../../daemon/http/wire.ts';
 import { memorySource } from '../../image-builder/index.ts';
 import { cardsFake } from '../unit/http/cards-fake.ts';
+import { openingFake } from '../unit/http/opening-fake.ts';
 import { descriptionFake, deviceFake, eventFake, imageFilesFake, statusFake } from '../unit/http/views-fake.ts';
 import { baseOf, bootFake, installOf, KEY, sha256, silentLog } from './installer-boot-fake.ts';
 
@@ -31,6 +32,7 @@ function adminFake(): AdminFake {
   const board = deviceFake('worker-kube1');
   const fake: AdminFake = {
     ...cardsFake(),
+    ...openingFake(),
     acted: [],
     stored: [eventFake(1), eventFake(2, 'worker-kube2'), eventFake(3)],
     listeners: new Set(),

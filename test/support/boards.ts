@@ -62,7 +62,7 @@ export const states: { readonly [S in StateName]: Extract<DeviceState, { name: S
     arming: 'w1',
     start: { step: 'running', disk: aDisk() },
   },
-  held: { name: 'held', reason: 'two boards claim one serial' },
+  held: { name: 'held', reason: 'two boards claim one serial', report },
   left: { name: 'left', by: 'owner', done: false },
   replaced: { name: 'replaced', by: 'owner', was: place, left: false },
   rejected: { name: 'rejected', by: 'owner', left: false, system: 'none' },
@@ -108,6 +108,8 @@ export const events: { readonly [E in EventName]: Extract<LifecycleEvent, { even
   left: { event: 'left' },
   'name-conflict': { event: 'name-conflict', by: '10.77.0.99' },
   'name-conflict-over': { event: 'name-conflict-over' },
+  'rival-seen': { event: 'rival-seen', by: 'worker-kube9' },
+  'node-suspected': { event: 'node-suspected', node: 'stranger', why: 'it has the address of this board' },
   'deadline-passed': { event: 'deadline-passed', since: START },
 };
 

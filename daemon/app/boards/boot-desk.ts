@@ -15,8 +15,10 @@ import { isUndecided } from '../../lifecycle/registry.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import { wouldLose } from '../../lifecycle/transition.ts';
 import type { ByteSource, Clock } from '../../ports.ts';
+import type { AdmissionDesk } from './admission-desk.ts';
 import { type BootClientsDeps, bootClients } from './boot-clients.ts';
 import { createInstallerLogs, type InstallerLogs } from './installer-logs.ts';
+import type { Rivals } from './rivals.ts';
 
 export type BootDeskDeps = Omit<BootClientsDeps, 'fleet'> & {
   readonly runner: Runner;
@@ -33,8 +35,9 @@ export type BootDeskDeps = Omit<BootClientsDeps, 'fleet'> & {
     readonly sectorsOf: (device: Device) => Promise<SectorsPayload | undefined>;
   };
   readonly onProgress: (device: Device, bytes: number) => Promise<void>;
-  /** Whether it would be accepted by itself if it were decided about now. */
-  readonly isAcceptable: (device: Device, report: BoardReport) => boolean;
+  /** What a board waits for has come, though it says the same. */
+  readonly isOverdue: AdmissionDesk['isOverdue'];
+  readonly noticeRival: Rivals['notice'];
 };
 
 export type BootDesk = BootDeps & {
@@ -72,6 +75,11 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
       timelines.mark(device.id, clock.now(), 'installer does not know our key');
       return wait(device.state.name, keyless[claim.source]);
     }
+    if (deps.noticeRival(device, claim))
+      return wait(
+        device.state.name,
+        `the board of this hardware address is ${device.name}, with another serial number`,
+      );
     const known = sameBoard(claim, device);
     if (known !== undefined && (await runner.recognise(device.id, known.id)))
       return wait(known.state.name, `this is ${known.name} with another network adapter`);
@@ -126,8 +134,7 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
 
   async function decided(known: Device, board: BoardReport, emptied: boolean): Promise<BootInstruction> {
     const { id } = known;
-    // What it waited for has come: nobody knew yet whose network this is, or too many came within an hour.
-    const again = known.state.name === 'pending' && deps.isAcceptable(known, board);
+    const again = deps.isOverdue(known, board);
     const event = {
       event: 'installer-reported',
       report: board,

@@ -1,17 +1,15 @@
 /** How each effect is carried out: the meeting of the life of boards with images, SSH and the cluster. */
-import type { Config } from '../../../config/schema.ts';
-import { type DeviceId, type Instant, type Ipv4, type Mac, minutes, seconds, since } from '../../../config/values.ts';
+import { type Ipv4, type Mac, minutes, seconds } from '../../../config/values.ts';
 import type { Cluster } from '../../cluster/index.ts';
 import type { JoinBoard, Joiner, LeavingBoard } from '../../join/index.ts';
-import { admit } from '../../lifecycle/admission.ts';
-import type { BoardReport, Device } from '../../lifecycle/device.ts';
+import type { Device } from '../../lifecycle/device.ts';
 import type { Effect } from '../../lifecycle/effect.ts';
-import type { LifecycleEvent, Verdict } from '../../lifecycle/event.ts';
+import type { LifecycleEvent } from '../../lifecycle/event.ts';
 import { armingsOf } from '../../lifecycle/installation.ts';
 import type { Change } from '../../lifecycle/runner.ts';
 import type { Clock, Log } from '../../ports.ts';
-import type { Store } from '../../store/store.ts';
 import { aborted } from '../lifetime.ts';
+import type { AdmissionDesk } from './admission-desk.ts';
 import type { CorrectBootOrder } from './boot-order.ts';
 import type { ImageDesk } from './images.ts';
 import type { NodeLabels } from './node-labels.ts';
@@ -20,24 +18,20 @@ import type { StartInstaller } from './reinstall.ts';
 import { installationFinder } from './silent-installation.ts';
 
 export type EffectDeps = {
-  readonly config: Config;
   readonly clock: Clock;
   readonly cluster: Cluster;
   readonly log: Log;
   readonly joiner: Joiner;
   readonly labels: NodeLabels;
   readonly images: ImageDesk;
+  readonly decideAdmission: AdmissionDesk['decide'];
   readonly boards: () => readonly Device[];
   /** As it is by now: an effect may have waited long. */
   readonly boardNow: (device: Device) => Device;
   /** Until the returned function is called. */
   readonly onChange: (listener: (change: Change) => void) => () => void;
-  /** When boards were accepted by themselves; the last hour of it counts. Each once, also if it could not be written at first. */
-  readonly acceptances: Map<DeviceId, Instant>;
   readonly hostKeyOf: (device: Device) => string | undefined;
   readonly nodePasswordOf: (device: Device) => Promise<string>;
-  /** The boards are on a switch of their own, and nobody else gives addresses there. Undefined: nobody knows yet. */
-  readonly lanIsOurs: () => boolean | undefined;
   /** Another device answers for its address; the owner is told by whoever knows. */
   readonly hasRival: (board: Device) => boolean;
   readonly startInstaller: StartInstaller;
@@ -66,31 +60,8 @@ const RIVAL_TURN = seconds(10);
 
 type Execute = Readonly<Record<Effect, (device: Device, signal: AbortSignal) => Promise<LifecycleEvent | undefined>>>;
 
-export type AdmissionDeps = Pick<EffectDeps, 'config' | 'clock' | 'boards' | 'acceptances' | 'lanIsOurs'>;
-
-/** What is decided about the board if it is decided now. */
-export function verdictNow(deps: AdmissionDeps, device: Device, report: BoardReport): Verdict {
-  const { config, acceptances } = deps;
-  const now = deps.clock.now();
-  for (const [id, at] of acceptances) if (since(at, now) >= minutes(60)) acceptances.delete(id);
-  return admit(device, report, deps.boards(), {
-    mode: config.admission.mode,
-    acceptedLastHour: acceptances.size - (acceptances.has(device.id) ? 1 : 0),
-    limit: config.admission.limit,
-    lanIsOurs: deps.lanIsOurs(),
-    allow: config.admission.allow,
-  });
-}
-
 export function effectDesk(deps: EffectDeps): Execute {
   const { clock, cluster, joiner } = deps;
-
-  const decideAdmission = async (device: Device): Promise<LifecycleEvent | undefined> => {
-    if (device.state.name !== 'reported') return undefined;
-    const verdict = verdictNow(deps, device, device.state.report);
-    if (verdict.verdict === 'accept') deps.acceptances.set(device.id, clock.now());
-    return { event: 'admission-decided', verdict };
-  };
 
   /** The address will stand in it for good: not while it is somebody else's, too. */
   const makeImage = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
@@ -225,7 +196,7 @@ export function effectDesk(deps: EffectDeps): Execute {
   };
 
   const execute: Execute = {
-    'decide-admission': decideAdmission,
+    'decide-admission': deps.decideAdmission,
     'make-image': makeImage,
     'find-installed': findInstalled,
     'await-ssh': awaitSsh,
@@ -240,12 +211,3 @@ export function effectDesk(deps: EffectDeps): Execute {
 /** One that was replaced is in the cluster, and answers, where it was before. */
 const inItsPlace = (device: Device): Device =>
   device.state.name === 'replaced' ? { ...device, addressing: 'heard', ...device.state.was } : device;
-
-/** The limit of an hour counts over restarts too. */
-export function recentAcceptances(store: Pick<Store, 'events'>, now: Instant): Map<DeviceId, Instant> {
-  const recent = store
-    .events({ limit: 1000 })
-    .filter(({ name, to, at }) => name === 'admission-decided' && to === 'accepted' && since(at, now) < minutes(60))
-    .flatMap(({ device, at }) => (device === undefined ? [] : [[device, at] as const]));
-  return new Map(recent);
-}

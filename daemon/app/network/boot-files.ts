@@ -1,6 +1,6 @@
 /** What a TFTP request is answered with: the meeting of the TFTP server, the boot files and the life of boards. */
 import { ok, type Problem, problem, type Result } from '../../../config/result.ts';
-import { type DeviceId, type Ipv4, type Mac, type Serial, sameSerial } from '../../../config/values.ts';
+import type { DeviceId, Ipv4, Mac } from '../../../config/values.ts';
 import { kernelOf, memorySource } from '../../../image-builder/index.ts';
 import type { BootFile } from '../../boot/files.ts';
 import { parseBootRequest } from '../../boot/files.ts';
@@ -8,6 +8,7 @@ import { mayNetboot } from '../../boot/offer.ts';
 import { renderCmdlineTxt, renderConfigTxt } from '../../boot/render.ts';
 import { createBootRounds } from '../../boot/rounds.ts';
 import type { Timelines } from '../../boot/timeline.ts';
+import { isOfAnother } from '../../lifecycle/admission.ts';
 import type { Device } from '../../lifecycle/device.ts';
 import { isUndecided } from '../../lifecycle/registry.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
@@ -53,8 +54,7 @@ export function bootFileDesk(deps: BootFilesDeps): {
     const device = await boardAt(request.client.address);
     if (device === undefined) return problem('NOT_FOUND', 'no board of ours has this address');
     // Before it has reported, what is known of its serial may be anybody's packet; and none of these files is a secret.
-    if (serial !== undefined && !isUndecided(device) && isOfAnother(device, serial))
-      return problem('NOT_FOUND', 'this is not your serial number');
+    if (isOfAnother(device, serial)) return problem('NOT_FOUND', 'this is not your serial number');
     if (!mayNetboot(device)) {
       if (timelines.sentToDisk(device.id, clock.now())) countRound(device);
       return problem('NOT_FOUND', 'start from your disk');
@@ -125,7 +125,3 @@ export function bootFileDesk(deps: BootFilesDeps): {
 
   return { open, onServed };
 }
-
-/** Somebody who uses the address of a board whose serial is known, but asks with another one. */
-const isOfAnother = (device: Device, serial: Serial): boolean =>
-  device.serials.length > 0 && !device.serials.some((known) => sameSerial(known, serial));

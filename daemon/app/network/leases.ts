@@ -7,6 +7,7 @@ import type { Device } from '../../lifecycle/device.ts';
 import { provisionalLease } from '../../lifecycle/registry.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Clock, Log } from '../../ports.ts';
+import type { Rivals } from '../boards/rivals.ts';
 import type { Addresses } from './addresses.ts';
 
 /** What our installer calls itself (option 60); it may run on hardware whose address prefix nobody knows. */
@@ -26,6 +27,8 @@ export function leaseDesk(deps: {
   /** Boards get a permanent address of ours here: by DHCP, or beside a router in their own configuration. */
   readonly reservesAddresses: boolean;
   readonly addresses: Pick<Addresses, 'leaseGuest' | 'told' | 'strayRelay'>;
+  /** Takes note of it. A packet proves nothing: it is answered as the board would be. */
+  readonly noticeRival: Rivals['notice'];
 }): (request: DhcpRequest) => Promise<Lease | undefined> {
   const { runner, timelines, clock, log, addresses } = deps;
   return async (request) => {
@@ -46,6 +49,7 @@ export function leaseDesk(deps: {
       return undefined;
     }
     const device = sighted.value;
+    deps.noticeRival(device, request);
     if (device.addressing === 'reserved') addresses.told(device);
     if (!deps.givesAddresses) return lease(device, unspecified, 'told where to boot from');
     if (device.addressing === 'heard') {

@@ -22,6 +22,7 @@ import { createGate } from '../../traffic/gate.ts';
 import type { EepromDesk } from '../boards/eeproms.ts';
 import type { ImageDesk } from '../boards/images.ts';
 import type { InstallerKit } from '../boards/installer-kit.ts';
+import type { Rivals } from '../boards/rivals.ts';
 import type { Changes } from '../changes.ts';
 import type { Supervisor } from '../supervise.ts';
 import type { Addresses } from './addresses.ts';
@@ -55,6 +56,7 @@ export type ServicesDeps = {
   readonly neighbourhood: Neighbourhood;
   readonly boot: BootDeps;
   readonly openClusterFile: ClusterFilesDeps['openClusterFile'];
+  readonly noticeRival: Rivals['notice'];
   /** Hex. */
   readonly bootKeyOf: (mac: Mac) => string;
   readonly read: ReadDeps;

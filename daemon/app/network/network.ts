@@ -50,6 +50,7 @@ type Served = Pick<
   | 'boot'
   | 'openClusterFile'
   | 'bootKeyOf'
+  | 'noticeRival'
   | 'read'
   | 'supervisor'
 >;

@@ -7,6 +7,7 @@ import { isInstalled } from '../../boot/offer.ts';
 import type { Timelines } from '../../boot/timeline.ts';
 import type { AdminDeps } from '../../http/endpoints/admin.ts';
 import type { CardDeps } from '../../http/endpoints/cards.ts';
+import type { OpenDeps } from '../../http/endpoints/open.ts';
 import type { Device } from '../../lifecycle/device.ts';
 import type { LifecycleEvent } from '../../lifecycle/event.ts';
 import { explain } from '../../lifecycle/explain.ts';
@@ -17,6 +18,7 @@ import type { Store } from '../../store/store.ts';
 import type { ClusterFacts } from '../boards/control-plane.ts';
 import type { ImageDesk } from '../boards/images.ts';
 import type { InstallerKit } from '../boards/installer-kit.ts';
+import type { Rivals } from '../boards/rivals.ts';
 import type { Network } from '../network/network.ts';
 import type { EventFeed } from './event-feed.ts';
 import type { Metrics } from './metrics.ts';
@@ -39,6 +41,8 @@ export type OwnerDeskDeps = {
   readonly locate: (id: DeviceId) => Promise<boolean>;
   readonly feed: EventFeed;
   readonly cards: CardDeps;
+  readonly opening: OpenDeps;
+  readonly rivals: Pick<Rivals, 'now'>;
   readonly installer: Pick<InstallerKit, 'advice'>;
   readonly images: Pick<ImageDesk, 'records' | 'kitGaps' | 'files'>;
   readonly cluster: ClusterFacts;
@@ -70,6 +74,8 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
       installerAdvice: deps.installer.advice(),
       kitGaps: await deps.images.kitGaps(),
       devices: runner.fleet.all(),
+      opening: deps.opening.opening(),
+      rivals: deps.rivals.now(),
       progressOf,
       traffic: await network.traffic.now(),
     });
@@ -149,6 +155,7 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
     replace,
     imageFiles,
     ...deps.cards,
+    ...deps.opening,
   };
 }
 

@@ -1,8 +1,8 @@
 /** `GET /v1/status`, from what is in memory at this moment. Pure. */
 import type { Config } from '../../../config/schema.ts';
-import { type Instant, models } from '../../../config/values.ts';
+import { type DeviceId, type Instant, models } from '../../../config/values.ts';
 import { type BaseRecord, baseProblems } from '../../../image-builder/index.ts';
-import type { MasterView, StatusView, TrafficView } from '../../http/wire.ts';
+import type { MasterView, OpeningView, StatusView, TrafficView } from '../../http/wire.ts';
 import type { Device, StateName } from '../../lifecycle/device.ts';
 import { nextDeed } from '../../lifecycle/explain.ts';
 import { isUndecided } from '../../lifecycle/registry.ts';
@@ -26,6 +26,9 @@ export type StatusFacts = {
   readonly installerAdvice: readonly string[];
   readonly kitGaps: KitGaps;
   readonly devices: readonly Device[];
+  readonly opening: OpeningView | null;
+  /** Who else says to be a board of ours, in words. */
+  readonly rivals: ReadonlyMap<DeviceId, string>;
   readonly progressOf: (device: Device) => number | undefined;
   readonly traffic: TrafficView;
 };
@@ -51,6 +54,7 @@ function masterView(facts: StatusFacts): MasterView {
     address: network.site?.address ?? null,
     dhcpMode: dhcpModeView(network.standing),
     admission: config.admission.mode,
+    open: facts.opening,
     cluster: { driver: config.cluster.driver, ...facts.cluster },
     degraded: broken(facts).length > 0 || isNetworkDown(network, devices),
     advice: advice(facts),
@@ -77,6 +81,7 @@ function advice(facts: StatusFacts): readonly string[] {
       ? [`${waiting} boards wait for a decision: no other is taken in (pending.max)`]
       : []),
     ...some,
+    ...rivalAdvice(facts),
     ...devices
       .toSorted((a, b) => urgency(a) - urgency(b))
       .map(nextDeed)
@@ -102,6 +107,15 @@ function kitAdvice({ kitGaps: { kit, missing }, devices }: StatusFacts): readonl
         `${kit} cannot start the installer on a ${model} (it lacks ${files.join(', ')}): import a newer Raspberry Pi OS and name it as images.kit`,
     );
 }
+
+/** Of those that go on all the same; what an undecided one waits for is its own deed. */
+const rivalAdvice = ({ rivals, devices }: StatusFacts): readonly string[] =>
+  devices
+    .filter((device) => rivals.has(device.id) && !isUndecided(device))
+    .map(
+      ({ id, name }) =>
+        `another board says to be ${name}: ${rivals.get(id)}; ${name} goes on as it is: find the other one, and take it off the network`,
+    );
 
 /** Of the states in which something is asked of the owner. */
 const urgent: readonly StateName[] = [

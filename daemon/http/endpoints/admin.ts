@@ -5,6 +5,7 @@ import { type Action, type ActionResult, actions, type DeviceView } from '../wir
 import { type CardDeps, cardRoutes } from './cards.ts';
 import { type ImageDeps, imageFilesRoute } from './image.ts';
 import { lanApi } from './lan.ts';
+import { type OpenDeps, openRoutes } from './open.ts';
 import { isBoardName, noBoard, type ReadDeps, readyRoute } from './read.ts';
 
 /** `CONFLICT`: the board's state does not allow it; the detail says what it is and what to do. */
@@ -12,7 +13,8 @@ export type ActionProblem = Problem<'NOT_FOUND' | 'CONFLICT'>;
 
 export type AdminDeps = ReadDeps &
   ImageDeps &
-  CardDeps & {
+  CardDeps &
+  OpenDeps & {
     /** Settles once it is committed, with the board as it then is. `by` is who asked, for the record. */
     /** The board `heir` takes the place of the board `name`; settles with it, under its new name. */
     readonly replace: (
@@ -30,6 +32,7 @@ export const adminApi = (deps: AdminDeps): readonly Route[] => [
   replaceRoute(deps),
   imageFilesRoute(deps),
   ...cardRoutes(deps),
+  ...openRoutes(deps),
 ];
 
 /**

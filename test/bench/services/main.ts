@@ -92,6 +92,7 @@ async function serveDhcp(dhcp: NonNullable<ServiceOptions['dhcp']>): Promise<{ r
     mode: 'full',
     self: { address, subnet, dns: [address], ntp: [address] },
     onSighting: leaseDesk({
+      noticeRival: () => false,
       ...{ runner, timelines: createTimelines(), clock, log, subnet, givesAddresses: true, reservesAddresses: true },
       addresses: { leaseGuest: async () => undefined, told: () => undefined, strayRelay: () => undefined },
     }),

@@ -42,6 +42,7 @@ export const statusFake = (devices: readonly DeviceView[], master: Partial<Statu
     address: '192.168.1.10',
     dhcpMode: 'full',
     admission: 'auto',
+    open: null,
     cluster: { driver: 'k3s', reachable: true, detail: '' },
     degraded: false,
     advice: [],

@@ -120,6 +120,11 @@ test('one that has reported gives way after all those of which only a packet was
   t.is(must(reserve(sighting, ID, known(devices), rules, START)).dropped?.id, board(2).id);
 });
 
+test('one that is held has nothing of ours: a flood of them gives way like any other', (t) => {
+  const devices = [board(1, states.held), board(2, states.held)];
+  t.is(must(reserve(sighting, ID, known(devices), rules, START)).dropped?.id, board(1).id);
+});
+
 test('the default range stays inside the subnet, without network and broadcast address', (t) => {
   const range = (prefix: number) => {
     const { first, last } = defaultRange(must(parseIpv4('10.77.0.0')), prefix);

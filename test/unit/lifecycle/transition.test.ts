@@ -52,6 +52,7 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'wipe-requested': '!',
 
     'admission-decided': 'accepted',
+    'rival-seen': 'held',
     'accept-requested': 'accepted',
     'reject-requested': 'rejected',
     'retry-requested': '!',
@@ -61,6 +62,7 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'forget-requested': '-',
     'replace-requested': '!',
     'card-made': 'starting',
+    'rival-seen': 'held',
     'reinstall-requested': '!',
     'wipe-requested': '!',
     'accept-requested': 'accepted',
@@ -166,9 +168,9 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'card-made': '!',
     'reinstall-requested': '!',
     'wipe-requested': '!',
-    'accept-requested': '!',
+    'accept-requested': 'accepted',
     'reject-requested': 'rejected',
-    'retry-requested': 'seen',
+    'retry-requested': 'reported',
   },
   rejected: {
     'leave-requested': '!',
@@ -291,7 +293,7 @@ test('the verdict decides where a reported board goes', (t) => {
   const wait = { event: 'admission-decided', verdict: { verdict: 'wait', reason: 'foreign disk' } } as const;
   const hold = { event: 'admission-decided', verdict: { verdict: 'hold', reason: 'rival' } } as const;
   t.deepEqual(after_(states.reported, wait), { name: 'pending', report: aReport(), reason: 'foreign disk' });
-  t.deepEqual(after_(states.reported, hold), { name: 'held', reason: 'rival' });
+  t.deepEqual(after_(states.reported, hold), { name: 'held', reason: 'rival', report: aReport() });
 });
 
 test('a waiting board that reports something new is decided about again; a repetition is not even written', (t) => {
@@ -418,6 +420,35 @@ test('forged serials: a packet adds none beside the first, nothing adds any to a
   let device: Device = aDevice(states.pending, { model: { model: 'pi4', final: true } });
   for (let number = 1; number < 50; number++) device = transition(device, told(number), LATER).device;
   t.is(device.serials.length, 4);
+});
+
+test('two boards behind one hardware address: the accepted one is the board, and the other serial number is nobody’s', (t) => {
+  const twin = must(parseSerial('10000000abcdef02'));
+  const [mine, theirs] = [aReport(), aReport({ serial: twin })];
+  const told = transition(aDevice(states.pending), { event: 'installer-reported', report: theirs }, LATER).device;
+  t.deepEqual([told.state.name, told.serials], ['reported', [SERIAL, twin]]);
+  const hold = { event: 'admission-decided', verdict: { verdict: 'hold', reason: 'two' } } as const;
+  const isHeld = transition(told, hold, LATER).device;
+  t.deepEqual(isHeld.state, { name: 'held', reason: 'two', report: theirs });
+  // The other one goes on asking: what the owner was told of is what he decides about.
+  t.is(transition(isHeld, { event: 'installer-reported', report: mine }, after(LATER, minutes(1))).outcome, 'nothing');
+  const accepted = transition(isHeld, events['accept-requested'], after(LATER, minutes(1))).device;
+  t.deepEqual(accepted.state, { name: 'accepted', report: theirs, by: 'owner' });
+  t.deepEqual(accepted.serials, [twin]);
+});
+
+test('held: looked at again when its rival is gone, not more often than any other that waits', (t) => {
+  const again = { event: 'installer-reported', report: aReport(), again: true } as const;
+  t.is(after_(states.held, again, after(START, seconds(9))).name, 'held');
+  t.is(after_(states.held, again, after(START, seconds(10))).name, 'reported');
+  t.is(after_(states.held, events['installer-reported']).name, 'held');
+});
+
+test('held for something else than a rival: what its installer says changes nothing, and it cannot be accepted', (t) => {
+  const old = { name: 'held', reason: 'x' } as const;
+  t.is(transition(aDevice(old), events['accept-requested'], LATER).outcome, 'refused');
+  t.is(after_(old, events['retry-requested']).name, 'seen');
+  t.deepEqual(after_(old, events['installer-reported']), old);
 });
 
 test('the deadline of a state that is over changes nothing', (t) => {

@@ -70,6 +70,7 @@ export const states: readonly DeviceState[] = [
   { name: 'wiping', by: 'owner', arming: 'w1', start: { step: 'running', disk: report.disk } },
   { name: 'wiping', by: 'owner', arming: 'w1', start: { step: 'done' } },
   { name: 'held', reason: 'another board claims its serial' },
+  { name: 'held', reason: 'another board claims its serial', report },
   { name: 'rejected', by: 'owner', left: true, system: 'disk' },
   { name: 'joining', attempt: 1, waits: 'connection refused' },
   { name: 'left', by: 'owner', done: false },
@@ -126,6 +127,8 @@ export const events: readonly LifecycleEvent[] = [
   { event: 'node-deleted' },
   { event: 'quarantine-released' },
   { event: 'left' },
+  { event: 'rival-seen', by: 'worker-kube9' },
+  { event: 'node-suspected', node: 'stranger', why: 'x' },
   { event: 'deadline-passed', since: instant(1_700_000_000_000) },
 ];
 

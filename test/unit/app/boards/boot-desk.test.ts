@@ -15,13 +15,14 @@ import {
   seconds,
 } from '../../../../config/values.ts';
 import { type BoardSectors, boardSectors } from '../../../../daemon/app/boards/board-sectors.ts';
-import { type BootDesk, bootDesk } from '../../../../daemon/app/boards/boot-desk.ts';
+import { type BootDesk, type BootDeskDeps, bootDesk } from '../../../../daemon/app/boards/boot-desk.ts';
 import { createChanges } from '../../../../daemon/app/changes.ts';
 import { createTimelines } from '../../../../daemon/boot/timeline.ts';
 import type { BootClaim, DiskClaim } from '../../../../daemon/http/claim.ts';
 import type { BootInstruction } from '../../../../daemon/http/order.ts';
 import { bootKey, bootProof } from '../../../../daemon/http/proof.ts';
 import type { HttpClient } from '../../../../daemon/http/router.ts';
+import { isOfAnother } from '../../../../daemon/lifecycle/admission.ts';
 import type { Device, DeviceState } from '../../../../daemon/lifecycle/device.ts';
 import type { DiskRule } from '../../../../daemon/lifecycle/disk-choice.ts';
 import type { LifecycleEvent } from '../../../../daemon/lifecycle/event.ts';
@@ -66,7 +67,8 @@ const OVERLAY: Overlay = {
 const at = (address: Ipv4) => ({ address, port: 40_000 });
 
 type Setting = {
-  readonly isAcceptable?: () => boolean;
+  readonly isOverdue?: () => boolean;
+  readonly noticeRival?: BootDeskDeps['noticeRival'];
   readonly addressesAreOurs?: boolean;
   readonly diskRules?: readonly DiskRule[];
   readonly neighbours?: ReadonlyMap<Ipv4, Mac>;
@@ -139,7 +141,8 @@ function desk(t: ExecutionContext, state: DeviceState, setting: Setting = {}) {
           : undefined,
     },
     onProgress: async () => undefined,
-    isAcceptable: setting.isAcceptable ?? (() => false),
+    isOverdue: setting.isOverdue ?? (() => false),
+    noticeRival: setting.noticeRival ?? (() => false),
   });
   return { boot, runner, clock, heard, stateNow: () => runner.fleet.byMac(MAC)?.state };
 }
@@ -269,17 +272,29 @@ test('a proof that is used again, or made with another key, is none', async (t) 
 });
 
 test('a board that waited until it was known whose network this is: accepted by itself when it asks again', async (t) => {
-  let isAcceptable = false;
-  const { boot, clock, stateNow } = desk(
-    t,
-    { ...states.pending, report: aReport() },
-    { isAcceptable: () => isAcceptable },
-  );
+  let isOverdue = false;
+  const { boot, clock, stateNow } = desk(t, { ...states.pending, report: aReport() }, { isOverdue: () => isOverdue });
   await clock.advance(seconds(11));
   await tell(boot, claim(), at(OWN));
   t.is(stateNow()?.name, 'pending');
-  isAcceptable = true;
+  isOverdue = true;
   t.is((await tell(boot, claim(), at(OWN))).action, 'install');
+});
+
+test('the hardware address of a board with another serial number: nothing is ordered, in whatever state, and nobody loses anything', async (t) => {
+  const twin = must(parseSerial('10000000abcdef02'));
+  for (const state of Object.values(states).filter((one) => isOfAnother(aDevice(one), twin))) {
+    const noticed: string[] = [];
+    const { boot, stateNow, runner } = desk(t, state, {
+      noticeRival: ({ name }, { serial }) => isOfAnother(aDevice(state), serial) && noticed.push(name) > 0,
+    });
+    const order = await tell(boot, claim({ serial: twin, disks: [aCard('foreign')] }), at(OWN));
+    t.is(order.action, 'wait', state.name);
+    t.regex(order.message, /is worker-kube1, with another serial number/);
+    t.deepEqual(stateNow(), state);
+    t.deepEqual(runner.fleet.byMac(MAC)?.serials, [SERIAL]);
+    t.deepEqual(noticed, ['worker-kube1']);
+  }
 });
 
 test('a board that does not know its key gets no instruction, and is told what to do', async (t) => {

@@ -2,11 +2,11 @@ import test, { type ExecutionContext } from 'ava';
 import { parseConfig } from '../../../../config/load.ts';
 import { must, ok, type Problem, problem, type Result } from '../../../../config/result.ts';
 import { parseIpv4, parseMac, seconds } from '../../../../config/values.ts';
-import { effectDesk, verdictNow } from '../../../../daemon/app/boards/effects.ts';
+import { effectDesk } from '../../../../daemon/app/boards/effects.ts';
 import type { JoinBoard, Joiner, LeavingBoard } from '../../../../daemon/join/index.ts';
 import type { Device } from '../../../../daemon/lifecycle/device.ts';
 import type { Change } from '../../../../daemon/lifecycle/runner.ts';
-import { aDevice, aHeardDevice, aReport, MAC, states } from '../../../support/boards.ts';
+import { aDevice, aHeardDevice, MAC, states } from '../../../support/boards.ts';
 import { createClockDouble, createLogDouble } from '../../../support/doubles.ts';
 
 const ip = (last: number) => must(parseIpv4(`10.77.0.${last}`));
@@ -54,10 +54,9 @@ function desk(t: ExecutionContext, first: Device, { hostKey = 'ssh-ed25519 AAAA'
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    acceptances: new Map(),
+    decideAdmission: notAsked,
     hostKeyOf: () => hostKey ?? undefined,
     nodePasswordOf: async () => 'ab'.repeat(16),
-    lanIsOurs: () => false,
     hasRival: () => hasRival,
     hardwareAddressOf: async () => MAC,
     startInstaller: (board) => startInstaller(board),
@@ -126,23 +125,6 @@ test('a rejected board whose address is not known leaves all the same', async (t
   t.deepEqual(asked, ['leave undefined']);
   answers[0]?.();
   t.deepEqual(await left, { event: 'left' });
-});
-
-test('whose network it is, is asked at each decision: nobody knows, a shared one, ours', (t) => {
-  const config = parseConfig('');
-  if (!config.ok) throw new Error('no configuration');
-  const verdictOn = (lanIsOurs: boolean | undefined) =>
-    verdictNow(
-      {
-        ...{ config: config.value, clock: createClockDouble(), acceptances: new Map() },
-        ...{ boards: () => [], lanIsOurs: () => lanIsOurs },
-      },
-      aDevice(states.pending),
-      aReport(),
-    );
-  t.regex(JSON.stringify(verdictOn(undefined)), /"wait".*not known yet/);
-  t.regex(JSON.stringify(verdictOn(false)), /"wait".*shared/);
-  t.is(verdictOn(true).verdict, 'accept');
 });
 
 test('no image is made while another device answers for the board’s address, and then it is', async (t) => {

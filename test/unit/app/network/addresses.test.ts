@@ -128,7 +128,7 @@ test('a board that nobody decided about and that declines its address gets anoth
   t.is(board()?.address, ip(101), 'a late repetition is about an address that it does not have');
 });
 
-for (const state of ['accepted', 'installing', 'ready', 'held', 'rejected'] as const) {
+for (const state of ['accepted', 'installing', 'ready', 'rejected'] as const) {
   test(`${state}: it keeps the address that it declines, and the owner is told`, async (t) => {
     const { decline, board, advice, writes, answers, live } = lab({ state });
     live(t);

@@ -46,6 +46,7 @@ function desk(
   const subnet = subnetOf(must(parseIpv4(network)), 24);
   const agents: string[] = [];
   const lease = leaseDesk({
+    noticeRival: () => false,
     ...{ runner, timelines: createTimelines(), clock, log, subnet, givesAddresses, reservesAddresses },
     addresses: {
       leaseGuest: async () => guest,

@@ -74,6 +74,7 @@ async function start(t: ExecutionContext) {
     mode: 'full',
     self: { address, subnet: subnetOf(address, 24) },
     onSighting: leaseDesk({
+      noticeRival: () => false,
       ...{
         runner,
         timelines: createTimelines(),

@@ -57,6 +57,8 @@ function master(yaml: string, change: Change) {
     installerAdvice: [],
     kitGaps: { kit: '', missing: new Map() },
     devices: [],
+    opening: null,
+    rivals: new Map(),
     progressOf: () => undefined,
     traffic: createTally().now(),
     ...change,
@@ -197,8 +199,10 @@ test('a boot kit that starts no board at all is told before anything asks', (t) 
 
 test('the sickest board comes first', (t) => {
   const devices = [aDevice(states.pending), aDevice(states.ready), aDevice(states.held), aDevice(states.failed)];
-  const deeds = advice('', { devices }).map((line) => line.split(' ', 2).join(' '));
-  t.deepEqual(deeds, ['bramble retry', 'bramble describe', 'bramble accept']);
+  const lines = advice('', { devices });
+  t.regex(lines[1] ?? '', /^bramble accept worker-kube1, or bramble reject worker-kube1 {4}\(held: /);
+  const deeds = lines.map((line) => line.split(' ', 2).join(' '));
+  t.deepEqual(deeds, ['bramble retry', 'bramble accept', 'bramble accept']);
 });
 
 test('a board that does not start, and one whose installer nobody can start from here', (t) => {
@@ -222,4 +226,15 @@ test('what delays one board is told of it, and comes after what stops all', (t) 
   for (const [index, want] of [/^another DHCP server/, /worker-kube9/, /first DISCOVERs of worker-kube1/].entries()) {
     t.regex(lines[index] ?? '', want);
   }
+});
+
+test('whoever says to be a board of ours is told of; one that waits for a decision tells it itself', (t) => {
+  const rivals = (state: (typeof states)['ready' | 'held']) => {
+    const board = aDevice(state);
+    return advice('', { devices: [board], rivals: new Map([[board.id, 'a thief']]) });
+  };
+  t.is(rivals(states.ready).length, 1);
+  t.regex(rivals(states.ready)[0] ?? '', /another board says to be worker-kube1: a thief; .*goes on as it is/);
+  t.is(rivals(states.held).length, 1);
+  t.regex(rivals(states.held)[0] ?? '', /^bramble accept/);
 });
