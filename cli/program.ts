@@ -7,6 +7,7 @@ import { addDescribe } from './commands/describe.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addEvents } from './commands/events.ts';
 import { addImage } from './commands/image.ts';
+import { addOpen } from './commands/open.ts';
 import { addReplace } from './commands/replace.ts';
 import { addStatus } from './commands/status.ts';
 import { addVersion } from './commands/version.ts';
@@ -48,6 +49,7 @@ export async function run(args: readonly string[], { terminal, version }: Progra
   addEvents(program, { client, terminal });
   addDecisions(program, { client, terminal });
   addLosses(program, { client, terminal });
+  addOpen(program, { client, terminal });
   addReplace(program, { client, terminal });
   addImage(program, { client, terminal });
   addCluster(program, { client, terminal });

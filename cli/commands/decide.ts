@@ -1,8 +1,11 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { models } from '../../config/values.ts';
 import { type Action, actions } from '../../daemon/http/wire.ts';
 import type { Client } from '../client.ts';
 import { CommandFailed, exitCodes } from '../exit-codes.ts';
+import { diskText } from '../output/description.ts';
 import { harmless, type Terminal } from '../output/terminal.ts';
+import { isSelectable, noneText, type Selectors, selected } from '../selection.ts';
 
 /** All but those that lose a disk, which ask first. */
 const decisions: Readonly<Record<Exclude<Action, 'wipe' | 'reinstall'>, string>> = {
@@ -14,16 +17,65 @@ const decisions: Readonly<Record<Exclude<Action, 'wipe' | 'reinstall'>, string>>
   locate: 'let the light of boards blink for a minute, where the installer runs on them',
 };
 
-/** `accept NAME…`, `reject NAME…`, `retry NAME…`, `locate NAME…`: each name is tried; ends with the code of the first that failed. */
+/** `accept NAME…`, `reject --model pi4`, `retry --all`, `locate NAME…`: each is tried; ends with the code of the first that failed. */
 export function addDecisions(parent: Command, deps: DecideDeps): void {
   for (const action of actions) {
     if (action === 'wipe' || action === 'reinstall') continue;
-    parent
-      .command(action)
-      .description(decisions[action])
-      .argument('<name...>', 'names or ids')
-      .action((names: readonly string[]) => actOnEach(names, action, deps));
+    const command = parent.command(action).description(decisions[action]);
+    if (isSelectable(action)) addSelected(command, action, deps);
+    else
+      command
+        .argument('<name...>', 'names or ids')
+        .action((names: readonly string[]) => actOnEach(names, action, deps));
   }
+}
+
+/** `ACTION NAME…`, `ACTION --model pi4`, `ACTION --all`: those whose state fits. */
+function addSelected(command: Command, action: Action, deps: DecideDeps): void {
+  if (action === 'accept') command.option('--yes', 'do not ask about disks that hold data');
+  withSelectors(command).action(async (names: readonly string[], flags: SelectFlags) => {
+    const boards = await boardsMeant(names, flags, action, command, deps);
+    // Who names a board has seen what is on its disk.
+    if (names.length === 0 && action === 'accept' && flags.yes !== true) await confirmLosses(boards, deps);
+    await actOnEach(boards, action, deps);
+  });
+}
+
+type SelectFlags = Selectors & { readonly yes?: true };
+
+const withSelectors = (command: Command): Command =>
+  command
+    .argument('[name...]', 'names or ids')
+    .addOption(new Option('--model <model>', 'all of this model whose state fits').choices(models))
+    .option('--all', 'all whose state fits');
+
+/** Their names; of selectors those that the status has now. */
+async function boardsMeant(
+  names: readonly string[],
+  selectors: Selectors,
+  action: string,
+  command: Command,
+  { client, terminal }: DecideDeps,
+): Promise<readonly string[]> {
+  const isSelected = selectors.model !== undefined || selectors.all === true;
+  if (!isSelected && names.length === 0)
+    command.error("error: missing required argument 'name': name boards, or say --model or --all");
+  if (isSelected && names.length > 0) command.error('error: either names, or --model and --all');
+  if (!isSelected || !isSelectable(action)) return names;
+  const boards = selected((await client().status()).devices, action, selectors);
+  if (boards.length === 0) terminal.out(`nothing to ${action}: ${noneText(action, selectors)}\n`);
+  return boards.map(({ name }) => name);
+}
+
+/** Accepting writes the disk, whatever is on it. */
+async function confirmLosses(names: readonly string[], { client, terminal }: DecideDeps): Promise<void> {
+  const boards = await Promise.all(names.map((name) => client().describe(name)));
+  const losing = boards.flatMap(({ name, disk }) =>
+    disk === null || disk.content === 'foreign' || disk.content === 'ours'
+      ? [disk === null ? name : `${name} (${diskText(disk)})`]
+      : [],
+  );
+  if (losing.length > 0) await confirm(losing, { does: 'accepts', done: 'accepted' }, terminal);
 }
 
 const losses = [
@@ -38,15 +90,13 @@ const losses = [
 /** `reinstall NAME… [--yes]`, `wipe NAME… [--yes]`: each asks first, once for all. */
 export function addLosses(parent: Command, deps: DecideDeps): void {
   for (const [action, description, words] of losses) {
-    parent
-      .command(action)
-      .description(description)
-      .argument('<name...>', 'names or ids')
-      .option('--yes', 'do not ask')
-      .action(async (names: readonly string[], { yes }: { readonly yes?: true }) => {
-        if (yes !== true) await confirm(names, words, deps.terminal);
-        await actOnEach(names, action, deps);
-      });
+    const command = parent.command(action).description(description).option('--yes', 'do not ask');
+    const given = isSelectable(action) ? withSelectors(command) : command.argument('<name...>', 'names or ids');
+    given.action(async (names: readonly string[], flags: SelectFlags) => {
+      const boards = await boardsMeant(names, flags, action, command, deps);
+      if (boards.length > 0 && flags.yes !== true) await confirm(boards, words, deps.terminal);
+      await actOnEach(boards, action, deps);
+    });
   }
 }
 
@@ -55,7 +105,7 @@ const dones: Partial<Readonly<Record<Action, string>>> = {
   forget: 'forgotten',
 };
 
-type Words = (typeof losses)[number][2];
+type Words = { readonly does: string; readonly done: string };
 
 async function confirm(names: readonly string[], { does, done }: Words, terminal: Terminal): Promise<void> {
   if (terminal.ask === undefined)

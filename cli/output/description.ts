@@ -50,7 +50,7 @@ const contents: Readonly<Record<string, string>> = {
 };
 
 /** `mmcblk0, sd, SC32G, 31.9 GB: blank`. */
-function diskText({ name, type, model, bytes, content }: DiskView): string {
+export function diskText({ name, type, model, bytes, content }: DiskView): string {
   if (content === 'none') return 'none that may be written';
   const parts = [name, type, model, sizeText(bytes)].filter((part) => part !== '');
   return `${parts.join(', ')}: ${contents[content] ?? content}`;

@@ -2,7 +2,7 @@
 import type { DeviceView, GuestView, StatusView, TrafficCounts, TrafficView } from '../../daemon/http/wire.ts';
 import { bar } from './progress.ts';
 import { type Column, cut, table, wrapped } from './table.ts';
-import { age, type Colour, harmless, type Paint } from './terminal.ts';
+import { age, type Colour, harmless, type Paint, spanText } from './terminal.ts';
 
 /** The owner has something to do for it. Such boards come first, and make `status` end with 2. */
 export const isSick = ({ deed }: DeviceView): boolean => deed !== null;
@@ -32,13 +32,16 @@ export function statusText(status: StatusView, look: Look): string {
   const where = master.address === null ? 'no usable interface' : `${master.interface} ${master.address}`;
   const { driver, reachable, detail } = master.cluster;
   const cluster = reachable ? `${driver} reachable` : `${driver} not reachable${detail === '' ? '' : `: ${detail}`}`;
-  const head = `${master.hostname}  ${where}  dhcp ${master.dhcpMode}  admission ${master.admission}  ${cluster}`;
+  const head = `${master.hostname}  ${where}  dhcp ${master.dhcpMode}  admission ${admissionText(master)}  ${cluster}`;
   const boards = devices.length === 0 ? 'No board yet.\n' : `${counts(devices)}\n\n${boardTable(status, look)}`;
   const inWidth = (line: string): string => (look.wide ? line : cut(line, look.width));
   const beside = others(status, look.wide).map((line) => `\n${inWidth(harmless(line))}\n`);
   const drops = look.wide ? `\n${dropsLine(master.traffic)}\n` : '';
   return `${inWidth(harmless(head))}\n${boards}${beside.join('')}${drops}\n${nextText(status, look)}`;
 }
+
+const admissionText = ({ admission, open }: StatusView['master']): string =>
+  open === null ? admission : `${admission}, open for ${open.boards} (${spanText(open.secondsLeft)}, ${open.by})`;
 
 /** Who else is on the boards' network: a line each. */
 function others({ strangers, guests }: StatusView, wide: boolean): readonly string[] {

@@ -35,8 +35,10 @@ export function painter({ isTerminal, env }: Pick<Terminal, 'isTerminal' | 'env'
 export const harmless = (text: string): string => text.replace(/\p{Cc}|\p{Cf}/gu, '?');
 
 /** `12s`, `3m12s`, `5h04m`, `9d2h`; never negative. */
-export function age(fromMs: number, toMs: number): string {
-  const total = Math.max(0, Math.floor((toMs - fromMs) / 1000));
+export const age = (fromMs: number, toMs: number): string => spanText((toMs - fromMs) / 1000);
+
+export function spanText(seconds: number): string {
+  const total = Math.max(0, Math.floor(seconds));
   const two = (number: number): string => String(number).padStart(2, '0');
   const [days, hours, minutes] = [Math.floor(total / 86_400), Math.floor(total / 3600), Math.floor(total / 60)];
   if (days > 0) return `${days}d${hours % 24}h`;

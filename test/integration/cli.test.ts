@@ -10,7 +10,7 @@ import type { Terminal } from '../../cli/output/terminal.ts';
 import { must, ok, problem } from '../../config/result.ts';
 import { type AdminDeps, adminApi } from '../../daemon/http/endpoints/admin.ts';
 import { serveHttp } from '../../daemon/http/server.ts';
-import type { DeviceView, EventView, StatusView } from '../../daemon/http/wire.ts';
+import type { DeviceDescription, DeviceView, EventView, StatusView } from '../../daemon/http/wire.ts';
 import { type Ended, runBramble } from '../support/command-line.ts';
 import { cardsFake } from '../unit/http/cards-fake.ts';
 import { openingFake } from '../unit/http/opening-fake.ts';
@@ -28,6 +28,7 @@ async function daemonFake(
   t: ExecutionContext,
   boards: readonly DeviceView[],
   master: Partial<StatusView['master']> = {},
+  disks: ReadonlyMap<string, DeviceDescription['disk']> = new Map(),
 ): Promise<DaemonFake> {
   const socket = join(await folderOf(t), 'brambled.sock');
   const acted: string[] = [];
@@ -40,7 +41,7 @@ async function daemonFake(
     status: () => statusFake(boards, master),
     describe: (name) => {
       const board = find(name);
-      return board && descriptionFake(board);
+      return board && { ...descriptionFake(board), disk: disks.get(name) ?? null };
     },
     events: () => [eventFake(1), eventFake(2)],
     subscribe: (listener) => {
@@ -226,6 +227,92 @@ test('replace: the new board is named, volumes are only given up where that is s
     out: 'worker-kube1: accepted; it was worker-kube2\n',
   });
   t.deepEqual(acted, ['replace worker-kube1 with worker-kube2 by anna']);
+});
+
+const boards = (...states: readonly (readonly [state: string, model: string])[]): readonly DeviceView[] =>
+  states.map(([state, model], index) => deviceFake(`worker-kube${index + 1}`, { state, model }));
+
+test('selectors: every board of a model, or every board, whose state fits; each is named', async (t) => {
+  const { socket, acted } = await daemonFake(
+    t,
+    boards(
+      ['pending', 'pi4'],
+      ['pending', 'pi3'],
+      ['ready', 'pi4'],
+      ['held', 'pi4'],
+      ['failed', 'pi4'],
+      ['seen', 'pi4'],
+    ),
+  );
+  const asked = (args: readonly string[]) => bramble(socket, args);
+  t.is((await asked(['accept', '--model', 'pi4', '--yes'])).out, 'worker-kube1: accepted\n');
+  t.is((await asked(['accept', '--all', '--yes'])).out, 'worker-kube1: accepted\nworker-kube2: accepted\n');
+  t.is((await asked(['reject', '--all', '--model', 'pi4'])).out, 'worker-kube1: rejected\nworker-kube4: rejected\n');
+  t.is((await asked(['reinstall', '--all', '--yes'])).out, 'worker-kube3: reinstalled\n');
+  t.is((await asked(['retry', '--all'])).err, 'bramble: worker-kube5 is failed: nothing to retry\n');
+  const { length } = acted;
+  t.like(await asked(['accept', '--model', 'cm5']), {
+    code: 0,
+    out: 'nothing to accept: no cm5 is pending\n',
+    err: '',
+  });
+  for (const args of [
+    ['accept', '--model', 'pi9'],
+    ['accept', '--all', 'worker-kube1'],
+    ['reject', '--model', 'pi4', 'worker-kube1'],
+    ['reinstall'],
+    ['wipe', '--all'],
+    ['locate', '--all'],
+  ]) {
+    const ended = await asked(args);
+    t.is(ended.code, 64, args.join(' '));
+    t.regex(ended.err, /^error: /);
+  }
+  t.is(acted.length, length);
+});
+
+test('selectors that lose data ask, and name what would be lost; names that are given do not', async (t) => {
+  const disk = (content: string) => ({ name: 'mmcblk0', type: 'sd', model: 'SC32G', bytes: 31_914_983_424, content });
+  const pendings = boards(['pending', 'pi4'], ['pending', 'pi3'], ['pending', 'pi5']);
+  const disks = new Map([['worker-kube1', disk('blank')] as const, ['worker-kube2', disk('foreign')] as const]);
+  const { socket, acted } = await daemonFake(t, pendings, {}, disks);
+  const alone = await bramble(socket, ['accept', '--all']);
+  t.like(alone, { code: 64, out: '' });
+  t.regex(alone.err, /--yes accepts without asking/);
+  let question = '';
+  const no = async (text: string) => {
+    question = text;
+    return 'no';
+  };
+  t.like(await bramble(socket, ['accept', '--all'], { ask: no }), { code: 1, err: 'bramble: nothing was accepted\n' });
+  t.regex(question, /disk of worker-kube2 \(mmcblk0, sd, SC32G, 31\.9 GB: [^)]+\), worker-kube3 will be lost/);
+  t.is(
+    (await bramble(socket, ['reinstall', '--all'], { ask: no })).out,
+    'nothing to reinstall: no board is ready or unreachable or local-boot-failed\n',
+  );
+  t.deepEqual(acted, []);
+  const yes = await bramble(socket, ['accept', '--all'], { ask: async () => 'yes' });
+  t.is(yes.out.trimEnd().split('\n').length, 3);
+  t.is((await bramble(socket, ['accept', 'worker-kube2'])).code, 0);
+});
+
+test('open: shows it, opens it for so many and so long, closes it; the status says so loudly', async (t) => {
+  const { socket } = await daemonFake(t, [ready]);
+  const shown = async (...args: readonly string[]) => (await bramble(socket, ['open', ...args])).out;
+  t.regex(await shown(), /^closed: /);
+  t.is(await shown('3'), 'open for 3 boards and 10m00s, asked by anna\n');
+  t.is(await shown('1', '--for', '90s'), 'open for 1 board and 1m30s, asked by anna\n');
+  t.is(await shown(), 'open for 1 board and 1m30s, asked by anna\n');
+  t.deepEqual(JSON.parse(await shown('-o', 'json')), { open: { by: 'anna', boards: 1, secondsLeft: 90 } });
+  const refused = await bramble(socket, ['open', '500', '--for', '2h']);
+  t.like(refused, { code: 1, out: '', err: 'bramble: at most 32 boards an hour\n' });
+  t.regex(await shown('0'), /^closed: /);
+  t.deepEqual(JSON.parse(await shown('-o', 'json')), { open: null });
+  for (const args of [['-1'], ['x'], ['1001'], ['2', '--for', '10'], ['2', '--for', '25h'], ['2', '--for', '0m']]) {
+    t.is((await bramble(socket, ['open', ...args])).code, 64, args.join(' '));
+  }
+  const opened = await daemonFake(t, [ready], { open: { by: 'anna', boards: 3, secondsLeft: 599 } });
+  t.regex((await bramble(opened.socket, ['status', '-o', 'wide'])).out, /admission auto, open for 3 \(9m59s, anna\)/);
 });
 
 test('locate asks nothing', async (t) => {

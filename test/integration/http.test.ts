@@ -143,6 +143,39 @@ test('the admin API over a unix socket', async (t) => {
   );
 });
 
+test('who may come in by himself: on the unix socket only, and nothing that cannot be meant', async (t) => {
+  const socket = join(await folderOf(t), 'brambled.sock');
+  await serve(t, adminApi(adminFake()), { listen: { socket } });
+  const path = '/v1/admission/open';
+  const set = (body: unknown) => over(socket, 'POST', path, typeof body === 'string' ? body : JSON.stringify(body));
+  t.is((await over(socket, 'GET', path)).body, '{"open":null}\n');
+  t.is(
+    (await set({ boards: 3, seconds: 600, by: 'anna' })).body,
+    '{"open":{"by":"anna","boards":3,"secondsLeft":600}}\n',
+  );
+  for (const wrong of [
+    '',
+    'null',
+    '[]',
+    {},
+    { boards: 3 },
+    { boards: '3', seconds: 600 },
+    { boards: 1.5, seconds: 600 },
+    { boards: -1, seconds: 600 },
+    { boards: 1001, seconds: 600 },
+    { boards: 3, seconds: 0 },
+    { boards: 3, seconds: 24 * 3600 + 1 },
+    { boards: 3, seconds: 600, by: 'a b' },
+    { boards: 3, seconds: 600, by: 7 },
+  ]) {
+    t.is((await set(wrong)).status, 400, JSON.stringify(wrong));
+  }
+  t.is((await set({ boards: 500, seconds: 600 })).status, 409);
+  t.regex((await over(socket, 'GET', path)).body, /"boards":3/, 'nothing was changed');
+  const { url } = await serve(t, lanApi(adminFake()));
+  for (const method of ['GET', 'POST']) t.is((await fetch(`${url}${path}`, { method })).status, 404);
+});
+
 test('a socket that a dead process left is replaced, a living one and a file are not', async (t) => {
   const folder = await folderOf(t);
   const socket = join(folder, 'stale.sock');

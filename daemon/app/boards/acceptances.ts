@@ -30,4 +30,4 @@ export const recentlyAccepted = (store: Pick<Store, 'events'>, now: Instant): re
   store
     .events({ limit: 1000 })
     .filter(({ name, to, at }) => name === 'admission-decided' && to === 'accepted' && since(at, now) < HOUR)
-    .map(({ device }) => device);
+    .flatMap(({ device }) => (device === undefined ? [] : [device]));

@@ -40,11 +40,14 @@ function list(id, title, hosts) {
   element(id).textContent = `${title}: ${names.join(', ')}`;
 }
 
+/** Somebody opened it with `bramble open`. */
+const openText = (open) => (open ? `, open for ${open.boards} (${Math.ceil(open.secondsLeft / 60)} min)` : '');
+
 function show(status) {
   const { master, devices } = status;
   const where = master.address ? `${master.address} on ${master.interface}` : 'no usable interface';
   element('master').textContent =
-    `${master.hostname} · ${where} · dhcp ${master.dhcpMode} · admission ${master.admission} · ` +
+    `${master.hostname} · ${where} · dhcp ${master.dhcpMode} · admission ${master.admission}${openText(master.open)} · ` +
     `${master.cluster.driver} ${master.cluster.reachable ? 'reachable' : `not reachable: ${master.cluster.detail}`}`;
   const ready = devices.filter(({ state }) => well.has(state)).length;
   element('summary').textContent = devices.length === 0 ? '' : `${ready} of ${devices.length} boards ready`;

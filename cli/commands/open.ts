@@ -1,0 +1,51 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { OpeningView } from '../../daemon/http/wire.ts';
+import type { Client } from '../client.ts';
+import { document, type Format, formatOption } from '../output/format.ts';
+import { harmless, spanText, type Terminal } from '../output/terminal.ts';
+
+type OpenFlags = { readonly for: number; readonly output: Format };
+
+/** `open` shows whether it is; `open N [--for 10m]` lets so many in; `open 0` closes it. */
+export function addOpen(parent: Command, deps: { readonly client: () => Client; readonly terminal: Terminal }): void {
+  const { terminal } = deps;
+  parent
+    .command('open')
+    .description('let that many new boards in by themselves for a while, whatever admission says')
+    .argument('[boards]', 'how many; 0 closes it; without it: whether it is open', boardCount)
+    .option('--for <time>', 'how long: 90s, 10m, 2h', seconds, 600)
+    .addOption(formatOption(['table', 'json', 'yaml']))
+    .addHelpText('after', help)
+    .action(async (boards: number | undefined, flags: OpenFlags) => {
+      const client = deps.client();
+      const { open } =
+        boards === undefined
+          ? await client.opening()
+          : await client.setOpening({ boards, seconds: flags.for, by: terminal.user });
+      const forPrograms = flags.output === 'json' || flags.output === 'yaml';
+      terminal.out(forPrograms ? document({ open }, flags.output, false) : `${harmless(openText(open))}\n`);
+    });
+}
+
+const help = `
+A board whose disk holds data, or whose serial number or hardware address another
+board has, waits all the same. At most admission.limit boards an hour come in.`;
+
+const openText = (open: OpeningView | null): string =>
+  open === null
+    ? 'closed: new boards are admitted as bramble.yaml says'
+    : `open for ${open.boards} ${open.boards === 1 ? 'board' : 'boards'} and ${spanText(open.secondsLeft)}, asked by ${open.by}`;
+
+function boardCount(text: string): number {
+  if (!/^\d{1,4}$/.test(text) || Number(text) > 1000) throw new InvalidArgumentError('a number of boards, 0 to 1000');
+  return Number(text);
+}
+
+const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };
+
+function seconds(text: string): number {
+  const [, digits, unit = ''] = /^([1-9]\d{0,5})([smh])$/.exec(text) ?? [];
+  const span = Number(digits) * (units[unit] ?? Number.NaN);
+  if (!(span <= 24 * 3600)) throw new InvalidArgumentError('a time such as 90s, 10m or 2h, 24h at most');
+  return span;
+}
