@@ -81,7 +81,8 @@ function desk(t: ExecutionContext, state: DeviceState, newcomer?: Device) {
       sectorsOf: async () => ({ runs: [], blob: new Uint8Array(512) }),
     },
     onProgress: async () => undefined,
-    isAcceptable: () => false,
+    isOverdue: () => false,
+    noticeRival: () => false,
   });
   const tell = async (said: BootClaim) => {
     const client = addresses.get(said.mac) ?? at('10.77.0.66');
