@@ -450,7 +450,7 @@ test('a board whose sectors are of an older version is not left alone with them:
   await writeFile(join(folder, `${device.id}.overlay`), old);
   const told = await tell(boot, claim(), at(OWN));
   t.like(told, { action: 'wait', state: 'failed' });
-  t.regex(told.message, /^IMAGE_GONE: .*made by itself/);
+  t.regex(told.message, /IMAGE_GONE: .*made by itself/);
   t.like(stateNow(), { name: 'failed', code: 'IMAGE_GONE' });
   await clock.advance(seconds(10));
   t.is((await tell(boot, claim(), at(OWN))).action, 'wait');
