@@ -18,7 +18,7 @@ import { admissionDesk } from './boards/admission-desk.ts';
 import { bootDesk } from './boards/boot-desk.ts';
 import { bootOrderDesk } from './boards/boot-order.ts';
 import { cardDesk } from './boards/cards.ts';
-import { createClusterFacts, driverFor } from './boards/control-plane.ts';
+import { createClusterFacts, driverFor, earliestNow } from './boards/control-plane.ts';
 import { eepromDesk } from './boards/eeproms.ts';
 import { effectDesk } from './boards/effects.ts';
 import { hostKeys } from './boards/host-keys.ts';
@@ -101,7 +101,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     config,
     clusterId: identity.clusterId,
     authorizedKey: identity.ssh.publicLine,
-    hostKeyFor: keys.forDevice,
+    hostKeyFor: keys.forImage,
     storedHostKey: keys.stored,
     site: network.site,
     random,
@@ -115,6 +115,8 @@ export async function runApp(deps: AppDeps): Promise<void> {
     cluster,
     driver: () => driverFor({ config, cluster, site: network.site, files }),
     privateKey: identity.ssh.privateOpenssh,
+    ownKeys: keys.own,
+    earliest: () => earliestNow(cluster),
     clock,
     random,
     log: log.child({ service: 'join' }),
@@ -133,7 +135,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     lanIsOurs: network.lanIsOurs,
   });
   const runner: Runner = createRunner({
-    commit: written.commit,
+    commit: (batch) => written.commit(keys.withInstallations(batch)),
     devices: snapshot.devices,
     pendingEffects: snapshot.effects,
     nextNumber: Number(snapshot.settings.get('names.next') ?? '1'),
@@ -147,14 +149,13 @@ export async function runApp(deps: AppDeps): Promise<void> {
       boards: () => runner.fleet.all(),
       decideAdmission: admission.decide,
       cluster,
+      log,
       joiner,
       images,
       boardNow: (device) => runner.fleet.byId(device.id) ?? device,
       onChange: changes.subscribe,
-      hostKeyOf: keys.publicOf,
-      nodePasswordOf: keys.nodePassword,
+      keys,
       labels: nodeLabels(cluster, { ...store, commit: written.commit }),
-      log,
       hasRival: network.hasRival,
       hardwareAddressOf,
       correctBootOrder: bootOrderDesk({
@@ -303,7 +304,6 @@ export async function runApp(deps: AppDeps): Promise<void> {
       rests.follow(signal),
       opening.follow(signal),
       clusterFacts.follow(signal),
-      joiner.sweep(signal).then((swept) => swept.ok || log.debug('old tokens not swept', { ...swept.error })),
       joiner.done,
       cluster.done,
     ],

@@ -99,7 +99,7 @@ export type Driver = {
   /** Makes anything into `clean`. */
   readonly leave: Step<[]>;
   /** The name of its Node. */
-  readonly nodeName: (board: Pick<JoinBoard, 'name' | 'address'>) => string;
+  readonly nodeName: (board: Pick<LeavingBoard, 'name' | 'address'>) => string;
   /** Secrets in kube-system that the distribution keeps about a Node; they go after it, and are missed by nobody. */
   readonly secretsOf?: (nodeName: string) => readonly string[];
 } & (

@@ -1,20 +1,27 @@
 /**
- * Joins boards to the cluster, several at a time. Each step is judged by its effect, so that a join that was cut off can
+ * Joins boards to the cluster, many at a time. Each step is judged by its effect, so that a join that was cut off can
  * simply be asked for again.
  */
 import { ok, type Problem, problem, type Result } from '../../config/result.ts';
-import { type Hostname, type Millis, minutes, seconds } from '../../config/values.ts';
+import { type DeviceId, type Instant, type Millis, minutes, seconds } from '../../config/values.ts';
 import type { Clock, Log, Random } from '../ports.ts';
 import { startApprover } from './approver.ts';
-import { awaitNode } from './await-node.ts';
-import type { JoinCluster, JoinedNode } from './cluster-port.ts';
-import type { Driver, JoinBoard, LeavingBoard, SshProblem, SshSession, StepProblem, TokenDriver } from './driver.ts';
+import { type Attempt, attemptJoin, awaitReady } from './attempt.ts';
+import { isAway, orAway } from './away.ts';
+import { setClock } from './board-clock.ts';
+import type { JoinCluster } from './cluster-port.ts';
+import type { Driver, JoinBoard, LeavingBoard, SshProblem, SshSession, StepProblem } from './driver.ts';
+import { type OwnKeys, takeOver } from './host-key.ts';
+import { retryIntervals } from './intervals.ts';
+import { agrees, isItsOwn } from './node-match.ts';
+import { deleteNode } from './old-node.ts';
 import { semaphore } from './semaphore.ts';
 import { awaitSsh, type SshTarget, withSsh } from './ssh.ts';
 import { runStep } from './steps.ts';
-import { mintToken, revokeTokens, sweepTokens } from './tokens.ts';
+import { randomText, revokeTokens, sweepTokens } from './tokens.ts';
 
 export type { Driver, JoinBoard, LeavingBoard, SshSession, StepProblem } from './driver.ts';
+export type { OwnKeys } from './host-key.ts';
 export { k3sDriver } from './k3s.ts';
 export type { K3sFiles } from './k3s-files.ts';
 export { caHash } from './k3s-token.ts';
@@ -27,6 +34,10 @@ export type JoinerOptions = {
   readonly driver: (signal: AbortSignal) => Promise<Result<Driver, Problem>>;
   /** The daemon's own key, in OpenSSH format. */
   readonly privateKey: string;
+  /** Of the boards' sshds. */
+  readonly ownKeys: OwnKeys;
+  /** It cannot be before this, whatever our clock says. */
+  readonly earliest: () => Promise<Instant>;
   readonly ssh?: { readonly port?: number; readonly username?: string };
   readonly clock: Clock;
   readonly random: Random;
@@ -34,18 +45,26 @@ export type JoinerOptions = {
   readonly signal: AbortSignal;
   /** Transfers at a time: 8 unless given. */
   readonly parallel?: number;
-  /** Unless given: tokens live 10 minutes, a joined Node has 15 s to become Ready before its board is joined again. */
+  /** Unless given: tokens live 15 minutes, a joined Node has 15 s to become Ready before its board is joined again. */
   readonly tokenLifetime?: Millis;
   readonly settle?: Millis;
 };
 
 export type Joiner = {
-  /** Waits until the board's sshd answers with the key we made for it. */
-  readonly awaitSsh: (board: JoinBoard, deadline: Millis, signal: AbortSignal) => Promise<Result<void, SshProblem>>;
-  /** The Node exists, under this board's name and address. It carries the quarantine taint; the token is still valid. */
+  /** Waits until the board's sshd answers with a key of ours. `foreignKeyEnds`: it has done so before. */
+  readonly awaitSsh: (
+    board: JoinBoard,
+    deadline: Millis,
+    signal: AbortSignal,
+    how?: { readonly foreignKeyEnds: boolean },
+  ) => Promise<Result<void, SshProblem>>;
+  /**
+   * The Node is Ready, under this board's name and address, with the quarantine taint. Leaves no token, however it ends.
+   * `API_UNREACHABLE`: the cluster is away, wherever the join failed for it.
+   */
   readonly join: (board: JoinBoard, signal: AbortSignal) => Promise<Result<void, StepProblem>>;
-  /** Once Node, address and host key agree: takes the taint off and deletes the token. */
-  readonly release: (board: JoinBoard, signal: AbortSignal) => Promise<Result<void, Problem>>;
+  /** Once Node, address and host key agree: takes the taint off, and from the board what only the join needed. */
+  readonly release: (board: JoinBoard, signal: AbortSignal) => Promise<Result<void, StepProblem>>;
   /** A root shell on it, with its host key verified, for what is neither of these. */
   readonly onBoard: (
     board: JoinBoard,
@@ -54,14 +73,13 @@ export type Joiner = {
   ) => Promise<Result<void, StepProblem>>;
   /** Takes token and Node back, and what is on the board if it can be reached. */
   readonly leave: (board: LeavingBoard, signal: AbortSignal) => Promise<Result<void, Problem>>;
-  /** Deletes the tokens that an earlier process left. Before the first join only. */
-  readonly sweep: (signal: AbortSignal) => Promise<Result<number, Problem>>;
   /** Settles once the signal is aborted. */
   readonly done: Promise<void>;
 };
 
 /** Boards that are being joined at a time, whatever of it is not a transfer: an SSH connection each. */
 const SESSIONS = 32;
+const LOGIN = seconds(20);
 
 export function createJoiner(options: JoinerOptions): Joiner {
   const { cluster, clock, random, log } = options;
@@ -69,7 +87,7 @@ export function createJoiner(options: JoinerOptions): Joiner {
   const transfers = semaphore(options.parallel ?? 8);
   const sessions = semaphore(SESSIONS);
   /** Boards whose host key this process has verified. */
-  const verified = new Set<string>();
+  const verified = new Set<DeviceId>();
 
   const target = (board: JoinBoard): SshTarget => ({
     host: board.address,
@@ -78,113 +96,71 @@ export function createJoiner(options: JoinerOptions): Joiner {
     privateKey: options.privateKey,
     hostKeys: board.hostKeys,
   });
-  const times = (signal: AbortSignal) => ({ clock, signal, transfers });
-  const onBoard: Joiner['onBoard'] = async (board, signal, work) => {
-    const end = await withSsh({ ...target(board), signal, timeout: seconds(20) }, (session) => {
+  const onBoard = async <T>(
+    board: JoinBoard,
+    signal: AbortSignal,
+    work: (session: SshSession) => Promise<Result<T, StepProblem>>,
+  ): Promise<Result<T, StepProblem>> => {
+    const end = await withSsh({ ...target(board), signal, timeout: LOGIN }, (session) => {
       verified.add(board.id);
       return work(session);
     });
     return end.ok ? end.value : end;
   };
 
-  /** Whether the board is in the cluster already, as far as Node and board agree. */
-  const works = async (
-    { driver, session, board, signal }: Work,
-    node: JoinedNode | undefined,
-  ): Promise<Result<boolean, Problem>> => {
-    const state = await runStep('probe', times(signal), (context) => driver.probe(session, context));
-    if (!state.ok) return state;
-    if (state.value !== 'joined' || node?.internalIp !== board.address) return ok(false);
-    const isReady = (now: JoinedNode | undefined): boolean => now?.ready === true;
-    const settled = await awaitNode(cluster, board.name, isReady, {
-      clock,
-      signal,
-      patience: options.settle ?? seconds(15),
-    });
-    return ok(isReady(settled));
-  };
-
-  const joinUnlessJoined = async (work: Work): Promise<Result<void, StepProblem>> => {
-    const { driver, session, board, signal } = work;
-    const old = await cluster.readNode(board.name, signal);
-    if (!old.ok) return old;
-    const working = await works(work, old.value);
-    if (!working.ok) return working;
-    if (working.value) return ok(undefined);
-    if (old.value !== undefined && !isItsNode(old.value, board)) return foreignNode(board.name);
-    const cleared = await runStep('leave', times(signal), (context) => driver.leave(session, context));
-    if (!cleared.ok) return cleared;
-    const installed = await runStep('install', times(signal), (context) => driver.install(session, board, context));
-    if (!installed.ok) return installed;
-    // A kubelet does not put its taints on a Node that is there already, and an old Node would pass for the new one.
-    if (old.value !== undefined) {
-      const deleted = await cluster.deleteNode(board.name, old.value.uid, signal);
-      if (!deleted.ok) return deleted;
+  const run = randomText(random, 12);
+  /** Whatever an earlier process left is an orphan. */
+  const swept = sweep().catch(() => undefined);
+  async function sweep(): Promise<void> {
+    for (const pause of retryIntervals(seconds(1), minutes(1))) {
+      const end = await sweepTokens(cluster.request, run, options.signal);
+      if (end.ok || !isAway(end.error)) return;
+      await clock.sleep(pause, options.signal);
     }
-    const joined = driver.needsToken
-      ? await joinWithToken({ ...work, driver })
-      : await runStep('join', times(signal), (context) => driver.join(session, board, context));
-    return joined.ok ? awaitNewNode(work, old.value?.uid) : joined;
+  }
+
+  const join: Joiner['join'] = async (board, caller) => {
+    const signal = AbortSignal.any([caller, options.signal]);
+    return await orAway(await joinOnce(board, signal), cluster.request, signal);
   };
 
-  const joinWithToken = async ({
-    driver,
-    session,
-    board,
-    signal,
-  }: Work & { readonly driver: TokenDriver }): Promise<Result<void, StepProblem>> => {
-    const lifetime = options.tokenLifetime ?? minutes(10);
-    const wanted = { device: board.id, name: board.name, groups: driver.tokenGroups, lifetime };
-    const token = await mintToken({ request: cluster.request, random, clock }, wanted, signal);
-    if (!token.ok) return token;
-    const denied = new AbortController();
-    const forget = approver.expect({
-      tokenId: token.value.id,
-      name: board.name,
-      onDenied: (reason) => denied.abort(reason),
-    });
+  const joinOnce = async (board: JoinBoard, signal: AbortSignal): Promise<Result<void, StepProblem>> => {
+    const driver = await options.driver(signal);
+    if (!driver.ok) return driver;
+    const revoked = await revokeTokens(cluster.request, board.id, signal);
+    if (!revoked.ok) return revoked;
     try {
-      const joining = runStep('join', times(signal), (context) => driver.join(session, board, token.value, context));
-      const refused = once(denied.signal).then((reason) =>
-        problem('CSR_REFUSED', `its certificate request was wrong: ${reason}`),
-      );
-      const joined = await Promise.race([joining, refused]);
-      // A driver that waits for a certificate it will never get.
-      if (denied.signal.aborted) await runStep('leave', times(signal), (context) => driver.leave(session, context));
-      return joined.ok ? runStep('verify', times(signal), (context) => driver.verify(session, board, context)) : joined;
+      const there = await sessions(signal, () => register(driver.value, board, signal));
+      if (!there.ok) return there;
+      const node = { name: driver.value.nodeName(board), uid: there.value };
+      return await awaitReady({ cluster, clock }, node, signal);
     } finally {
-      forget();
+      // The Ready, the failed, the aborted and the thrown: none leaves a token.
+      await takeTokenBack(board);
     }
   };
 
-  const awaitNewNode = async ({ board, signal }: Work, oldUid: string | undefined): Promise<Result<void, Problem>> => {
-    const isNew = (node: JoinedNode | undefined): boolean =>
-      node !== undefined && node.uid !== oldUid && node.internalIp !== undefined;
-    const node = await awaitNode(cluster, board.name, isNew, { clock, signal });
-    return node !== undefined && isNew(node)
-      ? sameAddress(node, board)
-      : problem('NODE_MISSING', `no Node ${board.name} appeared`);
-  };
-
-  const join: Joiner['join'] = (board, signal) =>
-    sessions(signal, async () => {
-      const driver = await options.driver(signal);
-      if (!driver.ok) return driver;
-      const revoked = await revokeTokens(cluster.request, board.id, signal);
-      if (!revoked.ok) return revoked;
-      const until = AbortSignal.any([signal, options.signal]);
-      let done = false;
-      try {
-        const end = await onBoard(board, until, (session) =>
-          joinUnlessJoined({ driver: driver.value, session, board, signal: until }),
-        );
-        done = end.ok;
-        return end;
-      } finally {
-        // The failed, the aborted and the thrown: none leaves a token. It would expire by itself, this is sooner.
-        if (!done) await takeTokenBack(board);
-      }
+  /** From the first session to a Node. */
+  const register = async (
+    driver: Driver,
+    seen: JoinBoard,
+    signal: AbortSignal,
+  ): Promise<Result<string, StepProblem>> => {
+    const taken = await takeOver({ keys: options.ownKeys, target, clock, signal, timeout: LOGIN }, seen);
+    if (!taken.ok) return taken;
+    const board = taken.value;
+    const earliest = await options.earliest();
+    const attempt: Omit<Attempt, 'session'> = {
+      ...{ cluster, approver, clock, random, transfers, driver, board, signal },
+      run,
+      tokenLifetime: options.tokenLifetime ?? minutes(15),
+      settle: options.settle ?? seconds(15),
+    };
+    return await onBoard(board, signal, async (session) => {
+      const set = await setClock(session, { clock, earliest });
+      return set.ok ? await attemptJoin({ ...attempt, session }) : set;
     });
+  };
 
   const takeTokenBack = async (board: JoinBoard): Promise<void> => {
     const end = await revokeTokens(cluster.request, board.id, new AbortController().signal);
@@ -192,86 +168,65 @@ export function createJoiner(options: JoinerOptions): Joiner {
   };
 
   const release: Joiner['release'] = async (board, signal) => {
-    const read = await cluster.readNode(board.name, signal);
+    const driver = await options.driver(signal);
+    if (!driver.ok) return driver;
+    const { finish, nodeName } = driver.value;
+    const read = await cluster.readNode(nodeName(board), signal);
     if (!read.ok) return read;
     const node = read.value;
-    if (node?.ready !== true) return problem('NODE_NOT_READY', `Node ${board.name} is not Ready`);
-    const agrees = sameAddress(node, board);
-    if (!agrees.ok) return agrees;
-    if (!verified.has(board.id)) {
-      const reached = await onBoard(board, signal, async () => ok(undefined));
+    if (node?.ready !== true) return problem('NODE_NOT_READY', `Node ${nodeName(board)} is not Ready`);
+    const agreed = agrees(node, board);
+    if (!agreed.ok) return agreed;
+    if (finish !== undefined || !verified.has(board.id)) {
+      const reached = await onBoard(board, signal, async (session) =>
+        finish === undefined
+          ? ok(undefined)
+          : runStep('finish', { clock, signal, transfers }, (context) => finish(session, board, context)),
+      );
       if (!reached.ok) return reached;
     }
-    const released = await cluster.releaseQuarantine(node.name, node.uid, signal);
-    if (!released.ok) return released;
-    const revoked = await revokeTokens(cluster.request, board.id, signal);
-    return revoked.ok ? ok(undefined) : revoked;
+    return cluster.releaseQuarantine(node.name, node.uid, signal);
   };
 
   const leave: Joiner['leave'] = async (board, signal) => {
     const revoked = await revokeTokens(cluster.request, board.id, signal);
     if (!revoked.ok) return revoked;
+    const driver = await options.driver(signal);
+    if (!driver.ok) return driver;
     const { address } = board;
-    const left = address === undefined ? nowhere : await reset({ ...board, address }, signal);
+    const left = address === undefined ? nowhere : await reset(driver.value, { ...board, address }, signal);
     // A dead board cannot be asked. Its certificate stays valid until it is reached or expires.
     if (!left.ok) log.warn('board not reset', { node: board.name, code: left.error.code, detail: left.error.detail });
     verified.delete(board.id);
-    return removeNode(board, signal);
+    return removeNode(driver.value, board, signal);
   };
 
-  const reset = async (board: JoinBoard, signal: AbortSignal): Promise<Result<void, Problem>> => {
-    const driver = await options.driver(signal);
-    return driver.ok
-      ? onBoard(board, signal, (session) =>
-          runStep('leave', times(signal), (context) => driver.value.leave(session, context)),
-        )
-      : driver;
-  };
+  const reset = (driver: Driver, board: JoinBoard, signal: AbortSignal): Promise<Result<void, StepProblem>> =>
+    onBoard(board, signal, (session) =>
+      runStep('leave', { clock, signal, transfers }, (context) => driver.leave(session, context)),
+    );
 
-  const removeNode = async (board: LeavingBoard, signal: AbortSignal): Promise<Result<void, Problem>> => {
-    const node = await cluster.readNode(board.name, signal);
+  const removeNode = async (
+    driver: Driver,
+    board: LeavingBoard,
+    signal: AbortSignal,
+  ): Promise<Result<void, Problem>> => {
+    const name = driver.nodeName(board);
+    const node = await cluster.readNode(name, signal);
     if (!node.ok) return node;
     // A Node of that name may have been there before bramble, or be another board's by now.
-    if (node.value?.device !== board.id) return ok(undefined);
-    return cluster.deleteNode(board.name, node.value.uid, signal);
+    if (node.value !== undefined && !isItsOwn(node.value, board)) return ok(undefined);
+    return deleteNode({ cluster, driver, signal }, name, node.value?.uid);
   };
 
   return {
-    awaitSsh: (board, deadline, signal) => awaitSsh({ ...target(board), clock, signal, deadline }),
+    awaitSsh: (board, deadline, signal, how) => awaitSsh({ ...target(board), ...how, clock, signal, deadline }),
     join,
     release,
     onBoard,
     leave,
-    sweep: (signal) => sweepTokens(cluster.request, signal),
-    done: approver.done,
+    done: Promise.all([approver.done, swept]).then(() => undefined),
   };
 }
 
-type Work = {
-  readonly driver: Driver;
-  readonly session: SshSession;
-  readonly board: JoinBoard;
-  readonly signal: AbortSignal;
-};
-
-function sameAddress(node: JoinedNode, board: JoinBoard): Result<void, Problem> {
-  return node.internalIp === board.address
-    ? ok(undefined)
-    : problem('NODE_ADDRESS_MISMATCH', `Node ${node.name} has the address ${node.internalIp}, not ${board.address}`);
-}
-
-/** By its label; or by its address, which nobody but this board has, should bramble's own memory have been lost. */
-const isItsNode = (node: JoinedNode, board: JoinBoard): boolean =>
-  node.device === board.id || node.internalIp === board.address;
-
-/** Never deleted: it is somebody's machine. */
-const foreignNode = (name: Hostname): Result<never, Problem> =>
-  problem('NODE_NAME_TAKEN', `there is a Node ${name} already, and it is not this board's: delete it first`);
-
 const nowhere: Result<never, Problem> = problem('ADDRESS_UNKNOWN', 'the address of the board is not known');
-
-const once = (signal: AbortSignal): Promise<unknown> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve(signal.reason);
-    else signal.addEventListener('abort', () => resolve(signal.reason), { once: true });
-  });

@@ -41,3 +41,10 @@ export function programFailed(
   const detail = last === '' ? `${program} ended with code ${end.code}` : `${program}: ${last.slice(-300)}`;
   return err({ code, detail, ...(output !== '' && { output }) });
 }
+
+/** A step's problem, without what must not be told; drivers do that themselves, and this is the second lock. */
+export function mask({ error }: Err<StepProblem>, secrets: readonly string[]): Err<StepProblem> {
+  const masked = (text: string): string => secrets.reduce((rest, secret) => rest.replaceAll(secret, '…'), text);
+  const { output, ...rest } = error;
+  return err({ ...rest, detail: masked(rest.detail), ...(output !== undefined && { output: masked(output) }) });
+}

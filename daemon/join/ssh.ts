@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import { NodeSSH } from 'node-ssh';
 import type { ClientChannel } from 'ssh2';
 import { must, ok, type Problem, problem, type Result } from '../../config/result.ts';
-import { after, type Millis, millis, seconds, since } from '../../config/values.ts';
+import { type Millis, millis, seconds } from '../../config/values.ts';
 import type { ByteSource, Clock } from '../ports.ts';
 import type { RunOptions, RunResult, SshCode, SshProblem, SshSession } from './driver.ts';
 import { retryIntervals } from './intervals.ts';
@@ -67,16 +67,33 @@ export async function withSsh<T>(
  * problem is told when `deadline` is over. Throws the signal's reason.
  */
 export async function awaitSsh(
-  options: SshTarget & { readonly clock: Clock; readonly signal: AbortSignal; readonly deadline: Millis },
+  options: SshTarget & {
+    readonly clock: Clock;
+    readonly signal: AbortSignal;
+    readonly deadline: Millis;
+    /** Of a board that has shown its key before. */
+    readonly foreignKeyEnds?: boolean;
+  },
 ): Promise<Result<void, SshProblem>> {
-  const { clock, signal } = options;
-  const end = after(clock.now(), options.deadline);
-  for (const pause of retryIntervals()) {
-    const answered = await withSsh({ ...options, timeout: loginTimeout }, async () => undefined);
-    if (answered.ok || since(clock.now(), end) <= pause) return answered;
-    await clock.sleep(pause, signal);
+  const { clock, signal, deadline } = options;
+  // Slept, not read off: the wall clock may be set meanwhile.
+  const [late, over] = [new AbortController(), new AbortController()];
+  clock.sleep(deadline, AbortSignal.any([signal, over.signal])).then(
+    () => late.abort(),
+    () => undefined,
+  );
+  try {
+    for (const pause of retryIntervals()) {
+      const answered = await withSsh({ ...options, timeout: loginTimeout }, async () => undefined);
+      if (answered.ok || late.signal.aborted) return answered;
+      if (options.foreignKeyEnds && answered.error.code === 'SSH_HOST_KEY_CHANGED') return answered;
+      await clock.sleep(pause, AbortSignal.any([signal, late.signal])).catch(() => signal.throwIfAborted());
+      if (late.signal.aborted) return answered;
+    }
+    throw new Error('unreachable: the intervals never end');
+  } finally {
+    over.abort();
   }
-  throw new Error('unreachable: the intervals never end');
 }
 
 type Opened = { readonly session: SshSession; readonly shown: string; readonly close: () => Promise<void> };

@@ -24,8 +24,13 @@ export function randomText(random: Random, length: number): string {
   return text;
 }
 
+/** Which process made it: what another one left is in nobody's use any more. */
+const runLabel = 'bramble.dev/run';
+
 export type TokenFor = {
   readonly device: DeviceId;
+  /** Of this process, at random. */
+  readonly run: string;
   readonly name: Hostname;
   /** `auth-extra-groups`. */
   readonly groups: string;
@@ -33,12 +38,16 @@ export type TokenFor = {
 };
 
 /** The Secret's body; RFC 3339 expiry without fractions, as kubeadm writes it. */
-export function tokenSecret(token: BootstrapToken, { device, name, groups }: TokenFor, expires: Date): unknown {
+export function tokenSecret(token: BootstrapToken, { device, run, name, groups }: TokenFor, expires: Date): unknown {
   return {
     apiVersion: 'v1',
     kind: 'Secret',
     type: 'bootstrap.kubernetes.io/token',
-    metadata: { name: `bootstrap-token-${token.id}`, namespace: 'kube-system', labels: { [deviceLabel]: device } },
+    metadata: {
+      name: `bootstrap-token-${token.id}`,
+      namespace: 'kube-system',
+      labels: { [deviceLabel]: device, [runLabel]: run },
+    },
     stringData: {
       'token-id': token.id,
       'token-secret': token.secret,
@@ -72,9 +81,9 @@ export const revokeTokens = (
   signal: AbortSignal,
 ): Promise<Result<number, Problem>> => deleteTokens(request, `${deviceLabel}=${device}`, signal);
 
-/** Deletes every token that bramble ever made: at start none is in use, whatever an earlier process left is an orphan. */
-export const sweepTokens = (request: KubeRequest, signal: AbortSignal): Promise<Result<number, Problem>> =>
-  deleteTokens(request, deviceLabel, signal);
+/** Deletes every token that bramble made before this process. */
+export const sweepTokens = (request: KubeRequest, run: string, signal: AbortSignal): Promise<Result<number, Problem>> =>
+  deleteTokens(request, `${deviceLabel},${runLabel}!=${run}`, signal);
 
 async function deleteTokens(
   request: KubeRequest,

@@ -30,8 +30,14 @@ export type Cell<S extends StateName, E extends EventName> = (
 ) => Next;
 export type Row<S extends StateName> = { readonly [E in EventName]: Cell<S, E> };
 
-export const fail = (code: string, detail: string, resume: ResumePoint): Next =>
-  to({ name: 'failed', code, detail, resume }, `${code}: ${detail}`);
+export const fail = (code: string, detail: string, resume: ResumePoint, output?: string): Next =>
+  to({ name: 'failed', code, detail, ...(output !== undefined && { output }), resume }, `${code}: ${detail}`);
+export const HOST_KEY_CHANGED = 'HOST_KEY_CHANGED';
+/** Somebody else answers at its address, or its system was written anew without us. */
+export const hostKeyChanged =
+  (resume: ResumePoint) =>
+  (_: unknown, { detail }: { detail: string }): Next =>
+    fail(HOST_KEY_CHANGED, `whoever answers at its address shows another host key: ${detail}`, resume);
 export const reported = (report: BoardReport): Next => to({ name: 'reported', report }, 'the installer reported');
 export const ready = (): Next => to({ name: 'ready', quarantined: true }, 'its Node is Ready');
 export const rejected = (state: DeviceState, { by }: { by: string }): Next =>
@@ -87,6 +93,7 @@ export const late = {
   'ssh-failed': stay,
   'join-failed': stay,
   'cluster-answered': stay,
+  'host-key-changed': stay,
   'quarantine-released': stay,
   left: stay,
 } as const;

@@ -69,8 +69,14 @@ export type DeviceState =
   | { readonly name: 'left'; readonly by: string; readonly done: boolean }
   /** Another board has its place by now. `left`: Node and token that it had there are gone; until then the other one waits. */
   | { readonly name: 'replaced'; readonly by: string; readonly was: Place; readonly left: boolean }
-  /** A step did not work; `resume` is where `bramble retry` goes on. */
-  | { readonly name: 'failed'; readonly code: string; readonly detail: string; readonly resume: ResumePoint };
+  /** A step did not work; `resume` is where `bramble retry` goes on. `output`: the last words of what failed on the board. */
+  | {
+      readonly name: 'failed';
+      readonly code: string;
+      readonly detail: string;
+      readonly output?: string;
+      readonly resume: ResumePoint;
+    };
 
 /**
  * The armings before this one, newest first, of installations that were given up without their last word: the board may be off, with

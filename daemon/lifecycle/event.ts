@@ -50,7 +50,10 @@ export type LifecycleEvent =
   /** The board's sshd answered with the host key of its image. `mac`: of whoever answered, where that was not known. */
   | { readonly event: 'ssh-answered'; readonly mac?: Mac }
   | { readonly event: 'ssh-failed'; readonly code: string; readonly detail: string }
-  | { readonly event: 'join-failed'; readonly code: string; readonly detail: string }
+  /** `output`: the last words of the program on the board that failed. */
+  | { readonly event: 'join-failed'; readonly code: string; readonly detail: string; readonly output?: string }
+  /** Whoever answers at its address shows a host key that is not its own. Nothing was sent. */
+  | { readonly event: 'host-key-changed'; readonly detail: string }
   /** It is worth asking the cluster again. */
   | { readonly event: 'cluster-answered' }
   /** Its boot ROM asked for a boot, was sent to its disk, and asked again: `rounds` times in a row. */

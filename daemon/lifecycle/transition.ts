@@ -8,6 +8,8 @@ import {
   alreadyOurs,
   type Context,
   fail,
+  HOST_KEY_CHANGED,
+  hostKeyChanged,
   late,
   type Next,
   noDeadline,
@@ -128,8 +130,9 @@ export function lifetime(state: DeviceState): Millis | undefined {
       // Services that do not want to stop have 90 s of systemd's each, and then it starts.
       return state.start.step === 'restarted' ? minutes(10) : undefined;
     case 'joining':
-      // Each of its steps has a deadline of its own (`stepDeadlines`), an hour in all; this is for what they forgot.
-      return state.waits === undefined ? minutes(75) : undefined;
+      // Each of its steps has a deadline of its own (`stepDeadlines`), and on a slow line 50 boards wait hours for their transfers:
+      // this is for what was forgotten.
+      return state.waits === undefined ? minutes(240) : undefined;
     case 'seen':
     case 'reported':
     case 'pending':
@@ -150,6 +153,8 @@ export function lifetime(state: DeviceState): Millis | undefined {
 const CLUSTER_AWAY = 'API_UNREACHABLE';
 /** A join is tried this often before the owner is asked to look. */
 export const JOIN_ATTEMPTS = 5;
+/** The same again would come of another try; a Node that is there would even be taken down for it. */
+const inVain: readonly string[] = ['NODE_NAME_TAKEN', 'NODE_NOT_READY'];
 /** A board whose installation failed and whose installer asks again is tried again after this. */
 export const REINSTALL_PAUSE = minutes(0.5);
 
@@ -229,6 +234,7 @@ const table: Table = {
     'installer-reported': reflashed,
     'ssh-answered': () => to({ name: 'joining', attempt: 1 }, 'its system answers with the host key we made'),
     'ssh-failed': (_, { code, detail }) => fail(code, detail, { at: 'start' }),
+    'host-key-changed': hostKeyChanged({ at: 'start' }),
     // A card that is not in yet starts nothing.
     'local-boot-failed': (state, event) => (state.card ? stay() : doesNotStart(false)(state, event)),
     // A Node of its earlier life may still be Ready; this board has joined nothing yet.
@@ -249,16 +255,17 @@ const table: Table = {
     ...runs,
     ...works,
     'installer-reported': reflashed,
-    'join-failed': ({ attempt }, { code, detail }) => {
+    'join-failed': ({ attempt }, { code, detail, output }) => {
       // The master is still starting, or away: that is no fault of the board's.
       if (code === CLUSTER_AWAY)
         return to({ name: 'joining', attempt, waits: detail }, `waits for the cluster: ${detail}`);
-      return attempt < JOIN_ATTEMPTS
+      return attempt < JOIN_ATTEMPTS && !inVain.includes(code)
         ? to({ name: 'joining', attempt: attempt + 1 }, `attempt ${attempt}: ${code}: ${detail}`)
-        : fail(code, detail, { at: 'join' });
+        : fail(code, detail, { at: 'join' }, output);
     },
     'cluster-answered': ({ attempt, waits }) =>
       waits === undefined ? stay() : to({ name: 'joining', attempt }, 'the cluster answers'),
+    'host-key-changed': hostKeyChanged({ at: 'join' }),
     'local-boot-failed': doesNotStart(false),
     'node-ready': ready,
     // It registers before it is Ready.
@@ -283,6 +290,7 @@ const table: Table = {
     'node-ready': stay,
     'node-not-ready': () => to({ name: 'unreachable' }, 'its Node is not Ready any more'),
     'node-deleted': () => fail('NODE_DELETED', 'its Node was deleted; `bramble retry` joins it again', { at: 'join' }),
+    'host-key-changed': hostKeyChanged({ at: 'join' }),
     'quarantine-released': ({ quarantined }) =>
       quarantined
         ? to({ name: 'ready', quarantined: false }, 'name, address and host key agree: open for work')
@@ -354,7 +362,8 @@ const table: Table = {
       armingsOf(state).length === 0
         ? stay()
         : to({ name: 'joining', attempt: 1 }, 'the system of this installation answers after all'),
-    'node-ready': ({ resume }) => (resume.at === 'start' || resume.at === 'join' ? ready() : stay()),
+    'node-ready': ({ resume, code }) =>
+      (resume.at === 'start' || resume.at === 'join') && code !== HOST_KEY_CHANGED ? ready() : stay(),
     'node-not-ready': stay,
     'node-deleted': stay,
     'reject-requested': rejected,

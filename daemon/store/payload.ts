@@ -95,6 +95,7 @@ const eventNames: readonly EventName[] = namesOf<EventName>({
   'ssh-answered': true,
   'ssh-failed': true,
   'join-failed': true,
+  'host-key-changed': true,
   'local-boot-failed': true,
   'boot-order-corrected': true,
   'node-ready': true,
@@ -162,7 +163,7 @@ export function readState(row: Fields): DeviceState {
         system: optional(from, 'system', ownSystem) ?? 'none',
       };
     case 'failed':
-      return { name, ...failure(from), resume: resumePoint(object(from, 'resume')) };
+      return { name, ...failure(from), ...outputOf(from), resume: resumePoint(object(from, 'resume')) };
     default:
       return assertNever(name);
   }
@@ -204,9 +205,12 @@ export function readEvent(row: Fields): LifecycleEvent {
     case 'image-failed':
     case 'install-failed':
     case 'ssh-failed':
-    case 'join-failed':
     case 'installer-start-failed':
       return { event, ...failure(from) };
+    case 'join-failed':
+      return { event, ...failure(from), ...outputOf(from) };
+    case 'host-key-changed':
+      return { event, detail: text(from, 'detail') };
     case 'ssh-answered': {
       const mac = optional(from, 'mac', (fields, name) => parsed(fields, name, parseMac));
       return mac === undefined ? { event } : { event, mac };
@@ -330,6 +334,12 @@ function wipeStep(from: Fields): WipeStep {
 }
 
 const failure = (from: Fields) => ({ code: text(from, 'code'), detail: text(from, 'detail') });
+
+/** Absent before it was kept, and where no program failed. */
+function outputOf(from: Fields) {
+  const output = optional(from, 'output', text);
+  return output === undefined ? {} : { output };
+}
 
 /** Present or absent, never `undefined`: an event that was read is deeply equal to the one that was written. */
 function earlierOf(from: Fields) {

@@ -26,6 +26,7 @@ mkdir -p "$0"/etc "$0"/etc.work "$0"/var "$0"/var.work "$0"/bin
 printf '#!/bin/sh\\nexec "%s" "%s" "$@"\\n' "$NODE" "$KUBEADM" > "$0"/bin/kubeadm; chmod 755 "$0"/bin/kubeadm
 for d in etc var; do mount -t overlay o -o "lowerdir=/$d,upperdir=$0/$d,workdir=$0/$d.work" "/$d"; done
 mount -t tmpfs board /run; mkdir /run/sshd
+cp "$HOST_KEY" /etc/ssh/ssh_host_ed25519_key; chmod 600 /etc/ssh/ssh_host_ed25519_key; rm -f /etc/ssh/ssh_host_*.pub
 exec "$@"`;
 
 export async function startSshd(
@@ -50,7 +51,7 @@ export async function startSshd(
     ...['/usr/sbin/sshd', '-D', '-e', '-f', '/dev/null', '-p', String(port)],
     ...Object.entries({
       ListenAddress: host,
-      HostKey: join(folder, 'host'),
+      HostKey: '/etc/ssh/ssh_host_ed25519_key',
       AuthorizedKeysFile: join(folder, 'authorized'),
       StrictModes: 'no',
       UsePAM: 'no',
@@ -72,7 +73,7 @@ export async function startSshd(
     'private',
   ];
   const program = startProgram([...machine, 'sh', '-euc', inside, own, own, ...sshd], {
-    env: { NODE: process.execPath, KUBEADM: standIn },
+    env: { NODE: process.execPath, KUBEADM: standIn, HOST_KEY: join(folder, 'host') },
   });
   let first = 0;
   const stop = async (): Promise<void> => {

@@ -25,6 +25,7 @@ import type { ApiServer, ApiServerOptions } from '../lab/control-plane/api-serve
 import { findAssets, startControlPlane } from '../lab/control-plane/start.ts';
 import { retrying } from '../lab/kubeadm-stand-in/retry.ts';
 import { createLogDouble } from '../support/doubles.ts';
+import { anyTime, ownKeysDouble } from '../unit/join/own-keys-double.ts';
 import { stepContext } from '../unit/join/step-context.ts';
 import { watchArguments } from './join-arguments.ts';
 import { startSshd } from './join-board.ts';
@@ -70,7 +71,9 @@ async function begin(t: ExecutionContext, start: Start) {
     const { join = kubeadm.join } = attack;
     return ok({ ...kubeadm, join });
   };
+  const own = ownKeysDouble();
   const joiner = createJoiner({
+    ...{ ownKeys: own.keys, earliest: anyTime },
     ...{
       cluster: { ...cluster, request },
       driver,
@@ -91,7 +94,7 @@ async function begin(t: ExecutionContext, start: Start) {
       .filter(({ type }) => type === 'bootstrap.kubernetes.io/token')
       .map(({ metadata }) => metadata.name);
   };
-  return { server, cluster, joiner, kubeadm, log, asked, secrets, sshPort, attack, admin, tokens, signal };
+  return { server, cluster, joiner, kubeadm, log, asked, secrets, own, sshPort, attack, admin, tokens, signal };
 }
 
 type Lab = Awaited<ReturnType<typeof begin>>;
@@ -145,9 +148,9 @@ async function refusesForeignName(t: ExecutionContext, lab: Lab, board: JoinBoar
 }
 
 const joins = test.macro(async (t, start: Start) => {
-  t.timeout(300_000);
+  t.timeout(120_000);
   const lab = await begin(t, start);
-  const { cluster, joiner, kubeadm, log, asked, secrets, sshPort, admin, tokens, signal } = lab;
+  const { cluster, joiner, kubeadm, log, asked, secrets, own, sshPort, admin, tokens, signal } = lab;
   const sshd = await startSshd(t, { authorized: key.publicLine, host: '127.0.0.11', env: kubeletEnv });
   sshPort.port = sshd.port;
   const board: JoinBoard = {
@@ -155,7 +158,9 @@ const joins = test.macro(async (t, start: Start) => {
     name: must(parseHostname('worker-kube1')),
     address: must(parseIpv4('127.0.0.11')),
     fixedAddress: true,
-    hostKeys: [sshd.hostKey.publicLine],
+    get hostKeys() {
+      return [own.pinned() ?? sshd.hostKey.publicLine];
+    },
     nodePassword: 'ab'.repeat(16),
     labels: { 'bramble.dev/model': 'pi4' },
   };
@@ -176,10 +181,15 @@ const joins = test.macro(async (t, start: Start) => {
   t.is(secrets.length, 1);
   t.false(seen.text.includes(String(secrets[0])), `no argument holds the token (${seen.rounds} rounds)`);
   t.true((await taintKeys()).includes(quarantine));
-  t.is((await tokens()).length, 1, 'the token is there until the release');
+  t.deepEqual(await tokens(), [], 'the token is gone as soon as the Node is Ready');
+  t.deepEqual(own.told.slice(-1), ['pin']);
+  const shown = await readFile(`${sshd.root}/etc/ssh/ssh_host_ed25519_key.pub`, 'utf8');
+  t.is(shown.trim(), own.pinned() ?? 'none', 'the key of its image is no key of it any more');
+  const keyed = seen.text + JSON.stringify(log.records);
+  t.false(keyed.includes('BEGIN OPENSSH'), 'and the new one was never an argument');
   t.false(await isThere(`${sshd.root}/run/bramble/join.yaml`), 'the board keeps no token');
 
-  t.true((await whenNode((node) => node?.ready === true))?.ready);
+  t.true(cluster.node(board.name)?.ready);
   const uid = cluster.node(board.name)?.uid;
   const foreign = { key: 'owner.example/theirs', value: 'x', effect: 'PreferNoSchedule' };
   const { spec } = await admin.call<ApiObject<{ spec: { taints?: unknown[] } }>>('GET', path);

@@ -10,6 +10,7 @@ import { systemClock } from '../../daemon/system/clock.ts';
 import { systemRandom } from '../../daemon/system/random.ts';
 import { createLogDouble } from '../support/doubles.ts';
 import { clusterDouble } from '../unit/join/cluster-double.ts';
+import { anyTime, ownKeysDouble } from '../unit/join/own-keys-double.ts';
 import { obey, startFakeBoard } from './join-fake-board.ts';
 
 const key = generateSshKeyPair('daemon');
@@ -32,6 +33,7 @@ async function begin(t: ExecutionContext, change: Partial<TokenDriver>, node?: J
     ...change,
   };
   const deleted: string[] = [];
+  const pinned = { line: fake.hostKey };
   const joiner = createJoiner({
     cluster: {
       ...double.cluster,
@@ -42,6 +44,8 @@ async function begin(t: ExecutionContext, change: Partial<TokenDriver>, node?: J
       },
     },
     driver: async () => ok(driver),
+    // Pinned: this board's sshd runs on the machine itself.
+    ...{ ownKeys: { ...ownKeysDouble().keys, pinned: () => pinned.line }, earliest: anyTime },
     ...{ privateKey: key.privateOpenssh, ssh: { port: fake.port }, settle: seconds(1) },
     ...{ clock: systemClock, random: systemRandom, log, signal: closing.signal },
   });
@@ -55,7 +59,7 @@ async function begin(t: ExecutionContext, change: Partial<TokenDriver>, node?: J
     address: must(parseIpv4('127.0.0.1')),
     ...{ fixedAddress: true, hostKeys: [fake.hostKey], nodePassword: 'ab'.repeat(16), labels: {} },
   };
-  return { ...double, fake, log, closing, steps, deleted, joiner, board };
+  return { ...double, fake, pinned, log, closing, steps, deleted, joiner, board };
 }
 
 const codeOf = (end: { ok: true } | { ok: false; error: { code: string } }): string => (end.ok ? 'ok' : end.error.code);
@@ -105,7 +109,8 @@ test('a driver that throws is our mistake, and leaves no token either', async (t
 test('a foreign host key: no token is made, nothing is sent, and the node is not released', async (t) => {
   const node = { name: 'worker-kube1', uid: 'u', ready: true, internalIp: '127.0.0.1', device: 'd-0123456789ab' };
   const it = await begin(t, {}, node);
-  const board = { ...it.board, hostKeys: [generateSshKeyPair('other').publicLine] };
+  it.pinned.line = generateSshKeyPair('other').publicLine;
+  const board = { ...it.board, hostKeys: [it.pinned.line] };
   const { signal } = new AbortController();
   t.is(codeOf(await it.joiner.join(board, signal)), 'SSH_HOST_KEY_CHANGED');
   t.is(codeOf(await it.joiner.release(board, signal)), 'SSH_HOST_KEY_CHANGED');

@@ -68,7 +68,7 @@ async function mint({ server, caPem, files, daemonToken }: K3sSupervisor, lifeMs
     ok(await api.call(method, path, { body }));
   const wanted = {
     ...{ device: must(parseDeviceId('d-0123456789ab')), name: must(parseHostname('worker-kube1')) },
-    ...{ groups: 'system:bootstrappers:k3s:default-node-token', lifetime: millis(lifeMs) },
+    ...{ run: 'r1', groups: 'system:bootstrappers:k3s:default-node-token', lifetime: millis(lifeMs) },
   };
   const deps = { request, random: systemRandom, clock: systemClock };
   const { id, secret } = must(await mintToken(deps, wanted, new AbortController().signal));

@@ -99,6 +99,7 @@ export const events: { readonly [E in EventName]: Extract<LifecycleEvent, { even
   'ssh-answered': { event: 'ssh-answered' },
   'ssh-failed': { event: 'ssh-failed', code: 'SSH_AUTH', detail: 'refused' },
   'join-failed': { event: 'join-failed', code: 'JOIN', detail: 'refused' },
+  'host-key-changed': { event: 'host-key-changed', detail: 'another key' },
   'local-boot-failed': { event: 'local-boot-failed', rounds: 3 },
   'boot-order-corrected': { event: 'boot-order-corrected', from: '0xf12', to: '0xf21' },
   'node-ready': { event: 'node-ready' },

@@ -1,7 +1,8 @@
 /** The cluster as boards join it and as the status shows it. */
+import { X509Certificate } from 'node:crypto';
 import { assertNever, ok, type Problem, problem, type Result } from '../../../config/result.ts';
 import type { Config } from '../../../config/schema.ts';
-import { seconds } from '../../../config/values.ts';
+import { type Instant, instant, seconds } from '../../../config/values.ts';
 import type { Cluster } from '../../cluster/index.ts';
 import { caCertHashes, caHash, type Driver, type K3sFiles, k3sDriver, kubeadmDriver } from '../../join/index.ts';
 import type { Clock } from '../../ports.ts';
@@ -43,6 +44,20 @@ export async function driverFor({ config, cluster, site, files }: DriverDeps): P
     default:
       return assertNever(config.cluster.driver);
   }
+}
+
+/** It cannot be earlier now: when this program was not there yet, and before the cluster's certificate authority was valid. */
+export async function earliestNow(cluster: Pick<Cluster, 'endpoint'>): Promise<Instant> {
+  const endpoint = await cluster.endpoint();
+  const authorities = endpoint.ok ? certificatesIn(endpoint.value.caPem) : [];
+  return instant(Math.max(WRITTEN, ...authorities.map(({ validFromDate }) => validFromDate.getTime())));
+}
+
+const WRITTEN = Date.UTC(2026, 0, 1);
+
+function certificatesIn(pem: string): readonly X509Certificate[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  return blocks.map((block) => new X509Certificate(block));
 }
 
 export type ClusterFacts = {

@@ -11,6 +11,7 @@ import type { Clock, Log } from '../../ports.ts';
 import { aborted } from '../lifetime.ts';
 import type { AdmissionDesk } from './admission-desk.ts';
 import type { CorrectBootOrder } from './boot-order.ts';
+import type { HostKeys } from './host-keys.ts';
 import type { ImageDesk } from './images.ts';
 import type { NodeLabels } from './node-labels.ts';
 import { inPlaces } from './places.ts';
@@ -19,7 +20,7 @@ import { installationFinder } from './silent-installation.ts';
 
 export type EffectDeps = {
   readonly clock: Clock;
-  readonly cluster: Cluster;
+  readonly cluster: Pick<Cluster, 'reachable'>;
   readonly log: Log;
   readonly joiner: Joiner;
   readonly labels: NodeLabels;
@@ -30,8 +31,7 @@ export type EffectDeps = {
   readonly boardNow: (device: Device) => Device;
   /** Until the returned function is called. */
   readonly onChange: (listener: (change: Change) => void) => () => void;
-  readonly hostKeyOf: (device: Device) => string | undefined;
-  readonly nodePasswordOf: (device: Device) => Promise<string>;
+  readonly keys: Pick<HostKeys, 'accepted' | 'nodePassword'>;
   /** Another device answers for its address; the owner is told by whoever knows. */
   readonly hasRival: (board: Device) => boolean;
   readonly startInstaller: StartInstaller;
@@ -55,13 +55,16 @@ const NO_KEY = {
   detail: 'it never had a system of ours: insert a join card, or switch it off and on if it boots from the network',
 } as const;
 
+/** A board that starts shows its own key sooner than that, and later than this it has none: less than the state `starting` lasts. */
+const FOREIGN_KEY = minutes(14);
+
 /** Whether the rival is gone is asked about once a minute. */
 const RIVAL_TURN = seconds(10);
 
 type Execute = Readonly<Record<Effect, (device: Device, signal: AbortSignal) => Promise<LifecycleEvent | undefined>>>;
 
 export function effectDesk(deps: EffectDeps): Execute {
-  const { clock, cluster, joiner } = deps;
+  const { clock, joiner, log } = deps;
 
   /** The address will stand in it for good: not while it is somebody else's, too. */
   const makeImage = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
@@ -79,11 +82,18 @@ export function effectDesk(deps: EffectDeps): Execute {
 
   const awaitSsh = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
     for (;;) {
-      // The state's own deadline ends the waiting, if it has one; this one only has to be later.
-      const answered = await located(device, signal, (board, there) => joiner.awaitSsh(board, minutes(60), there));
+      const answered = await located(device, signal, (board, there) => joiner.awaitSsh(board, FOREIGN_KEY, there));
       if (answered.ok) return { event: 'ssh-answered', ...(await unknownMac(device)) };
-      if (device.deadline !== undefined) return { event: 'ssh-failed', ...answered.error };
+      // Until then it was an image's own sshd, perhaps, before its key was put there. A card may not be in yet: then it is somebody else's.
+      const isOver = answered.error.code === 'SSH_HOST_KEY_CHANGED' && device.deadline !== undefined;
+      if (isOver) return hostKeyChanged(device, answered.error.detail);
     }
+  };
+
+  /** Nothing was sent to whoever it is. */
+  const hostKeyChanged = ({ name, address }: Device, detail: string): LifecycleEvent => {
+    log.error('a board shows a host key that is not its own', { name, address, detail });
+    return { event: 'host-key-changed', detail };
   };
 
   /** A card that was made may be put into any board, and another host may have used its name before. */
@@ -97,32 +107,24 @@ export function effectDesk(deps: EffectDeps): Execute {
 
   const join = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
     const attempt = device.state.name === 'joining' ? device.state.attempt : 1;
-    if (attempt > 1) await clock.sleep(seconds(2 ** attempt), signal);
+    if (attempt > 1) {
+      await clock.sleep(seconds(2 ** attempt), signal);
+      // It may be starting again.
+      await located(device, signal, (board, there) =>
+        joiner.awaitSsh(board, minutes(5), there, { foreignKeyEnds: true }),
+      );
+    }
     const joined = await located(device, signal, (board, there) => joiner.join(board, there));
-    if (!joined.ok) return { event: 'join-failed', code: joined.error.code, detail: joined.error.detail };
-    await nodeReady(device, signal);
-    return { event: 'node-ready' };
+    if (joined.ok) return { event: 'node-ready' };
+    const { code, detail, output } = joined.error;
+    if (code === 'SSH_HOST_KEY_CHANGED') return hostKeyChanged(device, detail);
+    return { event: 'join-failed', code, detail, ...(output !== undefined && { output }) };
   };
-
-  /** The state's deadline aborts the signal if this never comes. */
-  const nodeReady = ({ name, address, addressing }: Device, signal: AbortSignal): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const look = (): void => {
-        const node = cluster.node(name);
-        if (node?.ready !== true || (addressing === 'reserved' && node.internalIp !== address)) return;
-        unsubscribe();
-        resolve();
-      };
-      const unsubscribe = cluster.onNodes(look);
-      signal.addEventListener('abort', () => {
-        unsubscribe();
-        reject(signal.reason);
-      });
-      look();
-    });
 
   const release = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
     const released = await located(device, signal, (board, there) => joiner.release(board, there));
+    if (!released.ok && released.error.code === 'SSH_HOST_KEY_CHANGED')
+      return hostKeyChanged(device, released.error.detail);
     if (!released.ok) throw new Error(`${released.error.code}: ${released.error.detail}`);
     await located(device, signal, (board, there) => deps.correctBootOrder(board, device, there));
     return { event: 'quarantine-released' };
@@ -132,7 +134,7 @@ export function effectDesk(deps: EffectDeps): Execute {
   const startInstaller = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent | undefined> => {
     const told = knownTrouble(device.state);
     // It never got an image, so no system of it lets us in.
-    if (deps.hostKeyOf(device) === undefined) return told === NO_KEY.code ? undefined : NO_KEY;
+    if (deps.keys.accepted(device).length === 0) return told === NO_KEY.code ? undefined : NO_KEY;
     for (let pause = told !== undefined; ; pause = true) {
       if (pause) await clock.sleep(START_PAUSE, signal);
       const work = (board: JoinBoard, there: AbortSignal) => deps.startInstaller(board, deps.boardNow(device), there);
@@ -145,7 +147,7 @@ export function effectDesk(deps: EffectDeps): Execute {
 
   const leave = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
     // Without a key it never got an image, so there is nothing of it in the cluster.
-    if (deps.hostKeyOf(device) === undefined) return { event: 'left' };
+    if (deps.keys.accepted(device).length === 0) return { event: 'left' };
     const left = await joiner.leave(await joinBoard(inItsPlace(deps.boardNow(device))), signal);
     if (!left.ok) throw new Error(`${left.error.code}: ${left.error.detail}`);
     return { event: 'left' };
@@ -180,16 +182,16 @@ export function effectDesk(deps: EffectDeps): Execute {
   };
 
   const joinBoard = async (device: Device): Promise<LeavingBoard> => {
-    const hostKeyPublic = deps.hostKeyOf(device);
-    if (hostKeyPublic === undefined) throw new Error(`${device.name} has no host key of ours`);
+    const accepted = deps.keys.accepted(device);
+    if (accepted.length === 0) throw new Error(`${device.name} has no host key of ours`);
     const model = device.model?.model;
     return {
       id: device.id,
       name: device.name,
       address: device.address,
       fixedAddress: device.addressing === 'reserved',
-      hostKeys: [hostKeyPublic],
-      nodePassword: await deps.nodePasswordOf(device),
+      hostKeys: accepted,
+      nodePassword: await deps.keys.nodePassword(device),
       // `+` is no character of a label's value.
       labels: model === undefined ? {} : { 'bramble.dev/model': model.replace('+', '-plus') },
     };

@@ -1,66 +1,111 @@
-/** Each board's SSH host key: made with its first image, the same for every later one. And its node password. */
+/**
+ * The keys by which a board's sshd is known. The one in its image travelled in the clear; the first session puts another
+ * in its place, which is from then on the only one. An image that is made after that gets a new key, and what was known of
+ * the system before it goes in the commit in which the new installation begins.
+ */
 import { randomBytes } from 'node:crypto';
 import type { DeviceId } from '../../../config/values.ts';
+import type { OwnKeys } from '../../join/index.ts';
 import { generateSshKeyPair, type SshKeyPair } from '../../join/keys.ts';
 import type { Device } from '../../lifecycle/device.ts';
-import type { Store } from '../../store/store.ts';
+import type { Write as LifecycleWrite } from '../../lifecycle/runner.ts';
+import type { Store, Write } from '../../store/store.ts';
+
+type Board = Pick<Device, 'id' | 'name'>;
+type Commit = (batch: readonly Write[]) => Promise<unknown>;
 
 export type HostKeys = {
-  /** Made and committed at the first call; calls meanwhile get the same. */
-  readonly forDevice: (device: Device) => Promise<SshKeyPair>;
-  /** Undefined: none was made yet. */
-  readonly stored: (device: Device) => SshKeyPair | undefined;
-  readonly publicOf: (device: Device) => string | undefined;
+  /** For an image that is being made. Made and committed at the first call; calls meanwhile get the same. */
+  readonly forImage: (board: Board) => Promise<SshKeyPair>;
+  /** The same, if there is one already. */
+  readonly stored: (board: Board) => SshKeyPair | undefined;
+  /** Public lines: one of them is what its sshd shows. Empty: it never had a system of ours. */
+  readonly accepted: (board: Pick<Board, 'id'>) => readonly string[];
+  readonly own: OwnKeys;
   /** 32 hex digits; made and committed at the first call, the same for good. */
-  readonly nodePassword: (device: Pick<Device, 'id'>) => Promise<string>;
+  readonly nodePassword: (board: Pick<Board, 'id'>) => Promise<string>;
+  /** The batch, and with the event that a new installation of a board has begun what that means for its keys. */
+  readonly withInstallations: (batch: readonly LifecycleWrite[]) => readonly Write[];
 };
 
-const PRIVATE = 'ssh-host-key';
-const PUBLIC = 'ssh-host-key.pub';
+/** `next`: in an image that is to take the place of a system whose key is our own. Each has its public line under `.pub`. */
+const SLOTS = { image: 'ssh-host-key', next: 'ssh-next-key', own: 'ssh-own-key' } as const;
+/** `planned`: it may be on the board, or not yet. `pinned`: it was shown. */
+const OWN_STATE = 'ssh-own-key.state';
 const PASSWORD = 'node-password';
 
-export function hostKeys(store: Pick<Store, 'readBoardSecret' | 'commit'>): HostKeys {
-  const publicOf = ({ id }: Device): string | undefined => store.readBoardSecret(id, PUBLIC);
-
-  function stored(device: Device): SshKeyPair | undefined {
-    const privateOpenssh = store.readBoardSecret(device.id, PRIVATE);
-    const publicLine = publicOf(device);
+export function hostKeys(store: Pick<Store, 'readBoardSecret'> & { readonly commit: Commit }): HostKeys {
+  const read = (id: DeviceId, slot: string): SshKeyPair | undefined => {
+    const [privateOpenssh, publicLine] = [store.readBoardSecret(id, slot), store.readBoardSecret(id, `${slot}.pub`)];
     return privateOpenssh !== undefined && publicLine !== undefined ? { privateOpenssh, publicLine } : undefined;
-  }
+  };
+  const ownState = (id: DeviceId): string | undefined => store.readBoardSecret(id, OWN_STATE);
+  const slotForImage = (id: DeviceId): string => (ownState(id) === undefined ? SLOTS.image : SLOTS.next);
 
-  /** Two images may be made at once: a second key would shut the first image out. */
-  const underWay = new Map<DeviceId, Promise<SshKeyPair>>();
-
-  async function forDevice(device: Device): Promise<SshKeyPair> {
-    const known = stored(device) ?? underWay.get(device.id);
-    if (known !== undefined) return await known;
-    const making = make(device).finally(() => underWay.delete(device.id));
-    underWay.set(device.id, making);
+  /** Two may ask at once: a second key would shut out whoever was given the first. */
+  const underWay = new Map<string, Promise<unknown>>();
+  async function onlyOnce<T>(what: string, make: () => Promise<T>): Promise<T> {
+    while (underWay.has(what)) await underWay.get(what)?.catch(() => undefined);
+    const making = make().finally(() => underWay.delete(what));
+    underWay.set(what, making);
     return await making;
   }
 
-  async function make(device: Device): Promise<SshKeyPair> {
-    const made = generateSshKeyPair(device.name);
-    await store.commit([
-      { write: 'put-board-secret', device: device.id, key: PRIVATE, value: made.privateOpenssh },
-      { write: 'put-board-secret', device: device.id, key: PUBLIC, value: made.publicLine },
-    ]);
-    return made;
-  }
+  const keyIn = (slot: string, { id, name }: Board, besides: readonly Write[] = []): Promise<SshKeyPair> =>
+    onlyOnce(`${id} ${slot}`, async () => {
+      const known = read(id, slot);
+      if (known !== undefined) return known;
+      const made = generateSshKeyPair(name);
+      await store.commit([...put(id, slot, made), ...besides]);
+      return made;
+    });
 
-  const passwords = new Map<DeviceId, Promise<string>>();
-
-  async function nodePassword({ id }: Pick<Device, 'id'>): Promise<string> {
-    const known = store.readBoardSecret(id, PASSWORD) ?? passwords.get(id);
-    if (known !== undefined) return await known;
-    const value = randomBytes(16).toString('hex');
-    const made = store
-      .commit([{ write: 'put-board-secret', device: id, key: PASSWORD, value }])
-      .then(() => value)
-      .finally(() => passwords.delete(id));
-    passwords.set(id, made);
-    return await made;
-  }
-
-  return { forDevice, stored, publicOf, nodePassword };
+  return {
+    forImage: (board) => keyIn(slotForImage(board.id), board),
+    stored: ({ id }) => read(id, slotForImage(id)),
+    accepted: ({ id }) => {
+      const [image, own] = [read(id, SLOTS.image)?.publicLine, read(id, SLOTS.own)?.publicLine];
+      const lines = ownState(id) === 'pinned' ? [own] : [own, image];
+      return lines.filter((line) => line !== undefined);
+    },
+    own: {
+      pinned: (id) => (ownState(id) === 'pinned' ? read(id, SLOTS.own)?.publicLine : undefined),
+      plan: (board) => keyIn(SLOTS.own, board, [secret(board.id, OWN_STATE, 'planned')]),
+      pin: async (id) => {
+        await store.commit([secret(id, OWN_STATE, 'pinned')]);
+      },
+    },
+    nodePassword: ({ id }) =>
+      onlyOnce(`${id} ${PASSWORD}`, async () => {
+        const known = store.readBoardSecret(id, PASSWORD);
+        if (known !== undefined) return known;
+        const made = randomBytes(16).toString('hex');
+        await store.commit([secret(id, PASSWORD, made)]);
+        return made;
+      }),
+    withInstallations: (batch) =>
+      batch.flatMap((write): readonly Write[] => {
+        if (!beginsInstallation(write) || ownState(write.device) === undefined) return [write];
+        const [id, next] = [write.device, read(write.device, SLOTS.next)];
+        const gone = [SLOTS.own, `${SLOTS.own}.pub`, OWN_STATE, SLOTS.next, `${SLOTS.next}.pub`];
+        return [write, ...(next === undefined ? [] : put(id, SLOTS.image, next)), ...gone.map((key) => drop(id, key))];
+      }),
+  };
 }
+
+type Appended = Extract<LifecycleWrite, { write: 'append-event' }>;
+
+/** A copy of the image that a board is being given already begins nothing. */
+const beginsInstallation = (write: LifecycleWrite): write is Appended =>
+  write.write === 'append-event' &&
+  ((write.event.event === 'image-made' && write.to === 'installing') ||
+    (write.event.event === 'card-made' && write.to === 'starting'));
+
+const secret = (device: DeviceId, key: string, value: string): Write => ({
+  ...{ write: 'put-board-secret', device, key, value },
+});
+const drop = (device: DeviceId, key: string): Write => ({ write: 'delete-board-secret', device, key });
+const put = (device: DeviceId, slot: string, { privateOpenssh, publicLine }: SshKeyPair): readonly Write[] => [
+  secret(device, slot, privateOpenssh),
+  secret(device, `${slot}.pub`, publicLine),
+];

@@ -11,6 +11,7 @@ import { systemRandom } from '../../../daemon/system/random.ts';
 import { type ApiClient, type ApiObject, connect } from '../../lab/control-plane/api-client.ts';
 import { findAssets, startControlPlane } from '../../lab/control-plane/start.ts';
 import { createLogDouble } from '../../support/doubles.ts';
+import { anyTime, ownKeysDouble } from '../../unit/join/own-keys-double.ts';
 
 export type Master = Awaited<ReturnType<typeof startMaster>>;
 
@@ -34,7 +35,7 @@ type Pod = ApiObject<{
 type List<T> = { readonly items: readonly T[] };
 
 /** On this network namespace's 10.77.0.1. */
-export async function startMaster(directory: string, privateKey: string) {
+export async function startMaster(directory: string, privateKey: string, hostKey: string) {
   const assets = await findAssets();
   if (assets === undefined) throw new Error('there is no control plane: run .ci/control-plane');
   const closing = new AbortController();
@@ -69,6 +70,8 @@ export async function startMaster(directory: string, privateKey: string) {
     cluster: { ...cluster, request, watchCsrs },
     driver: async () => ok(driver),
     privateKey,
+    ownKeys: ownKeysDouble(hostKey).keys,
+    earliest: anyTime,
   });
   const close = async (): Promise<void> => {
     closing.abort();

@@ -162,7 +162,7 @@ try {
     ...{ netns, name, folder: boardFolder, kubernetes, authorized: key.publicLine },
   });
   closing.push(board.close);
-  const master = await startMaster(masterFolder, key.privateOpenssh);
+  const master = await startMaster(masterFolder, key.privateOpenssh, board.hostKeyPublic);
   closing.push(master.close);
   const report = (line: CheckReport): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
   const joined: JoinBoard = {

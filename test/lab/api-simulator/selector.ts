@@ -23,9 +23,23 @@ const requirements = (text: string | null): Array<[string, string]> =>
       return [key, value];
     });
 
+type Labels = Readonly<Record<string, string>>;
+
+/** `key`, `key=value` and `key!=value`; what is not there is unequal. */
+const labelRequirements = (text: string | null): Array<(labels: Labels) => boolean> =>
+  (text ?? '')
+    .split(',')
+    .filter((part) => part !== '')
+    .map((part) => {
+      const [, key = '', sign = '', value = ''] = /^([^=!]+)(?:(==?|!=)(.*))?$/.exec(part) ?? [];
+      if (key === '') throw new StatusError(400, 'BadRequest', `the simulator knows no such selector: ${part}`);
+      if (sign === '') return (labels) => labels[key] !== undefined;
+      return (labels) => (labels[key] === value) === (sign !== '!=');
+    });
+
 /** Namespace, name and both selectors. */
 export function parseFilter({ namespace, name }: Target, query: URLSearchParams): Filter {
-  const labels = requirements(query.get('labelSelector'));
+  const labels = labelRequirements(query.get('labelSelector'));
   const wanted = requirements(query.get('fieldSelector')).map(
     ([field, value]): [(object: Stored) => unknown, string] => {
       const read = fields[field];
@@ -36,6 +50,6 @@ export function parseFilter({ namespace, name }: Target, query: URLSearchParams)
   return (object) =>
     (namespace === '' || object.metadata.namespace === namespace) &&
     (name === '' || object.metadata.name === name) &&
-    labels.every(([key, value]) => object.metadata.labels?.[key] === value) &&
+    labels.every((holds) => holds(object.metadata.labels ?? {})) &&
     wanted.every(([read, value]) => read(object) === value);
 }

@@ -22,14 +22,18 @@ test('every character of the alphabet is equally likely, and no other occurs', (
 test('the Secret is as facts 2.2 have it', (t) => {
   const secret = tokenSecret(
     { id: 'abcdef', secret: '0123456789abcdef' },
-    { device, name, groups: 'system:bootstrappers:kubeadm:default-node-token', lifetime: minutes(10) },
+    { device, run: 'r1', name, groups: 'system:bootstrappers:kubeadm:default-node-token', lifetime: minutes(10) },
     new Date('2026-11-23T10:00:00.123Z'),
   );
   t.deepEqual(secret, {
     apiVersion: 'v1',
     kind: 'Secret',
     type: 'bootstrap.kubernetes.io/token',
-    metadata: { name: 'bootstrap-token-abcdef', namespace: 'kube-system', labels: { 'bramble.dev/device': device } },
+    metadata: {
+      name: 'bootstrap-token-abcdef',
+      namespace: 'kube-system',
+      labels: { 'bramble.dev/device': device, 'bramble.dev/run': 'r1' },
+    },
     stringData: {
       'token-id': 'abcdef',
       'token-secret': '0123456789abcdef',
@@ -49,7 +53,7 @@ test('a token that could not be made is a problem', async (t) => {
     random: { bytes: (length: number) => new Uint8Array(length) },
     clock: { now: () => instant(0), sleep: async () => undefined },
   };
-  const made = await mintToken(deps, { device, name, groups: 'g', lifetime: minutes(1) }, signal);
+  const made = await mintToken(deps, { device, run: 'r1', name, groups: 'g', lifetime: minutes(1) }, signal);
   t.is(made.ok ? '' : made.error.code, 'API_FORBIDDEN');
 });
 

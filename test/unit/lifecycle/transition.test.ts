@@ -109,6 +109,7 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'local-boot-failed': 'local-boot-failed',
 
     'ssh-answered': 'joining',
+    'host-key-changed': 'failed',
     'ssh-failed': 'failed',
     'accept-requested': '!',
     'reject-requested': 'rejected',
@@ -125,6 +126,7 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'local-boot-failed': 'local-boot-failed',
 
     'join-failed': 'joining',
+    'host-key-changed': 'failed',
     'node-ready': 'ready',
     'accept-requested': '!',
     'reject-requested': 'rejected',
@@ -141,6 +143,7 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
 
     'node-not-ready': 'unreachable',
     'node-deleted': 'failed',
+    'host-key-changed': 'failed',
     'quarantine-released': 'ready',
     'accept-requested': '!',
     'reject-requested': 'rejected',

@@ -9,8 +9,8 @@ import type { Change } from '../../../../daemon/lifecycle/runner.ts';
 import { aDevice, aHeardDevice, MAC, states } from '../../../support/boards.ts';
 import { createClockDouble, createLogDouble } from '../../../support/doubles.ts';
 
-const ip = (last: number) => must(parseIpv4(`10.77.0.${last}`));
 const notAsked = () => Promise.reject(new Error('not asked'));
+const ip = (last: number) => must(parseIpv4(`10.77.0.${last}`));
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** A joiner that is asked where to and waits until it is told to go on (double), and one board. */
@@ -39,14 +39,12 @@ function desk(t: ExecutionContext, first: Device, { hostKey = 'ssh-ed25519 AAAA'
     release: work('release'),
     leave: work('leave'),
     onBoard: work('shell'),
-    sweep: notAsked,
     done: Promise.resolve(),
   };
-  const cluster = { node: () => undefined, onNodes: () => () => undefined } as never;
+  const log = createLogDouble();
   const execute = effectDesk({
-    ...{ config: config.value, clock, cluster, joiner },
+    ...{ config: config.value, clock, log, joiner, cluster: { reachable: async () => ok('v1.34.2') } },
     images: { make: async () => ({ event: 'image-made', arming: 'a1' }) } as never,
-    log: createLogDouble(),
     labels: { keep: async () => ok(undefined), restore: async () => ok(undefined) },
     boards: () => [now],
     boardNow: () => now,
@@ -55,8 +53,7 @@ function desk(t: ExecutionContext, first: Device, { hostKey = 'ssh-ed25519 AAAA'
       return () => void listeners.delete(listener);
     },
     decideAdmission: notAsked,
-    hostKeyOf: () => hostKey ?? undefined,
-    nodePasswordOf: async () => 'ab'.repeat(16),
+    keys: { accepted: () => (hostKey === null ? [] : [hostKey]), nodePassword: async () => 'ab'.repeat(16) },
     hasRival: () => hasRival,
     hardwareAddressOf: async () => MAC,
     startInstaller: (board) => startInstaller(board),

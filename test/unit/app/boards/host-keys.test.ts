@@ -27,17 +27,17 @@ test('two images of one board that are made at once have the same host key, the 
   const keys = hostKeys(storeDouble());
   const board = aDevice();
   t.is(keys.stored(board), undefined);
-  const [one, other] = await Promise.all([keys.forDevice(board), keys.forDevice(board)]);
+  const [one, other] = await Promise.all([keys.forImage(board), keys.forImage(board)]);
   t.deepEqual(one, other);
   t.deepEqual(keys.stored(board), one);
-  t.deepEqual(await keys.forDevice(board), one);
+  t.deepEqual(await keys.forImage(board), one);
 });
 
 test('a host key that could not be written is nobody’s: the next call makes one', async (t) => {
   const store = storeDouble();
   const keys = hostKeys(store);
   store.fail();
-  await t.throwsAsync(keys.forDevice(aDevice()), { message: 'disk full' });
+  await t.throwsAsync(keys.forImage(aDevice()), { message: 'disk full' });
   t.is(keys.stored(aDevice()), undefined);
-  t.deepEqual(await keys.forDevice(aDevice()), keys.stored(aDevice()));
+  t.deepEqual(await keys.forImage(aDevice()), keys.stored(aDevice()));
 });
