@@ -1,0 +1,140 @@
+/** Many boards at once, without a network: what one join does to the others. */
+import test from 'ava';
+import { must, ok, type Result } from '../../../config/result.ts';
+import { minutes, parseDeviceId, parseHostname, parseIpv4, seconds } from '../../../config/values.ts';
+import { attemptJoin } from '../../../daemon/join/attempt.ts';
+import type { JoinedNode } from '../../../daemon/join/cluster-port.ts';
+import type { JoinBoard, SshSession, StepProblem, TokenDriver } from '../../../daemon/join/driver.ts';
+import { semaphore } from '../../../daemon/join/semaphore.ts';
+import { stepDeadlines } from '../../../daemon/join/steps.ts';
+import { createClockDouble, createRandomDouble } from '../../support/doubles.ts';
+import { clusterDouble } from './cluster-double.ts';
+
+const never = new Promise<never>(() => undefined);
+const { signal } = new AbortController();
+const untouched = async () => {
+  throw new Error('the driver is a double and touches no board');
+};
+const session: SshSession = { run: untouched, putFile: untouched, putBytes: untouched };
+
+const boardNumber = (number: number): JoinBoard => ({
+  id: must(parseDeviceId(`d-${number.toString(16).padStart(12, '0')}`)),
+  name: must(parseHostname(`worker-kube${number}`)),
+  address: must(parseIpv4(`10.77.0.${100 + number}`)),
+  ...{ fixedAddress: true, hostKeys: [], nodePassword: 'ab'.repeat(16), labels: {} },
+});
+
+/** Each board takes a minute of transfer and a minute of joining; its Node is there when that is over (double). */
+function begin(change: (board: JoinBoard) => Partial<TokenDriver> = () => ({})) {
+  const clock = createClockDouble();
+  const { cluster, tokens } = clusterDouble();
+  const nodes = new Map<string, JoinedNode>();
+  const listeners = new Set<() => void>();
+  const transfers = semaphore(8);
+  let [transferring, most] = [0, 0];
+  const register = (board: JoinBoard): void => {
+    const { name, address: internalIp, id: device } = board;
+    nodes.set(name, { name, uid: `u-${name}`, ready: false, internalIp, device });
+    for (const listener of listeners) listener();
+  };
+  const driverOf = (board: JoinBoard): TokenDriver => ({
+    ...{ name: 'k3s', needsToken: true, tokenGroups: 'g', certificateRequests: false },
+    nodeName: ({ name }) => name,
+    probe: async () => ok('absent'),
+    leave: async () => ok(undefined),
+    install: async (_session, _board, { transfer, signal: mine }) => {
+      await transfer(async () => {
+        transferring += 1;
+        most = Math.max(most, transferring);
+        await clock.sleep(minutes(1), mine).finally(() => {
+          transferring -= 1;
+        });
+      });
+      return ok(undefined);
+    },
+    join: async (_session, _board, _token, { signal: mine }) => {
+      await clock.sleep(minutes(1), mine);
+      register(board);
+      return ok(undefined);
+    },
+    verify: async () => ok(undefined),
+    ...change(board),
+  });
+  const ends = new Map<string, Result<string, StepProblem>>();
+  const start = (number: number): Promise<unknown> => {
+    const board = boardNumber(number);
+    return attemptJoin({
+      cluster: {
+        ...cluster,
+        node: (name) => nodes.get(name),
+        onNodes: (listener) => {
+          listeners.add(listener);
+          return () => void listeners.delete(listener);
+        },
+      },
+      approver: { expect: () => () => undefined, done: Promise.resolve() },
+      ...{ clock, random: createRandomDouble(number), transfers, run: 'r', tokenLifetime: minutes(15) },
+      ...{ settle: seconds(15), driver: driverOf(board), session, board, signal },
+    }).then((end) => ends.set(board.name, end));
+  };
+  return { clock, tokens, start, ends, most: () => most };
+}
+
+test('50 boards at once: eight transfer at a time, all are joined', async (t) => {
+  const it = begin();
+  const all = Array.from({ length: 50 }, (_, index) => it.start(index + 1));
+  // Seven rounds of a minute, and the last round's join.
+  await it.clock.advance(minutes(8));
+  await Promise.all(all);
+  t.is(it.most(), 8);
+  t.is(it.ends.size, 50);
+  for (const [name, end] of it.ends) t.deepEqual(end, ok(`u-${name}`));
+});
+
+test('nine of 50 hang in their transfers, three in their joins: they are cut, the other 38 go on', async (t) => {
+  const hangs = (board: JoinBoard): Partial<TokenDriver> => {
+    const number = Number(board.name.slice('worker-kube'.length));
+    if (number <= 9) return { install: (_session, _board, { transfer }) => transfer(() => never) };
+    return number <= 12 ? { join: () => never } : {};
+  };
+  const it = begin(hangs);
+  // The hung come first, and hold every place there is.
+  const all = Array.from({ length: 50 }, (_, index) => it.start(index + 1));
+  await it.clock.advance(stepDeadlines.install);
+  t.is(it.ends.size, 8, 'eight are cut');
+  await it.clock.advance(minutes(10));
+  t.is([...it.ends.values()].filter((end) => end.ok).length, 38, 'the others have joined meanwhile, beside the ninth');
+  await it.clock.advance(stepDeadlines.install);
+  await Promise.all(all);
+  const failed = [...it.ends].filter(([, end]) => !end.ok);
+  t.is(failed.length, 12);
+  for (const [name, end] of failed) t.is(end.ok ? '' : end.error.code, 'STEP_TIMEOUT', name);
+});
+
+test('a Node that never appears is told after its time', async (t) => {
+  const missing = begin(() => ({ join: async () => ok(undefined) }));
+  const waiting = missing.start(1);
+  await missing.clock.advance(minutes(5));
+  t.is(missing.ends.size, 0);
+  await missing.clock.advance(minutes(1));
+  await waiting;
+  t.like(missing.ends.get('worker-kube1'), { error: { code: 'NODE_MISSING' } });
+});
+
+test('what a driver tells never holds the token', async (t) => {
+  let secret = '';
+  const it = begin(() => ({
+    join: async (_session, _board, token) => {
+      secret = token.secret;
+      return { ok: false, error: { code: 'X', detail: `no ${secret}`, output: `${'ab'.repeat(16)} and ${secret}` } };
+    },
+  }));
+  const joining = it.start(1);
+  await it.clock.advance(minutes(1));
+  await joining;
+  t.is(secret.length, 16);
+  t.deepEqual(it.ends.get('worker-kube1'), {
+    ok: false,
+    error: { code: 'X', detail: 'no …', output: '… and …' },
+  });
+});
