@@ -26,6 +26,7 @@ import { imageDesk } from './boards/images.ts';
 import { installerKit } from './boards/installer-kit.ts';
 import { k3sFiles } from './boards/k3s-files.ts';
 import { followNodes, NODES_TURN } from './boards/node-events.ts';
+import { createNodeGuard } from './boards/node-guard.ts';
 import { nodeLabels } from './boards/node-labels.ts';
 import { createOpening } from './boards/opening.ts';
 import { createProgress, PROGRESS_TURN } from './boards/progress.ts';
@@ -198,6 +199,15 @@ export async function runApp(deps: AppDeps): Promise<void> {
   });
   const feed = eventFeed(store, () => runner.fleet);
   const clusterFacts = createClusterFacts(cluster, clock);
+  const guard = createNodeGuard({
+    cluster,
+    boards: () => runner.fleet.all(),
+    dispatch: runner.dispatch,
+    settings: snapshot.settings,
+    commit: written.commit,
+    clock,
+    log,
+  });
   const eeproms = eepromDesk({ config, log });
   const cards = cardDesk({
     config,
@@ -229,6 +239,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     cards,
     opening: openingDesk(opening, config.admission.limit),
     rivals,
+    guard,
     installer,
     cluster: clusterFacts,
     metrics,
@@ -303,6 +314,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
       pulse.follow(signal),
       rests.follow(signal),
       opening.follow(signal),
+      guard.follow(signal),
       clusterFacts.follow(signal),
       joiner.done,
       cluster.done,

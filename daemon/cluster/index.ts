@@ -6,7 +6,7 @@ import type { ApiProblem, CallOptions, RequestMethod } from './api.ts';
 import { type ApiEndpoint, connectCluster } from './connect.ts';
 import { type CsrFacts, watchCsrs } from './csrs.ts';
 import { fetchNode, type NodeFacts, watchNodes } from './nodes.ts';
-import { deleteNode, releaseQuarantine } from './taints.ts';
+import { deleteNode, putQuarantine, releaseQuarantine } from './taints.ts';
 import type { Change } from './watch.ts';
 
 export type ClusterOptions = {
@@ -35,6 +35,7 @@ export type Cluster = {
   /** Every real change of a Node, until the returned function is called. */
   readonly onNodes: (listener: (change: Change<NodeFacts>) => void) => () => void;
   readonly watchCsrs: (options: { signal: AbortSignal; onRequest: (csr: CsrFacts) => void }) => Promise<void>;
+  readonly putQuarantine: (name: string, uid: string, signal: AbortSignal) => Promise<Result<void, Problem>>;
   readonly releaseQuarantine: (name: string, uid: string, signal: AbortSignal) => Promise<Result<void, Problem>>;
   readonly deleteNode: (name: string, uid: string, signal: AbortSignal) => Promise<Result<void, Problem>>;
   /** Settles once the signal is aborted and every connection is closed. */
@@ -68,6 +69,7 @@ export function openCluster({ kubeconfig, clock, random, log, signal }: ClusterO
     },
     watchCsrs: (options) =>
       watchCsrs({ ...watching, ...options, signal: AbortSignal.any([signal, options.signal]) }).done,
+    putQuarantine: (name, uid, until) => putQuarantine(connection, name, uid, until),
     releaseQuarantine: (name, uid, until) => releaseQuarantine(connection, name, uid, until),
     deleteNode: (name, uid, until) => deleteNode(connection, name, uid, until),
     done: nodes.done.finally(connection.close),

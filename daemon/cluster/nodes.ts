@@ -15,6 +15,8 @@ export type NodeFacts = {
   readonly internalIp: string | undefined;
   /** The label `bramble.dev/device`. Its kubelet set it: it tells whom the Node belongs to, and proves nothing. */
   readonly device: string | undefined;
+  /** It carries the control plane, as k3s and kubeadm label it. */
+  readonly controlPlane: boolean;
   readonly taints: readonly Taint[];
   readonly unschedulable: boolean;
   /** When `ready` last changed, as the Node says: RFC 3339. */
@@ -23,10 +25,13 @@ export type NodeFacts = {
 
 export const nodesPath = '/api/v1/nodes';
 
+const controlPlaneRoles = ['node-role.kubernetes.io/control-plane', 'node-role.kubernetes.io/master'];
+
 export function readNode(object: unknown): NodeFacts | undefined {
   const metadata = field(object, 'metadata');
   const [name, uid] = [text(field(metadata, 'name')), text(field(metadata, 'uid'))];
   if (name === undefined || uid === undefined) return undefined;
+  const labels = field(metadata, 'labels');
   const [spec, status] = [field(object, 'spec'), field(object, 'status')];
   const ready = list(field(status, 'conditions')).find((condition) => field(condition, 'type') === 'Ready');
   const address = list(field(status, 'addresses')).find((entry) => field(entry, 'type') === 'InternalIP');
@@ -34,7 +39,8 @@ export function readNode(object: unknown): NodeFacts | undefined {
     ...{ name, uid },
     ready: field(ready, 'status') === 'True',
     internalIp: text(field(address, 'address')),
-    device: text(field(field(metadata, 'labels'), 'bramble.dev/device')),
+    device: text(field(labels, 'bramble.dev/device')),
+    controlPlane: controlPlaneRoles.some((role) => text(field(labels, role)) !== undefined),
     taints: list(field(spec, 'taints')).filter(isJson).map(readTaint),
     unschedulable: field(spec, 'unschedulable') === true,
     lastTransition: text(field(ready, 'lastTransitionTime')),

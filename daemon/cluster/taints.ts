@@ -10,7 +10,7 @@ import { field, list, text } from './watch-event.ts';
 export const quarantine = { key: 'bramble.dev/quarantine', effect: 'NoSchedule' } as const;
 
 export type JsonPatch = readonly {
-  readonly op: 'test' | 'replace' | 'remove';
+  readonly op: 'test' | 'add' | 'replace' | 'remove';
   readonly path: string;
   readonly value?: unknown;
 }[];
@@ -33,22 +33,53 @@ export function withoutTaintPatch(node: unknown, taint: { key: string; effect: s
   ];
 }
 
+/**
+ * The patch that puts a taint on the Node as it was read; undefined if it carries it. A list that is not there cannot be
+ * tested for: whoever made one in between changed the resourceVersion.
+ */
+export function withTaintPatch(node: unknown, taint: { key: string; effect: string }): JsonPatch | undefined {
+  const [metadata, taints] = [field(node, 'metadata'), list(field(field(node, 'spec'), 'taints'))];
+  if (taints.map(readTaint).some(({ key, effect }) => key === taint.key && effect === taint.effect)) return undefined;
+  const isItself = { op: 'test', path: '/metadata/uid', value: text(field(metadata, 'uid')) } as const;
+  const version = text(field(metadata, 'resourceVersion'));
+  return taints.length === 0
+    ? [
+        isItself,
+        { op: 'test', path: '/metadata/resourceVersion', value: version },
+        { op: 'add', path: '/spec/taints', value: [taint] },
+      ]
+    : [
+        isItself,
+        { op: 'test', path: '/spec/taints', value: taints },
+        { op: 'add', path: '/spec/taints/-', value: taint },
+      ];
+}
+
 const attempts = 5;
 
+type PatchEnd = Result<void, ApiProblem | Problem<'NODE_REPLACED'>>;
+
 /** Takes our quarantine off the Node with this uid; does nothing if it is off already. */
-export async function releaseQuarantine(
+export const releaseQuarantine = (api: Api, name: string, uid: string, signal: AbortSignal): Promise<PatchEnd> =>
+  patchTaints(api, { name, uid }, (node) => withoutTaintPatch(node, quarantine), signal);
+
+/** Puts it on the Node with this uid; does nothing if it is there. */
+export const putQuarantine = (api: Api, name: string, uid: string, signal: AbortSignal): Promise<PatchEnd> =>
+  patchTaints(api, { name, uid }, (node) => withTaintPatch(node, quarantine), signal);
+
+async function patchTaints(
   api: Api,
-  name: string,
-  uid: string,
+  { name, uid }: { readonly name: string; readonly uid: string },
+  patchFor: (node: unknown) => JsonPatch | undefined,
   signal: AbortSignal,
-): Promise<Result<void, ApiProblem | Problem<'NODE_REPLACED'>>> {
+): Promise<PatchEnd> {
   const path = `${nodesPath}/${encodeURIComponent(name)}`;
   for (let attempt = 1; ; attempt += 1) {
     const node = await api.request('GET', path, { signal });
     if (!node.ok) return node;
     if (field(field(node.value, 'metadata'), 'uid') !== uid)
       return problem('NODE_REPLACED', `Node ${name} is another one by now`);
-    const patch = withoutTaintPatch(node.value, quarantine);
+    const patch = patchFor(node.value);
     if (patch === undefined) return ok(undefined);
     const patched = await api.request('PATCH', path, { body: patch, signal });
     if (patched.ok) return ok(undefined);

@@ -1,7 +1,8 @@
 /** What the owner may want of a board's place in the cluster, state by state: leave it, forget the board, give it to another one. Pure. */
 import { seconds, since } from '../../config/values.ts';
 import { type Context, drop, type EventOf, hasLeft, type Next, refuse, type StateOf, stay, to } from './cell.ts';
-import type { DeviceState } from './device.ts';
+import type { Device, DeviceState } from './device.ts';
+import { isUndecided } from './registry.ts';
 
 const leaves = (_: unknown, { by }: { by: string }): Next =>
   to({ name: 'left', by, done: false }, `taken out of the cluster, asked by ${by}`);
@@ -95,6 +96,13 @@ export const wipingWishes = {
 } as const;
 
 export const notYet = refuse('Its Node is still being removed: ask again in a moment.');
+
+/** It has, had or is about to have a Node, and nobody took that back. */
+export const belongs = (device: Device): boolean => {
+  const { state } = device;
+  if (isUndecided(device) || state.name === 'held') return false;
+  return state.name === 'replaced' ? !state.left : !hasLeft(state);
+};
 
 /** What the watch tells of a Node that was just removed may be older than that. */
 const LATE_WORD = seconds(30);

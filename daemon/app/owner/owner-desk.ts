@@ -18,6 +18,7 @@ import type { Store } from '../../store/store.ts';
 import type { ClusterFacts } from '../boards/control-plane.ts';
 import type { ImageDesk } from '../boards/images.ts';
 import type { InstallerKit } from '../boards/installer-kit.ts';
+import type { NodeGuard } from '../boards/node-guard.ts';
 import type { Rivals } from '../boards/rivals.ts';
 import type { Network } from '../network/network.ts';
 import type { EventFeed } from './event-feed.ts';
@@ -43,6 +44,7 @@ export type OwnerDeskDeps = {
   readonly cards: CardDeps;
   readonly opening: OpenDeps;
   readonly rivals: Pick<Rivals, 'now'>;
+  readonly guard: Pick<NodeGuard, 'advice'>;
   readonly installer: Pick<InstallerKit, 'advice'>;
   readonly images: Pick<ImageDesk, 'records' | 'kitGaps' | 'files'>;
   readonly cluster: ClusterFacts;
@@ -76,6 +78,7 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
       devices: runner.fleet.all(),
       opening: deps.opening.opening(),
       rivals: deps.rivals.now(),
+      nodeAdvice: deps.guard.advice(),
       progressOf,
       traffic: await network.traffic.now(),
     });

@@ -29,6 +29,8 @@ export type StatusFacts = {
   readonly opening: OpeningView | null;
   /** Who else says to be a board of ours, in words. */
   readonly rivals: ReadonlyMap<DeviceId, string>;
+  /** Of Nodes that are not what was joined. */
+  readonly nodeAdvice: readonly string[];
   readonly progressOf: (device: Device) => number | undefined;
   readonly traffic: TrafficView;
 };
@@ -82,6 +84,7 @@ function advice(facts: StatusFacts): readonly string[] {
       : []),
     ...some,
     ...rivalAdvice(facts),
+    ...facts.nodeAdvice,
     ...devices
       .toSorted((a, b) => urgency(a) - urgency(b))
       .map(nextDeed)

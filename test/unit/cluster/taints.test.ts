@@ -1,7 +1,14 @@
 import test from 'ava';
 import { err, ok, type Result } from '../../../config/result.ts';
 import type { Api, ApiCode, ApiProblem } from '../../../daemon/cluster/api.ts';
-import { deleteNode, quarantine, releaseQuarantine, withoutTaintPatch } from '../../../daemon/cluster/taints.ts';
+import {
+  deleteNode,
+  putQuarantine,
+  quarantine,
+  releaseQuarantine,
+  withoutTaintPatch,
+  withTaintPatch,
+} from '../../../daemon/cluster/taints.ts';
 
 const ours = { key: 'bramble.dev/quarantine', effect: 'NoSchedule' };
 const theirs = { key: 'node.kubernetes.io/unreachable', effect: 'NoExecute', timeAdded: '2026-01-01T00:00:00Z' };
@@ -28,6 +35,21 @@ test('without the taint there is nothing to patch', (t) => {
   for (const without of [node(), node([]), node([theirs]), node([sameKey]), {}, null]) {
     t.is(withoutTaintPatch(without, quarantine), undefined);
   }
+});
+
+test('a taint is put beside those of others, or on a Node that is as it was read', (t) => {
+  t.deepEqual(withTaintPatch(node([theirs, sameKey]), quarantine), [
+    { op: 'test', path: '/metadata/uid', value: 'u' },
+    { op: 'test', path: '/spec/taints', value: [theirs, sameKey] },
+    { op: 'add', path: '/spec/taints/-', value: quarantine },
+  ]);
+  const bare = { metadata: { uid: 'u', resourceVersion: '7' }, spec: {} };
+  t.deepEqual(withTaintPatch(bare, quarantine), [
+    { op: 'test', path: '/metadata/uid', value: 'u' },
+    { op: 'test', path: '/metadata/resourceVersion', value: '7' },
+    { op: 'add', path: '/spec/taints', value: [quarantine] },
+  ]);
+  t.is(withTaintPatch(node([theirs, ours]), quarantine), undefined);
 });
 
 /** Answers each request in turn, and writes down what was asked. */
@@ -79,6 +101,18 @@ test('what is off already needs no patch; other refusals are told at once', asyn
   const forbidden = apiDouble(ok(node([ours])), refused('API_FORBIDDEN'));
   t.is(codeOf(await releaseQuarantine(forbidden.api, 'a', 'u', signal)), 'API_FORBIDDEN');
   t.is(codeOf(await releaseQuarantine(apiDouble(refused('API_NOT_FOUND')).api, 'a', 'u', signal)), 'API_NOT_FOUND');
+});
+
+test('quarantine is put on the Node that was meant, again if somebody was faster, and not twice', async (t) => {
+  const raced = apiDouble(ok(node([theirs])), refused('API_INVALID'), ok(node([theirs, sameKey])), ok({}));
+  t.is(codeOf(await putQuarantine(raced.api, 'a', 'u', signal)), 'ok');
+  const last = raced.asked.at(-1)?.body;
+  t.deepEqual(Array.isArray(last) && last[1], { op: 'test', path: '/spec/taints', value: [theirs, sameKey] });
+  const there = apiDouble(ok(node([ours])));
+  t.is(codeOf(await putQuarantine(there.api, 'a', 'u', signal)), 'ok');
+  t.is(there.asked.length, 1);
+  const another = apiDouble(ok(node()));
+  t.is(codeOf(await putQuarantine(another.api, 'a', 'v', signal)), 'NODE_REPLACED');
 });
 
 test('a Node is deleted by its uid; gone, or replaced by another, is well', async (t) => {

@@ -65,12 +65,15 @@ test('a Node: only what it says clearly', (t) => {
   };
   t.deepEqual(readNode(node), {
     ...{ name: 'a', uid: 'u', ready: true, internalIp: '10.0.0.1', device: 'd-1', unschedulable: true },
+    controlPlane: false,
     taints: [{ key: 'k', value: '', effect: 'NoSchedule' }],
     lastTransition: '2026-01-01T00:00:00Z',
   });
   const unknown = { ...node, status: { conditions: [{ type: 'Ready', status: 'Unknown' }] } };
   t.like(readNode(unknown), { ready: false, internalIp: undefined });
   t.is(readNode({ metadata: { name: 'a' } }), undefined);
+  for (const role of ['node-role.kubernetes.io/control-plane', 'node-role.kubernetes.io/master'])
+    t.like(readNode({ metadata: { name: 'a', uid: 'u', labels: { [role]: '' } } }), { controlPlane: true });
 });
 
 test('nothing that a server sends makes a reader throw', (t) => {

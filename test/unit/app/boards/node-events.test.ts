@@ -34,7 +34,7 @@ test('what cannot be written is logged and looked at again, and no rejection is 
 test('a Node with another address is another machine, unless the router may have given the board a new one', (t) => {
   const node: NodeFacts = {
     ...{ name: 'worker-kube1', uid: 'u', ready: true, internalIp: '10.77.0.77' },
-    ...{ device: undefined, taints: [], unschedulable: false, lastTransition: undefined },
+    ...{ device: undefined, controlPlane: false, taints: [], unschedulable: false, lastTransition: undefined },
   };
   const nodes = { node: () => node, synced: () => true, onNodes: () => () => undefined };
   t.deepEqual(nodeEvent(aDevice(states.ready), nodes), { event: 'node-not-ready' });

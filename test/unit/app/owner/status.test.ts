@@ -59,6 +59,7 @@ function master(yaml: string, change: Change) {
     devices: [],
     opening: null,
     rivals: new Map(),
+    nodeAdvice: [],
     progressOf: () => undefined,
     traffic: createTally().now(),
     ...change,

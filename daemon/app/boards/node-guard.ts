@@ -1,0 +1,132 @@
+/**
+ * A Node that bramble did not join under its name, address and label gets no work: it is tainted, and told of, once. It is
+ * never deleted: it may be the owner's own machine, who then takes the taint off, and that stands.
+ */
+import { parseDeviceId, seconds } from '../../../config/values.ts';
+import { createGuard, type Place, type Suspect, type Suspicion, suspicions } from '../../cluster/guard.ts';
+import type { Cluster } from '../../cluster/index.ts';
+import { quarantine } from '../../cluster/taints.ts';
+import type { Device } from '../../lifecycle/device.ts';
+import { belongs } from '../../lifecycle/leaving.ts';
+import type { Runner } from '../../lifecycle/runner.ts';
+import type { Clock, Log } from '../../ports.ts';
+import type { Store } from '../../store/store.ts';
+
+export type NodeGuardDeps = {
+  readonly cluster: Pick<Cluster, 'nodes' | 'synced' | 'onNodes' | 'putQuarantine'>;
+  readonly boards: () => readonly Device[];
+  readonly dispatch: Runner['dispatch'];
+  /** As on disk. */
+  readonly settings: ReadonlyMap<string, string>;
+  readonly commit: Store['commit'];
+  readonly clock: Pick<Clock, 'sleep'>;
+  readonly log: Log;
+};
+
+export type NodeGuard = {
+  /** Nodes that get no work, each with its reason and what to do, for the owner. */
+  readonly advice: () => readonly string[];
+  /** Settles when the signal is aborted. */
+  readonly follow: (signal: AbortSignal) => Promise<void>;
+};
+
+const KEY = 'cluster.nodes';
+/** Longest pause between two looks; every change of a Node is one. */
+const TURN = seconds(15);
+
+/** By uid what was told of a Node; a Node that was there before bramble is told everything of. Undefined: nobody looked yet. */
+type Told = ReadonlyMap<string, readonly Suspicion[]>;
+
+export function createNodeGuard(deps: NodeGuardDeps): NodeGuard {
+  const { cluster, log } = deps;
+  let told = toldFrom(deps.settings.get(KEY));
+
+  const suspects = (): readonly Suspect[] => {
+    const guard = createGuard(deps.boards().map(placeOf));
+    return cluster.nodes().flatMap((node) => guard(node) ?? []);
+  };
+  const isTold = ({ node, suspicion }: Suspect): boolean => told?.get(node.uid)?.includes(suspicion) === true;
+
+  /** Those that are there no more are forgotten, so it does not grow. */
+  async function note(next: Told): Promise<void> {
+    const uids = new Set(cluster.nodes().map(({ uid }) => uid));
+    const kept = new Map([...next].filter(([uid]) => uids.has(uid)));
+    await deps.commit([{ write: 'put-setting', key: KEY, value: JSON.stringify(Object.fromEntries(kept)) }]);
+    told = kept;
+  }
+
+  async function report(one: Suspect, before: Told, signal: AbortSignal): Promise<void> {
+    const { node, suspicion, why } = one;
+    const tainted = await cluster.putQuarantine(node.name, node.uid, signal);
+    // It is looked at again: the next look sees another Node, or the API answers then.
+    if (!tainted.ok)
+      return log.warn('a Node is not what we joined, and cannot be tainted', {
+        node: node.name,
+        why,
+        ...tainted.error,
+      });
+    log.error('a Node is not what we joined: it gets no work', { node: node.name, address: node.internalIp, why });
+    const board = parseDeviceId(one.device ?? '');
+    if (board.ok) await deps.dispatch(board.value, { event: 'node-suspected', node: node.name, why });
+    await note(new Map(before).set(node.uid, [...(before.get(node.uid) ?? []), suspicion]));
+  }
+
+  async function look(signal: AbortSignal): Promise<void> {
+    if (!cluster.synced()) return;
+    if (told === undefined) {
+      await note(new Map(suspects().map(({ node }) => [node.uid, suspicions])));
+      return;
+    }
+    for (const one of suspects()) if (!isTold(one)) await report(one, told, signal);
+  }
+
+  async function follow(signal: AbortSignal): Promise<void> {
+    let changed = new AbortController();
+    const unsubscribe = cluster.onNodes(() => changed.abort());
+    while (!signal.aborted) {
+      changed = new AbortController();
+      // What could not be written or asked is tried again at the next look.
+      await look(signal).catch(
+        (error: unknown) => signal.aborted || log.error('Nodes are not looked at', { error: String(error) }),
+      );
+      await deps.clock.sleep(TURN, AbortSignal.any([signal, changed.signal])).catch(() => undefined);
+    }
+    unsubscribe();
+  }
+
+  const advice = (): readonly string[] =>
+    (told === undefined ? [] : suspects()).filter(isTold).filter(isTainted).map(adviceText);
+
+  return { advice, follow };
+}
+
+const isTainted = ({ node }: Suspect): boolean =>
+  node.taints.some(({ key, effect }) => key === quarantine.key && effect === quarantine.effect);
+
+const adviceText = ({ node, why }: Suspect): string =>
+  `the Node ${node.name} gets no work: ${why}; kubectl delete node ${node.name}, or if it is yours: kubectl taint node ${node.name} ${quarantine.key}:${quarantine.effect}-`;
+
+function placeOf(device: Device): Place {
+  const { id, name, state } = device;
+  const hasNode = belongs(device);
+  // Until it is gone, its Node is where another board has its place by now.
+  if (state.name === 'replaced') return { device: id, name, node: state.was.name, address: undefined, hasNode };
+  const address = device.addressing === 'reserved' ? device.address : undefined;
+  return { device: id, name, node: name, address, hasNode };
+}
+
+function toldFrom(text: string | undefined): Told | undefined {
+  if (text === undefined) return undefined;
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return new Map(
+      Object.entries(Object(parsed)).map(([uid, kinds]) => [
+        uid,
+        suspicions.filter((one) => Array.isArray(kinds) && kinds.includes(one)),
+      ]),
+    );
+  } catch {
+    // Damaged: nothing was told, and nothing is spared.
+    return new Map();
+  }
+}
