@@ -52,7 +52,7 @@ export async function run(args: readonly string[], { terminal, version }: Progra
   addOpen(program, { client, terminal });
   addReplace(program, { client, terminal });
   addImage(program, { client, terminal });
-  addCluster(program, { client, terminal });
+  addCluster(program, { client, terminal, done });
   addDoctor(program, { client, terminal, done });
   addVersion(program, { client, terminal, version });
   // Sub-commands made by `command()` inherit exitOverride and configureOutput.

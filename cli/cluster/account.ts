@@ -1,7 +1,13 @@
 /** Makes the daemon's account in a cluster, with an administrator's access, and proves that it works. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ok, type Problem, problem, type Result } from '../../config/result.ts';
-import { accountObjects, accountSecret, accountSubject } from '../../daemon/cluster/account.ts';
+import {
+  accountObjects,
+  accountSecret,
+  accountSubject,
+  type SingleRight,
+  singleRights,
+} from '../../daemon/cluster/account.ts';
 import { callApi } from './api.ts';
 import { type ClusterAccess, renderKubeconfig } from './kubeconfig.ts';
 
@@ -81,3 +87,34 @@ const untrusted = (server: string, detail: string): Result<never, Problem> =>
     'SERVER_NAME',
     `${detail}\nThe server's certificate does not name ${new URL(server).hostname}. For k3s: add it to tls-san in /etc/rancher/k3s/config.yaml and restart k3s; or write an address that it names into bramble.yaml (cluster.server)`,
   );
+
+/** Rights that the daemon needs and this account has not, in words: `list nodes`. After an upgrade of bramble there may be some. */
+export async function lacking(
+  account: ClusterAccess,
+  signal: AbortSignal,
+): Promise<Result<readonly string[], Problem>> {
+  const gaps: string[] = [];
+  for (const right of singleRights) {
+    const may = await mayDo(account, right, signal);
+    if (!may.ok) return may;
+    const { verb, resource, subresource } = right;
+    if (!may.value) gaps.push(`${verb} ${resource}${subresource === undefined ? '' : `/${subresource}`}`);
+  }
+  return ok(gaps);
+}
+
+export async function mayDo(
+  account: ClusterAccess,
+  right: Omit<SingleRight, 'group'> & { readonly group?: string },
+  signal: AbortSignal,
+): Promise<Result<boolean, Problem>> {
+  const path = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+  const body = {
+    ...{ apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview' },
+    spec: { resourceAttributes: right },
+  };
+  const review = await callApi(account, 'POST', path, { body, signal });
+  if (!review.ok) return review;
+  const { status }: { status?: { allowed?: unknown } } = Object(review.value);
+  return ok(status?.allowed === true);
+}

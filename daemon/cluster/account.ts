@@ -74,3 +74,30 @@ export const accountObjects = [
     metadata: { ...accountSecret, annotations: { 'kubernetes.io/service-account.name': name } },
   },
 ] as const;
+
+/** As an access review asks for it (`resourceAttributes`). */
+export type SingleRight = {
+  readonly verb: string;
+  readonly group: string;
+  readonly resource: string;
+  readonly subresource?: string;
+  readonly namespace?: string;
+  readonly name?: string;
+};
+
+/** Each by itself, to ask whether an account has it. */
+export const singleRights: readonly SingleRight[] = [
+  ...clusterRules.flatMap((rule) => singly(rule)),
+  ...systemRules.flatMap((rule) => singly(rule).map((right) => ({ ...right, namespace }))),
+];
+
+function singly({ apiGroups, resources, resourceNames, verbs }: AccessRule): readonly SingleRight[] {
+  return apiGroups.flatMap((group) =>
+    resources.flatMap((whole) => {
+      const [resource = '', subresource] = whole.split('/');
+      const what = { group, resource, ...(subresource !== undefined && { subresource }) };
+      const named = resourceNames?.map((one) => ({ ...what, name: one })) ?? [what];
+      return named.flatMap((one) => verbs.map((verb) => ({ verb, ...one })));
+    }),
+  );
+}

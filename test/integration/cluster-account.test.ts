@@ -3,11 +3,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { makeAccount } from '../../cli/cluster/account.ts';
+import { lacking, makeAccount, mayDo } from '../../cli/cluster/account.ts';
 import { callApi } from '../../cli/cluster/api.ts';
 import { readKubeconfig } from '../../cli/cluster/kubeconfig.ts';
 import { must } from '../../config/result.ts';
-import { accountRights, accountSubject } from '../../daemon/cluster/account.ts';
+import { type SingleRight, singleRights } from '../../daemon/cluster/account.ts';
 import { openCluster } from '../../daemon/cluster/index.ts';
 import { systemClock } from '../../daemon/system/clock.ts';
 import { systemRandom } from '../../daemon/system/random.ts';
@@ -29,29 +29,7 @@ async function begin(t: ExecutionContext) {
   return { plane, directory, signal, admin: must(await readKubeconfig(plane.adminKubeconfig)) };
 }
 
-type Wish = { readonly verb: string; readonly group?: string; readonly resource: string } & {
-  readonly subresource?: string;
-  readonly namespace?: string;
-  readonly name?: string;
-};
-
-const rules = accountRights(accountSubject).flatMap((object) => (object.kind.endsWith('Binding') ? [] : [object]));
-/** Each single right of the account. */
-const allowed: readonly Wish[] = rules.flatMap((object) =>
-  ('rules' in object ? object.rules : []).flatMap(({ apiGroups, resources, verbs, resourceNames = [''] }) =>
-    verbs.flatMap((verb) =>
-      resources.flatMap((whole) => {
-        const [resource = '', subresource] = whole.split('/');
-        const namespace = object.kind === 'Role' ? { namespace: 'kube-system' } : {};
-        return resourceNames.map((name) => ({
-          ...{ verb, group: apiGroups[0] ?? '', resource, ...namespace },
-          ...(subresource !== undefined && { subresource }),
-          ...(name !== '' && { name }),
-        }));
-      }),
-    ),
-  ),
-);
+type Wish = Omit<SingleRight, 'group'> & { readonly group?: string };
 
 /** What whoever took over the daemon would like to do. */
 const forbidden: readonly Wish[] = [
@@ -90,19 +68,9 @@ if (assets === undefined) {
     const file = join(directory, 'bramble.kubeconfig');
     await writeFile(file, text);
     const account = must(await readKubeconfig(file));
-    const asks = async (wish: Wish): Promise<boolean> => {
-      const body = {
-        ...{ apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview' },
-        spec: { resourceAttributes: wish },
-      };
-      const path = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
-      const { status }: { status?: { allowed?: unknown } } = Object(
-        must(await callApi(account, 'POST', path, { body, signal })),
-      );
-      return status?.allowed === true;
-    };
-    t.true(allowed.length >= 12, 'every rule is asked about');
-    for (const wish of allowed) t.true(await asks(wish), JSON.stringify(wish));
+    const asks = async (wish: Wish): Promise<boolean> => must(await mayDo(account, wish, signal));
+    t.true(singleRights.length >= 12, 'every rule is asked about');
+    for (const wish of singleRights) t.true(await asks(wish), JSON.stringify(wish));
     for (const wish of forbidden) t.false(await asks(wish), JSON.stringify(wish));
     const denied = await callApi(account, 'GET', '/api/v1/namespaces/default/secrets', { signal });
     t.like(denied, { ok: false, error: { code: 'API_DENIED' } });
@@ -123,8 +91,9 @@ if (assets === undefined) {
     const type = 'application/merge-patch+json';
     must(await callApi(admin, 'PATCH', path, { body: { rules: [] }, type, signal }));
     t.false(await asks({ verb: 'list', resource: 'nodes' }));
+    t.deepEqual(must(await lacking(account, signal)).slice(0, 2), ['get nodes', 'list nodes']);
     t.is(must(await makeAccount({ admin, server: plane.server, signal })), text);
-    t.true(await asks({ verb: 'list', resource: 'nodes' }));
+    t.deepEqual(must(await lacking(account, signal)), []);
 
     const other = await makeAccount({ admin, server: plane.server.replace('127.0.0.1', '0.0.0.0'), signal });
     t.like(other, { ok: false, error: { code: 'SERVER_NAME' } });

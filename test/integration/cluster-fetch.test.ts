@@ -97,7 +97,7 @@ test('a server that says nothing more is left and asked again', async (t) => {
   const { server, options } = await begin(t);
   let turns = 0;
   server.misbehave = (name) => (name === program && turns++ === 0 ? { stopAfter: 100_000 } : undefined);
-  must(await fetchRelease({ ...options, stallMs: 500 }));
+  must(await fetchRelease({ ...options, stallMs: 2000 }));
   t.true(server.asked.includes(`${program} bytes=100000-`));
 });
 

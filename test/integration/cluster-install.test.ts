@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { build } from 'esbuild';
 import { bundle } from '../../.ci/package.d/bundle.ts';
+import type { ShownCluster } from '../../cli/output/cluster.ts';
 import { findAssets } from '../lab/control-plane/start.ts';
 import { programThatBecomes } from '../support/becomes.ts';
 import { fillerBytes } from '../support/images.ts';
@@ -104,6 +105,9 @@ if (assets === undefined || !asRoot) {
     };
 
     t.regex(await fails(install), /k3s v1\.34\.2\+k3s1 for \w+ is not here yet: bramble cluster fetch/);
+    const before = await fails('/srv/bramble cluster show');
+    t.regex(before, /WRONG {2}k3s v1\.34\.2\+k3s1 is not here yet/);
+    t.regex(before, /WRONG {2}\/etc\/bramble\/kubeconfig: there is no such file \(bramble cluster install makes it\)/);
     t.regex(await output('/srv/bramble cluster fetch --from /srv/release'), /imported/);
 
     // It does not come up: told in its own words, and all is as before.
@@ -115,7 +119,9 @@ if (assets === undefined || !asRoot) {
 
     // Somebody loses patience.
     await output('rm /srv/fail; touch /srv/hang');
-    const stopped = await fails(`timeout --signal=INT 6 ${install}`);
+    const stopped = await output(`${install} > /srv/said 2>&1 & install=$!
+      for try in $(seq 450); do if grep -q 'waiting for k3s' /srv/said; then break; fi; sleep 0.2; done
+      kill -TERM $install; if wait $install; then exit 1; fi; cat /srv/said`);
     t.regex(stopped, /waiting for k3s \(activating\): it has made no kubeconfig yet/);
     t.regex(stopped, /interrupted: what was changed is as before/);
     await nothingIsLeft();
@@ -128,6 +134,13 @@ if (assets === undefined || !asRoot) {
     t.is(await output('stat -c "%a %U %G" /etc/bramble/kubeconfig'), '640 root bramble\n');
     t.is(await output('stat -c %a /etc/rancher/k3s/config.yaml /usr/local/bin/k3s'), '600\n755\n');
     t.is(await output('find /usr/local/bin /etc/rancher /var/lib/rancher -name "*before-bramble"'), '');
+
+    const shown: ShownCluster = JSON.parse(await output('/srv/bramble cluster show -o json'));
+    t.deepEqual(shown.service, { active: 'active', enabled: true, ours: true });
+    t.like(shown, { wrong: [], driver: 'k3s', version, account: { server: 'https://10.77.0.1:6443', lacks: [] } });
+    await output('cd /srv/data/k3s/*; mv k3s-a[mr][dm]64 /srv/data');
+    t.regex(await fails('/srv/bramble cluster show'), /WRONG {2}k3s-(arm64|amd64) is damaged or gone/);
+    await output('mv /srv/data/k3s-a[mr][dm]64 /srv/data/k3s/*/');
 
     // From a board, by the name in its certificate.
     const ca = `sed -n 's/.*certificate-authority-data: //p' /etc/bramble/kubeconfig | base64 -d`;
