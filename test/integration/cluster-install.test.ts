@@ -122,7 +122,7 @@ if (assets === undefined || !asRoot) {
     const stopped = await output(`${install} > /srv/said 2>&1 & install=$!
       for try in $(seq 450); do if grep -q 'waiting for k3s' /srv/said; then break; fi; sleep 0.2; done
       kill -TERM $install; if wait $install; then exit 1; fi; cat /srv/said`);
-    t.regex(stopped, /waiting for k3s \(activating\): it has made no kubeconfig yet/);
+    t.regex(stopped, /waiting for k3s \((in)?activ(e|ating)\): it has made no kubeconfig yet/);
     t.regex(stopped, /interrupted: what was changed is as before/);
     await nothingIsLeft();
 
