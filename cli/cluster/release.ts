@@ -64,3 +64,9 @@ export function checkBeginning(begin: Uint8Array, { arch, kind }: Wanted): Resul
     ? ok(undefined)
     : problem('NOT_K3S', `is a program for another processor than ${arch}`);
 }
+
+/** What is wrong if boards get `wanted` and their server runs `server`; undefined: nothing, or it is no k3s. */
+export function versionGap(server: string, wanted: string): string | undefined {
+  if (!server.includes('+k3s') || server === wanted) return undefined;
+  return `the server runs ${server} and boards would get ${wanted}: write cluster: {version: ${server}} into bramble.yaml and run bramble cluster fetch`;
+}

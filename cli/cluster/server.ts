@@ -47,10 +47,11 @@ export async function installServer(options: ServerOptions): Promise<Result<void
 async function install(options: ServerOptions, changes: Changes): Promise<Result<void, Problem>> {
   const { version, binary, images, say, signal } = options;
   const before = await unitFacts(serverUnit);
+  const undoing = { restart: false };
   // Registered first: when all files are as before.
   changes.onUndo(async () => {
     await runProgram('systemctl', 'daemon-reload');
-    if (before.active === 'active') await runProgram('systemctl', 'restart', '--no-block', serverUnit);
+    if (undoing.restart) await runProgram('systemctl', 'restart', '--no-block', serverUnit);
   });
   say(`k3s ${version}: ${serverPaths.binary}, ${serverPaths.images}`);
   const written = [await changes.putFile(serverPaths.binary, binary.path, binary.sha256, 0o755)];
@@ -64,7 +65,9 @@ async function install(options: ServerOptions, changes: Changes): Promise<Result
   signal.throwIfAborted();
   written.push(await putConfig(options, changes));
   written.push(await changes.putText(serverPaths.unit, unitText, 0o644));
-  const started = await start(before, written.includes(true), changes);
+  const isChanged = written.includes(true);
+  undoing.restart = isChanged && isRunning(before);
+  const started = await start(before, isChanged, changes);
   return started.ok ? await whenReady(options) : started;
 }
 
@@ -81,17 +84,19 @@ async function start(before: UnitFacts, isChanged: boolean, changes: Changes): P
     const { code, stderr } = await runProgram('systemctl', ...args);
     return code === 0 ? ok(undefined) : problem('SYSTEMD', `systemctl ${args.join(' ')}: ${stderr.trim()}`);
   };
-  const isRunning = before.active === 'active' || before.active === 'activating';
-  if (isRunning && before.isEnabled && !isChanged) return ok(undefined);
+  const runs = isRunning(before);
+  if (runs && before.isEnabled && !isChanged) return ok(undefined);
   const loaded = await does('daemon-reload');
   if (!loaded.ok) return loaded;
   if (!before.isEnabled) changes.onUndo(() => does('disable', serverUnit));
   const enabled = await does('enable', serverUnit);
   if (!enabled.ok) return enabled;
-  if (!isRunning) changes.onUndo(() => does('stop', serverUnit));
+  if (!runs) changes.onUndo(() => does('stop', serverUnit));
   // Without waiting: of itself it does so for ever (facts 1.2).
-  return await does(isRunning ? 'restart' : 'start', '--no-block', serverUnit);
+  return await does(runs ? 'restart' : 'start', '--no-block', serverUnit);
 }
+
+const isRunning = ({ active }: UnitFacts): boolean => active === 'active' || active === 'activating';
 
 /** Starts again by itself: so often, and it will not do. */
 const restartsMax = 5;

@@ -7,10 +7,11 @@ import { k3sFolder } from '../../config/k3s-release.ts';
 import type { Problem, Result } from '../../config/result.ts';
 import type { Config } from '../../config/schema.ts';
 import { makeAccount } from '../cluster/account.ts';
+import { callApi } from '../cluster/api.ts';
 import { refuseForeign, writeDaemonKubeconfig } from '../cluster/daemon-kubeconfig.ts';
 import { type ClusterAccess, readKubeconfig } from '../cluster/kubeconfig.ts';
 import { serverPlace } from '../cluster/place.ts';
-import { archOf } from '../cluster/release.ts';
+import { archOf, versionGap } from '../cluster/release.ts';
 import { installServer, type ReleaseFile } from '../cluster/server.ts';
 import {
   hasMemoryCgroup,
@@ -80,6 +81,10 @@ async function install(deps: Deps): Promise<void> {
   const note = await writeDaemonKubeconfig(config.cluster.kubeconfig, kubeconfig);
   if (note !== undefined) terminal.err(`${note}\n`);
   terminal.out(`the daemon's account: ${config.cluster.kubeconfig}, at ${server}\n`);
+  const told = await callApi(admin, 'GET', '/version', { signal: terminal.signal });
+  const runs: unknown = told.ok ? Reflect.get(Object(told.value), 'gitVersion') : '';
+  const gap = config.cluster.driver === 'k3s' ? versionGap(String(runs), config.cluster.version) : undefined;
+  if (gap !== undefined) terminal.err(`${harmless(gap)}\n`);
 }
 
 /** An administrator's access to the server on this machine, which is made if there is none. */

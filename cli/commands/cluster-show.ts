@@ -7,6 +7,7 @@ import type { Config } from '../../config/schema.ts';
 import { lacking } from '../cluster/account.ts';
 import { callApi } from '../cluster/api.ts';
 import { readKubeconfig } from '../cluster/kubeconfig.ts';
+import { versionGap } from '../cluster/release.ts';
 import { isOurs, serverPaths, serverUnit } from '../cluster/server-config.ts';
 import { readRecord } from '../cluster/shelf.ts';
 import { unitFacts } from '../cluster/system.ts';
@@ -45,11 +46,12 @@ async function look(config: Config, signal: AbortSignal): Promise<ShownCluster> 
   const release = isK3s ? await releaseOf(config) : { files: [], others: [], wrong: [] };
   const service = isK3s ? await serviceOf() : null;
   const { account, wrong } = await accountOf(config, signal);
+  const gap = isK3s ? versionGap(account.version ?? '', version) : undefined;
   const stopped =
     service !== null && service.active !== 'active' ? [`k3s is ${service.active}: systemctl status k3s`] : [];
   return {
     ...{ driver, version: isK3s ? version : null, files: release.files, others: release.others, service, account },
-    wrong: [...release.wrong, ...stopped, ...wrong],
+    wrong: [...release.wrong, ...stopped, ...wrong, ...(gap === undefined ? [] : [gap])],
   };
 }
 

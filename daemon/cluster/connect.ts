@@ -96,6 +96,9 @@ async function load(file: string, keep: (agent: Agent | HttpAgent) => void): Pro
   } catch (error) {
     // The message of a YAML parser quotes the file, which holds a key: only the file's name is told.
     const missing = error instanceof Error && Reflect.get(error, 'code') === 'ENOENT';
-    return problem('API_UNREACHABLE', missing ? `there is no ${file} yet` : `${file} cannot be used as a kubeconfig`);
+    return problem(
+      'API_UNREACHABLE',
+      missing ? `there is no ${file} yet: bramble cluster install` : `${file} cannot be used as a kubeconfig`,
+    );
   }
 }

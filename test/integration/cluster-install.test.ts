@@ -38,6 +38,7 @@ async function fill(shared: string): Promise<void> {
     await link(from, to).catch(() => copyFile(from, to));
   }
   await release(join(shared, 'release'), '/srv/stand-in');
+  await release(join(shared, 'release2'), '/srv/./stand-in');
 }
 
 async function release(folder: string, becomes: string): Promise<void> {
@@ -161,6 +162,16 @@ if (assets === undefined || !asRoot) {
     t.regex(await output('cat /etc/rancher/k3s/config.yaml'), /debug: true/);
     t.is(await output('systemctl show --property=MainPID k3s'), pid);
     t.is(await output('cat /etc/bramble/kubeconfig'), kubeconfig, 'the same account');
+
+    // Another release that is not what it says: the old one is back, and was never stopped.
+    const binary = await output('sha256sum /usr/local/bin/k3s');
+    await output(`/srv/bramble cluster fetch --version v1.34.3+k3s1 --from /srv/release2
+      sed s/1.34.2/1.34.3/ /etc/bramble/bramble.yaml > /srv/next.yaml`);
+    t.regex(
+      await fails(`${install} --config /srv/next.yaml`),
+      /does not run here as k3s v1\.34\.3\+k3s1: it says .*v1\.34\.2\+k3s1/,
+    );
+    t.is(await output('sha256sum /usr/local/bin/k3s; systemctl show --property=MainPID k3s'), binary + pid);
 
     // One that bramble did not install: only the account, and what its configuration lacks.
     await output(`sed -i 1d /etc/systemd/system/k3s.service; systemctl daemon-reload; rm /etc/bramble/kubeconfig

@@ -4,6 +4,8 @@ import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { makeAccount } from '../../cli/cluster/account.ts';
+import { readKubeconfig } from '../../cli/cluster/kubeconfig.ts';
 import { must, ok } from '../../config/result.ts';
 import { millis, parseDeviceId, parseHostname, parseIpv4, seconds } from '../../config/values.ts';
 import { openCluster } from '../../daemon/cluster/index.ts';
@@ -253,7 +255,14 @@ const joins = test.macro(async (t, start: Start) => {
 });
 
 const assets = await findAssets();
-const startReal: Start = (options) => startControlPlane({ ...options, assets: assets ?? '' });
+/** The daemon has the account that `bramble cluster install` makes, in the real one. */
+const startReal: Start = async (options) => {
+  const plane = await startControlPlane({ ...options, assets: assets ?? '' });
+  const admin = must(await readKubeconfig(plane.adminKubeconfig));
+  const daemonKubeconfig = join(options.directory, 'account.kubeconfig');
+  await writeFile(daemonKubeconfig, must(await makeAccount({ ...options, admin, server: plane.server })));
+  return { ...plane, daemonKubeconfig };
+};
 if (assets === undefined) {
   test('the real control plane is here', (t) => {
     t.log('NOT RUN: a join into the real control plane. Run .ci/control-plane once, or set KUBEBUILDER_ASSETS.');

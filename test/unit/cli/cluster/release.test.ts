@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { checkBeginning, parseSums, releaseUrl, wantedNamed } from '../../../../cli/cluster/release.ts';
+import { checkBeginning, parseSums, releaseUrl, versionGap, wantedNamed } from '../../../../cli/cluster/release.ts';
 
 const sum = 'ab'.repeat(32);
 
@@ -51,4 +51,10 @@ for (const [arch, begin, fits] of beginnings) {
 test('images are a zstd archive', (t) => {
   t.true(checkBeginning(Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 4), { arch: 'arm64', kind: 'images' }).ok);
   t.false(checkBeginning(Uint8Array.of(0x1f, 0x8b), { arch: 'arm64', kind: 'images' }).ok);
+});
+
+test('boards run what their server runs', (t) => {
+  t.is(versionGap('v1.34.2+k3s1', 'v1.34.2+k3s1'), undefined);
+  t.is(versionGap('v1.34.2', 'v1.34.2+k3s1'), undefined, 'another distribution');
+  t.regex(versionGap('v1.33.4+k3s1', 'v1.34.2+k3s1') ?? '', /write cluster: \{version: v1\.33\.4\+k3s1\}/);
 });
