@@ -10,6 +10,7 @@ export type AgentCode =
   | 'CLOCK_WRONG'
   | 'TOKEN_REFUSED'
   | 'SERVER_UNREACHABLE'
+  | 'AGENT_ENDS'
   | 'JOIN_TIMEOUT';
 
 type Sign = {
@@ -72,14 +73,20 @@ const signs: readonly Sign[] = [
   },
 ];
 
+/** systemd's words, which come after the agent's own. */
+const ends: Sign = {
+  words: /Main process exited/,
+  code: 'AGENT_ENDS',
+  detail: 'k3s ends as soon as it is started on the board: its last words tell why',
+  hopelessAfter: 12,
+};
+
 /** What its last words that mean anything say; undefined: nothing is known to be wrong. */
 export function agentTrouble(journal: string): (Problem<AgentCode> & Pick<Sign, 'hopelessAfter'>) | undefined {
-  for (const line of journal.split('\n').reverse()) {
-    const sign = signs.find(({ words }) => words.test(line));
-    if (sign !== undefined) {
-      const { code, detail, hopelessAfter } = sign;
-      return { code, detail, ...(hopelessAfter !== undefined && { hopelessAfter }) };
-    }
-  }
-  return undefined;
+  const lines = journal.split('\n').reverse();
+  const saying = lines.flatMap((line) => signs.find(({ words }) => words.test(line)) ?? []);
+  const sign = saying[0] ?? [ends].find(({ words }) => words.test(journal));
+  if (sign === undefined) return undefined;
+  const { code, detail, hopelessAfter } = sign;
+  return { code, detail, ...(hopelessAfter !== undefined && { hopelessAfter }) };
 }

@@ -3,6 +3,7 @@ import { clients } from './clients.ts';
 import { fuzz } from './fuzz.ts';
 import { fuzzLimited } from './fuzz-limited.ts';
 import { install } from './install.ts';
+import { joinK3s } from './join-k3s.ts';
 import { joinKubelet } from './join-kubelet.ts';
 import { mainJob } from './main-job.ts';
 import { namedPackages } from './named-packages.ts';
@@ -17,6 +18,7 @@ const scenarios = {
   networks,
   clients,
   install,
+  k3s: joinK3s,
   kubelet: joinKubelet,
   package: debianPackage,
   fuzz,

@@ -1,4 +1,4 @@
-/** The daemon's own route for files, on loopback; what it answers can be cut, damaged or held up on purpose. */
+/** The daemon's own route for files; what it answers can be cut, damaged or held up on purpose. */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -22,9 +22,10 @@ export type FileServer = {
 };
 
 export async function startFileServer(
-  t: ExecutionContext,
+  t: Pick<ExecutionContext, 'teardown'>,
   arch: K3sFile['arch'],
   contents: readonly { readonly kind: K3sFile['kind']; readonly bytes: Buffer }[],
+  host = '127.0.0.1',
 ): Promise<FileServer> {
   const named = contents.map(({ kind, bytes }) => {
     const sha256 = createHash('sha256').update(bytes).digest('hex');
@@ -48,7 +49,7 @@ export async function startFileServer(
     if ('cut' in mischief) return void response.write(bytes.subarray(0, mischief.cut), () => response.destroy());
     response.write(bytes.subarray(0, mischief.hold), () => holding.dispatchEvent(new Event('held')));
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(0, host);
   await once(server, 'listening');
   t.teardown(() => {
     server.closeAllConnections();
@@ -63,7 +64,7 @@ export async function startFileServer(
     return { size: bytes.length, read, close: async () => undefined };
   };
   return {
-    ...{ baseUrl: `http://127.0.0.1:${port}`, files: { list: async () => list, open }, list, asked, next },
+    ...{ baseUrl: `http://${host}:${port}`, files: { list: async () => list, open }, list, asked, next },
     held: once(holding, 'held').then(() => undefined),
   };
 }

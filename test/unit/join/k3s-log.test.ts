@@ -46,6 +46,15 @@ test('what it said last counts', (t) => {
   t.is(agentTrouble([rejected, refused].join('\n'))?.code, 'TOKEN_REFUSED');
 });
 
+test('systemd’s word that it ended counts where the agent’s own says nothing', (t) => {
+  const ended = 'k3s-agent.service: Main process exited, code=exited, status=1/FAILURE';
+  t.is(agentTrouble([entry('fatal', 'flag provided but not defined: -what'), ended].join('\n'))?.code, 'AGENT_ENDS');
+  t.is(
+    agentTrouble([entry('fatal', 'failed to find memory cgroup (v2)'), ended].join('\n'))?.code,
+    'CGROUP_MEMORY_OFF',
+  );
+});
+
 test('an agent that is only slow is in no trouble', (t) => {
   t.is(
     agentTrouble([begin, entry('info', 'Importing images from k3s-airgap-images-arm64.tar.zst')].join('\n')),
