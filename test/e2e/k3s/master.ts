@@ -17,7 +17,6 @@ import { k3sProgram } from './board.ts';
 
 export type Master = Awaited<ReturnType<typeof startMaster>>;
 
-type Secret = ApiObject<{ type: string }>;
 type Node = ApiObject<{ spec: { readonly taints?: ReadonlyArray<{ readonly key: string }> } }>;
 type List<T> = { readonly items: readonly T[] };
 const address = '10.77.0.1';
@@ -89,9 +88,11 @@ export async function startMaster(directory: string, privateKey: string) {
   const list = async <T>(path: string): Promise<readonly T[]> => (await admin.call<List<T>>('GET', path)).items;
   const api = {
     nodes: () => list<Node>('/api/v1/nodes'),
-    secretNames: async (type: string) =>
-      (await list<Secret>(secretsPath)).filter((secret) => secret.type === type).map(({ metadata }) => metadata.name),
-    deleteNode: (name: string) => admin.call('DELETE', `/api/v1/nodes/${name}`),
+    /** By the beginning of their name. */
+    secrets: async (prefix: string) =>
+      (await list<ApiObject>(secretsPath)).flatMap(({ metadata: { name = '' } }) =>
+        name.startsWith(prefix) ? [name] : [],
+      ),
   };
   return { joiner, cluster, driverJoins, secrets, signal, api, asked: served.asked, close };
 }

@@ -18,7 +18,7 @@ const [folder = '', netns = '', otherNetns = ''] = process.argv.slice(2);
 const key = generateSshKeyPair('daemon');
 const name = must(parseHostname('worker-kube1'));
 const nodePassword = 'ab'.repeat(16);
-const bootstrapToken = 'bootstrap.kubernetes.io/token';
+const bootstrapToken = 'bootstrap-token-';
 const closing: (() => Promise<void>)[] = [];
 const token = '/etc/rancher/k3s/token';
 
@@ -66,7 +66,7 @@ const scenario: Scenario = async (check) => {
       (await api.nodes())[0]?.spec.taints?.filter((taint) => taint.key === 'bramble.dev/quarantine').length,
       1,
     );
-    assert.ok((await api.secretNames('Opaque')).includes(`${name}.node-password.k3s`));
+    assert.deepEqual(await api.secrets(name), [`${name}.node-password.k3s`]);
   });
   await check('without a router the way to the master stands in for one', async () => {
     assert.match(await first.output('ip route show default'), /^default via 10\.77\.0\.1 .*metric 65000/);
@@ -74,7 +74,7 @@ const scenario: Scenario = async (check) => {
   await check('released, the token is gone from cluster, board and journal', async () => {
     await whenReady();
     must(await joiner.release(board, signal));
-    assert.deepEqual(await api.secretNames(bootstrapToken), []);
+    assert.deepEqual(await api.secrets(bootstrapToken), []);
     const traces = `grep -rlF ${secrets[0]} /etc /var/lib/rancher /run --exclude-dir=journal || true`;
     assert.equal(await first.output(traces), '');
     assert.equal(await first.output(`journalctl --no-pager | grep -F -e ${secrets[0]} -e ${nodePassword} || true`), '');
@@ -181,7 +181,7 @@ until pgrep -f 'sleep 4321' > /dev/null; do :; done`);
     await whenReady();
     must(await joiner.release(board, signal));
     assert.deepEqual(master.asked, []);
-    assert.deepEqual(await api.secretNames(bootstrapToken), []);
+    assert.deepEqual(await api.secrets(bootstrapToken), []);
   });
 };
 
