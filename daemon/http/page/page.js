@@ -1,6 +1,6 @@
 // Shows GET /v1/status, asked every two seconds. Everything is set as text, never as HTML: a board says what it likes.
 const well = new Set(['ready']);
-const quiet = new Set(['rejected']);
+const quiet = new Set(['rejected', 'left', 'replaced']);
 const element = (id) => document.getElementById(id);
 
 function rank({ state, deed }) {

@@ -94,6 +94,8 @@ for (const [state, degraded] of [
   ['installing', false],
   ['ready', false],
   ['rejected', false],
+  ['left', false],
+  ['replaced', false],
 ] as const) {
   test(`a ${state} board ${degraded ? 'degrades' : 'does not degrade'} the status`, (t) => {
     t.is(isDegraded(statusFake([deviceFake('worker-kube1', { state })])), degraded);
@@ -117,7 +119,7 @@ test('boards that are not served degrade it', (t) => {
 test('the next step, where the daemon advises nothing', (t) => {
   const of = (...states: readonly string[]): readonly string[] =>
     nextSteps(statusFake(states.map((state, index) => deviceFake(`worker-kube${index + 1}`, { state }))));
-  t.deepEqual(of('ready', 'rejected'), ['nothing to do']);
+  t.deepEqual(of('ready', 'rejected', 'left', 'replaced'), ['nothing to do']);
   t.deepEqual(of('ready', 'joining'), ['wait']);
   t.deepEqual(of(), ['plug in a Pi: power and network cable are enough']);
 });
