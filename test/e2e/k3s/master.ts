@@ -13,6 +13,7 @@ import { type ApiObject, connect } from '../../lab/control-plane/api-client.ts';
 import { findAssets } from '../../lab/control-plane/start.ts';
 import { createLogDouble } from '../../support/doubles.ts';
 import { startK3sSupervisor } from '../../support/k3s-supervisor-stand-in.ts';
+import { anyTime, ownKeysDouble } from '../../unit/join/own-keys-double.ts';
 import { k3sProgram } from './board.ts';
 
 export type Master = Awaited<ReturnType<typeof startMaster>>;
@@ -57,6 +58,7 @@ export async function startMaster(directory: string, privateKey: string) {
     cluster: { ...cluster, request },
     driver: async () => ok(driver),
     privateKey,
+    ...{ ownKeys: ownKeysDouble().keys, earliest: anyTime },
   });
   const admin = connect({ server: server.server, caPem: server.caPem, token: server.adminToken });
 
@@ -69,7 +71,7 @@ export async function startMaster(directory: string, privateKey: string) {
     const context: StepContext = { signal, transfer: (work) => work() };
     const lifetime = how.lifetime === undefined ? minutes(10) : millis(how.lifetime);
     const { tokenGroups: groups } = driver;
-    const wanted = { device: board.id, name: board.name, groups, lifetime };
+    const wanted = { device: board.id, name: board.name, run: 'alone', groups, lifetime };
     const token = await mintToken({ request, random: systemRandom, clock: systemClock }, wanted, signal);
     if (!token.ok) return token;
     const stranger = k3sDriver({ ...config, caHash: how.caHash ?? caHash(server.caPem) });
