@@ -107,6 +107,7 @@ const exact: Readonly<Record<string, Cause>> = {
   KUBEADM_MISSING: { cause: 'kubeadm is not installed on it', first: 'use an image that has it' },
   ARCH_UNSUPPORTED: { cause: 'Kubernetes does not run on its processor', command: (name) => `bramble reject ${name}` },
   KERNEL_TOO_OLD: { cause: 'its kernel is too old', first: 'use a newer image', command: reinstall },
+  AGENT_ENDS: { cause: 'k3s ends as soon as it is started on it', first: 'look at its last words' },
   SYSTEMD_MISSING: { cause: 'its system has no systemd', first: 'use another image', command: reinstall },
   CGROUP_MEMORY_OFF: { cause: 'its kernel does not count memory for containers', first: 'restart it once' },
   NO_DEFAULT_ROUTE: { cause: 'it has no default route, which k3s needs', first: 'look at the gateway of its network' },
