@@ -40,7 +40,12 @@ export function openChanges(): Changes {
         throw error;
       },
     );
-    onUndo(() => (isThere ? rename(before, path) : rm(path, { force: true })));
+    onUndo(async () => {
+      if (!isThere) return await rm(path, { force: true });
+      await rename(before, path);
+      // Two names of one file: rename(2) leaves both.
+      await rm(before, { force: true });
+    });
     if (isThere) kept.push(before);
   }
 

@@ -47,7 +47,7 @@ export async function installServer(options: ServerOptions): Promise<Result<void
 async function install(options: ServerOptions, changes: Changes): Promise<Result<void, Problem>> {
   const { version, binary, images, say, signal } = options;
   const before = await unitFacts(serverUnit);
-  const undoing = { restart: false };
+  const undoing: { restart: boolean } = { restart: false };
   // Registered first: when all files are as before.
   changes.onUndo(async () => {
     await runProgram('systemctl', 'daemon-reload');
