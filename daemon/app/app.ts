@@ -126,7 +126,14 @@ export async function runApp(deps: AppDeps): Promise<void> {
   });
   const rests = createRests(clock);
   const rivals = createRivals({ dispatch: (id, event) => runner.dispatch(id, event), rests, log });
-  const opening = createOpening({ settings: snapshot.settings, commit: written.commit, clock, rests, log });
+  const opening = createOpening({
+    settings: snapshot.settings,
+    commit: written.commit,
+    onNotice: () => feed.committed(),
+    clock,
+    rests,
+    log,
+  });
   const admission = admissionDesk({
     config,
     boards: () => runner.fleet.all(),
@@ -205,6 +212,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     dispatch: runner.dispatch,
     settings: snapshot.settings,
     commit: written.commit,
+    onNotice: feed.committed,
     clock,
     log,
   });

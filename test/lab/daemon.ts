@@ -22,6 +22,8 @@ export type DaemonOptions = {
   readonly network: Readonly<Record<string, unknown>>;
   /** `images` of bramble.yaml, beside what the lab's own boards run. */
   readonly images?: Readonly<Record<string, unknown>>;
+  /** `admission` of bramble.yaml. */
+  readonly admission?: Readonly<Record<string, unknown>>;
   /** Where `bramble-gateway` answers. */
   readonly gatewaySocket: string;
   readonly signal: AbortSignal;
@@ -56,6 +58,7 @@ export async function prepareDaemon(options: DaemonOptions): Promise<Daemon> {
       ...options.images,
     },
     cluster: { driver: 'kubeadm', kubeconfig: options.kubeconfig },
+    ...(options.admission !== undefined && { admission: options.admission }),
     http: { port: httpPort },
     data: dataDirectory,
     socket,

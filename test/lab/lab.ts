@@ -24,6 +24,8 @@ export type LabOptions = {
   readonly besideRouter?: boolean;
   /** `images` of bramble.yaml, beside what the lab's own boards run. */
   readonly images?: Readonly<Record<string, unknown>>;
+  /** `admission` of bramble.yaml. */
+  readonly admission?: Readonly<Record<string, unknown>>;
   readonly signal: AbortSignal;
   /** What the lab does, for a person. */
   readonly log: (line: string) => void;
@@ -60,7 +62,8 @@ export type Lab = {
   /** Inside the lab's network. */
   readonly statusPage: string;
   readonly boards: readonly LabBoard[];
-  readonly plug: (plan?: Partial<BoardPlan>) => Promise<LabBoard>;
+  /** `claims`: what it says to be, in the place of what it is. */
+  readonly plug: (plan?: Partial<BoardPlan>, claims?: Partial<Identity>) => Promise<LabBoard>;
   readonly pull: (board: LabBoard) => Promise<void>;
   /** Plugs the cable in again; the board ran on meanwhile. */
   readonly putBack: (board: LabBoard) => Promise<void>;
@@ -140,6 +143,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
       kubeconfig: controlPlane.daemonKubeconfig,
       network: options.besideRouter === true ? besideRouter : behindMaster,
       ...(options.images !== undefined && { images: options.images }),
+      ...(options.admission !== undefined && { admission: options.admission }),
       gatewaySocket,
       signal,
     });
@@ -156,13 +160,13 @@ export async function startLab(options: LabOptions): Promise<Lab> {
 
     // Several may be plugged in at once.
     let plugged = 0;
-    const plug = async (wanted: Partial<BoardPlan> = {}): Promise<LabBoard> => {
+    const plug = async (wanted: Partial<BoardPlan> = {}, claims: Partial<Identity> = {}): Promise<LabBoard> => {
       const usual = wanted.model === undefined ? planAt(plugged) : planFor(wanted.model);
       const plan = { ...usual, ...wanted };
       plugged += 1;
       const number = plugged;
       const label = `pi-${number}`;
-      const identity = identityAt(plan, number);
+      const identity = { ...identityAt(plan, number), ...claims };
       const host = await lan.addHost({ name: label, mac: identity.mac });
       const folder = join(directory, label);
       await putDisk(plan.disk, folder, card);

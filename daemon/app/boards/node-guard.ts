@@ -10,7 +10,7 @@ import type { Device } from '../../lifecycle/device.ts';
 import { belongs } from '../../lifecycle/leaving.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Clock, Log } from '../../ports.ts';
-import type { Store } from '../../store/store.ts';
+import type { Store, Write } from '../../store/store.ts';
 
 export type NodeGuardDeps = {
   readonly cluster: Pick<Cluster, 'nodes' | 'synced' | 'onNodes' | 'putQuarantine'>;
@@ -19,7 +19,9 @@ export type NodeGuardDeps = {
   /** As on disk. */
   readonly settings: ReadonlyMap<string, string>;
   readonly commit: Store['commit'];
-  readonly clock: Pick<Clock, 'sleep'>;
+  /** An event of no board is on disk. */
+  readonly onNotice: () => void;
+  readonly clock: Clock;
   readonly log: Log;
 };
 
@@ -48,11 +50,13 @@ export function createNodeGuard(deps: NodeGuardDeps): NodeGuard {
   const isTold = ({ node, suspicion }: Suspect): boolean => told?.get(node.uid)?.includes(suspicion) === true;
 
   /** Those that are there no more are forgotten, so it does not grow. */
-  async function note(next: Told): Promise<void> {
+  async function note(next: Told, notices: readonly Write[] = []): Promise<void> {
     const uids = new Set(cluster.nodes().map(({ uid }) => uid));
     const kept = new Map([...next].filter(([uid]) => uids.has(uid)));
-    await deps.commit([{ write: 'put-setting', key: KEY, value: JSON.stringify(Object.fromEntries(kept)) }]);
+    const value = JSON.stringify(Object.fromEntries(kept));
+    await deps.commit([{ write: 'put-setting', key: KEY, value }, ...notices]);
     told = kept;
+    if (notices.length > 0) deps.onNotice();
   }
 
   async function report(one: Suspect, before: Told, signal: AbortSignal): Promise<void> {
@@ -68,7 +72,11 @@ export function createNodeGuard(deps: NodeGuardDeps): NodeGuard {
     log.error('a Node is not what we joined: it gets no work', { node: node.name, address: node.internalIp, why });
     const board = parseDeviceId(one.device ?? '');
     if (board.ok) await deps.dispatch(board.value, { event: 'node-suspected', node: node.name, why });
-    await note(new Map(before).set(node.uid, [...(before.get(node.uid) ?? []), suspicion]));
+    const notice = { name: 'node-suspected', reason: `the Node ${node.name} gets no work: ${why}` };
+    await note(
+      new Map(before).set(node.uid, [...(before.get(node.uid) ?? []), suspicion]),
+      board.ok ? [] : [{ write: 'append-notice', at: deps.clock.now(), ...notice }],
+    );
   }
 
   async function look(signal: AbortSignal): Promise<void> {

@@ -27,6 +27,8 @@ export function createOpening(deps: {
   /** As on disk. */
   readonly settings: ReadonlyMap<string, string>;
   readonly commit: Store['commit'];
+  /** An event of no board is on disk. */
+  readonly onNotice: () => void;
   readonly clock: Clock;
   readonly rests: Pick<Rests, 'elapsed'>;
   readonly log: Log;
@@ -49,20 +51,25 @@ export function createOpening(deps: {
     return open && open.boards > 0 ? { by: open.by, boards: open.boards, left: leftOf(open) } : undefined;
   };
 
-  async function note(): Promise<void> {
+  /** `notice`: what happened, for the event log. */
+  async function note(notice?: { readonly name: string; readonly reason: string }): Promise<void> {
     const open = now();
     await deps.commit([
+      ...(notice === undefined ? [] : [{ write: 'append-notice', at: clock.now(), ...notice } as const]),
       open === undefined
         ? { write: 'delete-setting', key: KEY }
         : { write: 'put-setting', key: KEY, value: openingText(open, clock.now()) },
     ]);
     isKept = open !== undefined;
+    if (notice !== undefined) deps.onNotice();
   }
 
   async function open(opening: Opening): Promise<void> {
     const before = window;
     window = begun(opening);
-    await note().catch((error: unknown) => {
+    const { by, boards, left } = opening;
+    const reason = `open for ${boards} boards and ${Math.ceil(left / 60_000)} min, by ${by}`;
+    await note({ name: 'admission-opened', reason }).catch((error: unknown) => {
       window = before;
       throw error;
     });
@@ -73,7 +80,7 @@ export function createOpening(deps: {
     const wasOpen = now() !== undefined;
     // Closed at once, whatever the disk says.
     window = undefined;
-    await note();
+    await note(wasOpen ? closedBy(by) : undefined);
     if (wasOpen) log.warn('admission is closed', { by });
   }
 
@@ -93,7 +100,7 @@ export function createOpening(deps: {
     one.taken.add(id);
     places(-1);
     try {
-      await note();
+      await note(one.boards === 0 ? closedBy('its last board') : undefined);
     } catch (error) {
       one.taken.delete(id);
       places(1);
@@ -105,15 +112,24 @@ export function createOpening(deps: {
 
   async function follow(signal: AbortSignal): Promise<void> {
     if (now() !== undefined) log.warn('admission is still open', { ...now() });
+    let over: ReturnType<typeof closedBy> | undefined;
     for (let noted = rests.elapsed(); !signal.aborted; ) {
       if (window !== undefined && current() === undefined) {
-        if (window.boards > 0) log.warn('admission is closed', { by: 'its time' });
+        if (window.boards > 0) {
+          over = closedBy('its time');
+          log.warn('admission is closed', { by: 'its time' });
+        }
         window = undefined;
       }
       const isDue = now() !== undefined && rests.elapsed() - noted >= NOTED_EVERY;
       if (isDue || isKept !== (now() !== undefined)) {
         noted = rests.elapsed();
-        await note().catch((error: unknown) => log.error('how long admission is open is not noted', { error }));
+        await note(over).then(
+          () => {
+            over = undefined;
+          },
+          (error: unknown) => log.error('how long admission is open is not noted', { error }),
+        );
       }
       await clock.sleep(REST, signal).catch(() => undefined);
     }
@@ -121,3 +137,5 @@ export function createOpening(deps: {
 
   return { now, open, close, openedFor, take, follow };
 }
+
+const closedBy = (what: string) => ({ name: 'admission-closed', reason: `closed by ${what}` });

@@ -30,7 +30,14 @@ function desk(yaml: string, setting: { boards?: readonly Device[]; lanIsOurs?: b
   const rests = { elapsed: () => elapsed };
   const told: string[] = [];
   const opening = createOpening({
-    ...{ settings: new Map(), commit: async () => 1, clock: createClockDouble(), rests, log: createLogDouble() },
+    ...{
+      settings: new Map(),
+      commit: async () => 1,
+      onNotice: () => undefined,
+      clock: createClockDouble(),
+      rests,
+      log: createLogDouble(),
+    },
   });
   const admission = admissionDesk({
     config: config.value,

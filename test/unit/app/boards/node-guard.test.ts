@@ -24,6 +24,8 @@ function world(t: ExecutionContext, board: Device = aDevice({ ...states.ready, q
   const nodes = new Map<string, NodeFacts>();
   const settings = new Map<string, string>();
   const events: LifecycleEvent[] = [];
+  const notices: string[] = [];
+  const told: string[] = [];
   const api: { isDown: boolean; isSynced: boolean; patched: string[] } = { isDown: false, isSynced: true, patched: [] };
   const disk: { isFull: boolean } = { isFull: false };
   const listeners = new Set<() => void>();
@@ -60,9 +62,13 @@ function world(t: ExecutionContext, board: Device = aDevice({ ...states.ready, q
       settings,
       commit: async (batch: readonly Write[]) => {
         if (disk.isFull) throw new Error('STORE_FULL');
-        for (const one of batch) if (one.write === 'put-setting') settings.set(one.key, one.value);
+        for (const one of batch) {
+          if (one.write === 'put-setting') settings.set(one.key, one.value);
+          if (one.write === 'append-notice') notices.push(one.reason);
+        }
         return 1;
       },
+      onNotice: () => void told.push('told'),
       clock,
       log,
     });
@@ -75,7 +81,7 @@ function world(t: ExecutionContext, board: Device = aDevice({ ...states.ready, q
     return { guard, log, kill };
   }
   const look = () => clock.advance(seconds(15));
-  return { board, nodes, settings, events, api, disk, put, start, look };
+  return { board, notices, told, nodes, settings, events, api, disk, put, start, look };
 }
 
 test('a Node under the name of a board gets no work, and its board says so; the board’s own one is left alone', async (t) => {
@@ -101,13 +107,15 @@ test('a Node under the name of a board gets no work, and its board says so; the 
 });
 
 test('a name that nobody gave is tainted and told of once, also over a restart; the owner’s word stands', async (t) => {
-  const { put, start, look, events, api, nodes } = world(t);
+  const { put, start, look, events, notices, told, api, nodes } = world(t);
   const first = start();
   await look();
   put(nodeOf('stranger'));
   await look();
   t.deepEqual(api.patched, ['stranger']);
   t.is(events.length, 0, 'it concerns no board');
+  t.deepEqual(notices, ['the Node stranger gets no work: bramble joined no Node of this name']);
+  t.is(told.length, 1);
   t.is(first.guard.advice().length, 1);
   await first.kill();
   const second = start();

@@ -19,24 +19,26 @@ function process_(t: ExecutionContext, settings: Map<string, string>, clock: Clo
     for (const one of batch) {
       if (one.write === 'put-setting') settings.set(one.key, one.value);
       if (one.write === 'delete-setting') settings.delete(one.key);
+      if (one.write === 'append-notice') notices.push(one.reason);
     }
     disk.writes += 1;
     return disk.writes;
   };
   const log = createLogDouble();
-  const opening = createOpening({ settings, commit, clock, rests, log });
+  const notices: string[] = [];
+  const opening = createOpening({ settings, commit, onNotice: () => undefined, clock, rests, log });
   const done = Promise.all([rests.follow(stop.signal), opening.follow(stop.signal)]);
   const kill = async (): Promise<void> => {
     stop.abort();
     await done;
   };
   t.teardown(kill);
-  return { opening, clock, disk, log, kill };
+  return { opening, clock, notices, disk, log, kill };
 }
 
 test('so many boards and no more, each once; then it is closed, on disk too', async (t) => {
   const settings = new Map<string, string>();
-  const { opening } = process_(t, settings);
+  const { opening, notices } = process_(t, settings);
   t.is(opening.now(), undefined);
   t.false(await opening.take(id(1)), 'nothing is open');
   await opening.open({ ...tenMinutes, boards: 2 });
@@ -46,11 +48,12 @@ test('so many boards and no more, each once; then it is closed, on disk too', as
   t.is(opening.openedFor(id(3)), undefined);
   t.is(opening.now(), undefined);
   t.deepEqual([...settings], []);
+  t.deepEqual(notices, ['open for 2 boards and 10 min, by anna', 'closed by its last board']);
 });
 
 test('it closes when its time is over, counted in rests, and nobody comes in by an old place', async (t) => {
   const settings = new Map<string, string>();
-  const { opening, clock, log } = process_(t, settings);
+  const { opening, clock, log, notices } = process_(t, settings);
   await opening.open({ ...tenMinutes, boards: 5 });
   await opening.take(id(1));
   await clock.advance(minutes(9));
@@ -62,6 +65,7 @@ test('it closes when its time is over, counted in rests, and nobody comes in by 
   await clock.advance(REST);
   t.deepEqual([...settings], [], 'also on disk');
   t.like(log.find('admission is closed'), { fields: { by: 'its time' } });
+  t.is(notices.at(-1), 'closed by its time');
 });
 
 test('closed by the owner: at once, also where that cannot be written', async (t) => {
