@@ -26,7 +26,8 @@ ln -sf /bin/true /sbin/modprobe
 rm -rf /etc/rancher /var/lib/rancher /var/lib/kubelet /usr/local/bin/k3s
 printf 'memory 0 1 1\\n' > /run/cgroups; mount --bind /run/cgroups /proc/cgroups
 mkdir -p /run/sshd
-systemd-run --quiet --unit=board-sshd /usr/sbin/sshd -D -e -f /dev/null -o HostKey=/srv/host_key \\
+cp /srv/host_key /etc/ssh/ssh_host_ed25519_key
+systemd-run --quiet --unit=board-sshd /usr/sbin/sshd -D -e -f /dev/null -o HostKey=/etc/ssh/ssh_host_ed25519_key \\
   -o AuthorizedKeysFile=/srv/authorized_keys -o StrictModes=no -o UsePAM=no -o PasswordAuthentication=no -o PidFile=none`;
 
 /** `folder` is empty and ends with the board; a board that is flashed anew is one with another folder. */

@@ -1,11 +1,12 @@
 /** The master of k3s boards: the stand-in for a k3s server in front of the real control plane, k3s's files, and our joiner. */
 import { ok } from '../../../config/result.ts';
-import { millis, minutes } from '../../../config/values.ts';
+import { type DeviceId, millis, minutes } from '../../../config/values.ts';
 import { openCluster } from '../../../daemon/cluster/index.ts';
 import type { JoinCluster } from '../../../daemon/join/cluster-port.ts';
 import type { JoinBoard, SshSession, StepContext } from '../../../daemon/join/driver.ts';
+import type { OwnKeys } from '../../../daemon/join/host-key.ts';
 import { caHash, createJoiner, k3sDriver } from '../../../daemon/join/index.ts';
-import { mintToken } from '../../../daemon/join/tokens.ts';
+import { mintToken, revokeTokens } from '../../../daemon/join/tokens.ts';
 import { systemClock } from '../../../daemon/system/clock.ts';
 import { systemRandom } from '../../../daemon/system/random.ts';
 import { startFileServer } from '../../integration/k3s-file-server.ts';
@@ -53,12 +54,29 @@ export async function startMaster(directory: string, privateKey: string) {
   const { baseUrl, files } = served;
   const config = { server: server.server, version: 'v1.34.2+k3s1', files, baseUrl };
   const driver = k3sDriver({ ...config, caHash: caHash(server.caPem) });
+  const owned = new Map<DeviceId, ReturnType<typeof ownKeysDouble>>();
+  const keysOf = (id: DeviceId): ReturnType<typeof ownKeysDouble> => {
+    const known = owned.get(id) ?? ownKeysDouble();
+    owned.set(id, known);
+    return known;
+  };
+  const ownKeys: OwnKeys = {
+    pinned: (id) => keysOf(id).keys.pinned(id),
+    plan: (board) => keysOf(board.id).keys.plan(board),
+    pin: (id) => keysOf(id).keys.pin(id),
+  };
+  /** With the key that it shows by now. */
+  const asKnown = (board: JoinBoard): JoinBoard => {
+    const pinned = ownKeys.pinned(board.id);
+    return pinned === undefined ? board : { ...board, hostKeys: [pinned] };
+  };
   const joiner = createJoiner({
     ...deps,
     cluster: { ...cluster, request },
     driver: async () => ok(driver),
     privateKey,
-    ...{ ownKeys: ownKeysDouble().keys, earliest: anyTime },
+    ownKeys,
+    earliest: anyTime,
   });
   const admin = connect({ server: server.server, caPem: server.caPem, token: server.adminToken });
 
@@ -71,7 +89,7 @@ export async function startMaster(directory: string, privateKey: string) {
     const context: StepContext = { signal, transfer: (work) => work() };
     const lifetime = how.lifetime === undefined ? minutes(10) : millis(how.lifetime);
     const { tokenGroups: groups } = driver;
-    const wanted = { device: board.id, name: board.name, run: 'alone', groups, lifetime };
+    const wanted = { device: board.id, run: 'e2e', name: board.name, groups, lifetime };
     const token = await mintToken({ request, random: systemRandom, clock: systemClock }, wanted, signal);
     if (!token.ok) return token;
     const stranger = k3sDriver({ ...config, caHash: how.caHash ?? caHash(server.caPem) });
@@ -79,7 +97,9 @@ export async function startMaster(directory: string, privateKey: string) {
     if (!left.ok) return left;
     const installed = await stranger.install(session, board, context);
     if (!installed.ok) return installed;
-    return stranger.join(session, board, token.value, context);
+    const end = await stranger.join(session, board, token.value, context);
+    const revoked = await revokeTokens(request, board.id, signal);
+    return revoked.ok ? end : revoked;
   };
   const close = async (): Promise<void> => {
     closing.abort();
@@ -96,5 +116,6 @@ export async function startMaster(directory: string, privateKey: string) {
         name.startsWith(prefix) ? [name] : [],
       ),
   };
-  return { joiner, cluster, driverJoins, secrets, signal, api, asked: served.asked, close };
+  const flashed = (id: DeviceId): void => void owned.delete(id);
+  return { joiner, asKnown, flashed, cluster, driverJoins, secrets, signal, api, asked: served.asked, close };
 }
