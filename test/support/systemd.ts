@@ -1,5 +1,5 @@
 /** A machine of its own with systemd as process 1, in namespaces. */
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +7,19 @@ import type { Host } from './netns.ts';
 import { type Finished, finish, startProgram } from './program.ts';
 
 const boot = fileURLToPath(new URL('./boot-systemd.sh', import.meta.url));
+
+/** What a container may not give: why no such machine can be had here. */
+export async function whyNoMachine(): Promise<string | undefined> {
+  if (process.getuid?.() !== 0) return 'it needs root';
+  if (!existsSync('/lib/systemd/systemd')) return 'there is no systemd here';
+  if (!(await readFile('/proc/filesystems', 'utf8')).includes('\toverlay\n')) return 'there is no overlay file system';
+  try {
+    for (const own of cgroupsOf(await readFile('/proc/self/cgroup', 'utf8'))) rmdirSync(mkdtempSync(`${own}/bramble-`));
+    return undefined;
+  } catch (error) {
+    return `no control group can be made: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
 
 export type Machine = {
   /** Runs a shell script on it to its end, within two minutes. */
