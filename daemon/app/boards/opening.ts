@@ -68,7 +68,7 @@ export function createOpening(deps: {
     const before = window;
     window = begun(opening);
     const { by, boards, left } = opening;
-    const reason = `open for ${boards} boards and ${Math.ceil(left / 60_000)} min, by ${by}`;
+    const reason = `open for ${boards} ${boards === 1 ? 'board' : 'boards'} and ${Math.ceil(left / 60_000)} min, by ${by}`;
     await note({ name: 'admission-opened', reason }).catch((error: unknown) => {
       window = before;
       throw error;

@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { must } from '../../../../config/result.ts';
 import {
+  type Instant,
   type Ipv4,
   type Mac,
+  millis,
+  minutes,
   parseDeviceId,
   parseHostname,
   parseIpv4,
@@ -86,8 +89,9 @@ function desk(t: ExecutionContext, state: DeviceState, setting: Setting = {}) {
   t.teardown(() => abort.abort());
   const changes = createChanges(clock, abort.signal);
   const idle = async (): Promise<LifecycleEvent | undefined> => undefined;
+  const writes: Instant[] = [];
   const runner = createRunner({
-    commit: async () => undefined,
+    commit: async () => void writes.push(clock.now()),
     devices: [aDevice(state), ...(setting.others ?? [])],
     pendingEffects: new Map(),
     nextNumber: 2,
@@ -144,7 +148,7 @@ function desk(t: ExecutionContext, state: DeviceState, setting: Setting = {}) {
     isOverdue: setting.isOverdue ?? (() => false),
     noticeRival: setting.noticeRival ?? (() => false),
   });
-  return { boot, runner, clock, heard, stateNow: () => runner.fleet.byMac(MAC)?.state };
+  return { boot, runner, clock, heard, writes, stateNow: () => runner.fleet.byMac(MAC)?.state };
 }
 
 /** As the installer does: proves its key if it is asked to. */
@@ -295,6 +299,41 @@ test('the hardware address of a board with another serial number: nothing is ord
     t.deepEqual(runner.fleet.byMac(MAC)?.serials, [SERIAL]);
     t.deepEqual(noticed, ['worker-kube1']);
   }
+});
+
+test('a board that waits ten minutes goes on asking, which writes nothing, and is installed at its next question once it is accepted', async (t) => {
+  const known = aReport();
+  const { boot, runner, clock, writes, stateNow } = desk(t, { name: 'pending', report: known, reason: 'approve' });
+  void runner.run();
+  await tell(boot, claim(), at(OWN));
+  const { length } = writes;
+  for (let asked = 0; asked < 300; asked++) {
+    await clock.advance(seconds(2));
+    const order = await tell(boot, claim(), at(OWN));
+    t.is(order.action, 'wait');
+    if (order.action === 'wait') t.is(order.retry, seconds(2));
+  }
+  t.is(writes.length, length);
+  t.deepEqual(stateNow(), { name: 'pending', report: known, reason: 'approve' });
+  const { id } = runner.fleet.byMac(MAC) ?? aDevice();
+  await runner.dispatch(id, { event: 'accept-requested', by: 'anna' });
+  t.is((await tell(boot, claim(), at(OWN))).action, 'install');
+});
+
+test('a flood of reports, each with another serial number or disk: a decision every ten seconds, and no more is kept of them', async (t) => {
+  const { boot, runner, clock, writes } = desk(t, { ...states.pending, report: aReport() });
+  await clock.advance(seconds(10));
+  for (let number = 1; number <= 3000; number++) {
+    const serial = must(parseSerial(number.toString(16).padStart(16, '0')));
+    await boot.report(claim({ serial, disks: [{ ...aCard('foreign'), bytes: number }] }), at(OWN));
+    await tell(boot, claim({ serial, disks: [{ ...aCard('foreign'), bytes: number }] }), at(OWN));
+    await clock.advance(millis(10));
+  }
+  const perMinute = (writes.length / (clock.now() - START - seconds(10))) * minutes(1);
+  t.true(perMinute <= 30, `${writes.length} writes in ${clock.now() - START} ms`);
+  const [device, ...more] = runner.fleet.all();
+  t.deepEqual(more, []);
+  t.true((device?.serials.length ?? 0) <= 4);
 });
 
 test('a board that does not know its key gets no instruction, and is told what to do', async (t) => {
