@@ -2,6 +2,8 @@
 import { type IncomingMessage, request } from 'node:http';
 import { createInterface } from 'node:readline';
 import {
+  type AccessAnswer,
+  type AccessRequest,
   type Action,
   type ActionResult,
   type DeviceDescription,
@@ -34,6 +36,7 @@ export type Client = {
   readonly setOpening: (request: OpeningRequest) => Promise<OpeningAnswer>;
   readonly act: (name: string, action: Action, by: string) => Promise<ActionResult>;
   readonly replace: (name: string, asked: ReplaceRequest) => Promise<ActionResult>;
+  readonly access: (asked: AccessRequest) => Promise<AccessAnswer>;
 };
 /** `isNew`: a board of that name is made if there is none. */
 export type BoardImageQuery = { readonly by: string; readonly most?: number; readonly isNew: boolean };
@@ -71,6 +74,7 @@ export const openClient = (options: ClientOptions): Client => ({
     json<ActionResult>(options, 'POST', `/v1/devices/${encodeURIComponent(name)}/${action}`, { by }),
   replace: (name, asked) =>
     json<ActionResult>(options, 'POST', `/v1/devices/${encodeURIComponent(name)}/replace`, asked),
+  access: (asked) => json<AccessAnswer>(options, 'POST', '/v1/access', asked),
 });
 
 function search({ after, device }: EventsQuery): URLSearchParams {

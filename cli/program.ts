@@ -7,6 +7,7 @@ import { addDescribe } from './commands/describe.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addEvents } from './commands/events.ts';
 import { addImage } from './commands/image.ts';
+import { addKubeconfig } from './commands/kubeconfig.ts';
 import { addOpen } from './commands/open.ts';
 import { addReplace } from './commands/replace.ts';
 import { addStatus } from './commands/status.ts';
@@ -53,6 +54,7 @@ export async function run(args: readonly string[], { terminal, version }: Progra
   addReplace(program, { client, terminal });
   addImage(program, { client, terminal });
   addCluster(program, { client, terminal, done });
+  addKubeconfig(program, { client, terminal });
   addDoctor(program, { client, terminal, done });
   addVersion(program, { client, terminal, version });
   // Sub-commands made by `command()` inherit exitOverride and configureOutput.

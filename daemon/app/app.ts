@@ -37,6 +37,7 @@ import { loadIdentity } from './identity.ts';
 import { together } from './lifetime.ts';
 import { createNetwork, type Network } from './network/network.ts';
 import type { LaunchedSockets } from './network/whereabouts.ts';
+import { accessDesk } from './owner/access-desk.ts';
 import { eventFeed } from './owner/event-feed.ts';
 import { createMetrics } from './owner/metrics.ts';
 import { openingDesk } from './owner/opening-desk.ts';
@@ -245,6 +246,12 @@ export async function runApp(deps: AppDeps): Promise<void> {
     feed,
     images,
     cards,
+    access: accessDesk({
+      ...{ config, cluster, clock, log, signal },
+      site: network.site,
+      commit: written.commit,
+      onCommit: feed.committed,
+    }),
     opening: openingDesk(opening, config.admission.limit),
     rivals,
     guard,

@@ -17,16 +17,16 @@ const clusterRules: readonly AccessRule[] = [
   { apiGroups: [''], resources: ['nodes'], verbs: ['get', 'list', 'watch', 'patch', 'delete'] },
   // Whether data lie on a board that is to be replaced.
   { apiGroups: [''], resources: ['persistentvolumes'], verbs: ['list'] },
-  // kubeadm: certificates of boards that join, approved one by one.
+  // kubeadm: certificates of boards that join, approved one by one. People's (`bramble kubeconfig`) are asked for here as well.
   {
     apiGroups: ['certificates.k8s.io'],
     resources: ['certificatesigningrequests'],
-    verbs: ['get', 'list', 'watch'],
+    verbs: ['create', 'get', 'list', 'watch'],
   },
   { apiGroups: ['certificates.k8s.io'], resources: ['certificatesigningrequests/approval'], verbs: ['update'] },
   {
     ...{ apiGroups: ['certificates.k8s.io'], resources: ['signers'], verbs: ['approve'] },
-    resourceNames: ['kubernetes.io/kube-apiserver-client-kubelet'],
+    resourceNames: ['kubernetes.io/kube-apiserver-client-kubelet', 'kubernetes.io/kube-apiserver-client'],
   },
 ];
 
@@ -48,6 +48,12 @@ export const accountSubject = { kind: 'ServiceAccount', name, namespace } as con
 /** Its token is in this Secret: it lives until somebody deletes it, as the daemon's kubeconfig has to. */
 export const accountSecret = { name: 'bramble-token', namespace } as const;
 
+/**
+ * Whom the certificates of `bramble kubeconfig` name: administrators. Not system:masters, which the API server does not sign
+ * and nobody could take away again; without the binding below these certificates are worth nothing.
+ */
+export const peopleGroup = 'bramble:admins';
+
 /** What `subject` needs to be allowed what the daemon does. In the order in which they have to be made. */
 export const accountRights = (subject: AccountSubject) =>
   [
@@ -62,6 +68,11 @@ export const accountRights = (subject: AccountSubject) =>
       ...{ apiVersion, kind: 'RoleBinding', metadata: { name, namespace } },
       roleRef: { apiGroup, kind: 'Role', name },
       subjects: [subject],
+    },
+    {
+      ...{ apiVersion, kind: 'ClusterRoleBinding', metadata: { name: 'bramble-admins' } },
+      roleRef: { apiGroup, kind: 'ClusterRole', name: 'cluster-admin' },
+      subjects: [{ apiGroup, kind: 'Group', name: peopleGroup }],
     },
   ] as const;
 

@@ -139,6 +139,26 @@ export type ReplaceRequest = { readonly by?: string; readonly with: string; read
 /** As it then is; of a board that was forgotten, as it was. */
 export type ActionResult = { readonly device: DeviceView };
 
+/** `POST /v1/access`, on the unix socket only: a certificate that lets `user` into the cluster as an administrator. */
+export type AccessRequest = {
+  readonly user: string;
+  /** PKCS#10 as PEM: CN=`user`, O=bramble:admins. Its key stays where it was made. */
+  readonly request: string;
+  /** Wanted; the cluster may give fewer. */
+  readonly days: number;
+  readonly by: string;
+};
+export type AccessAnswer = {
+  /** PEM, as is `ca`, which is empty where the server's certificate is one that everybody trusts. */
+  readonly certificate: string;
+  readonly ca: string;
+  readonly until: string;
+  /** `https://master.local:6443`. */
+  readonly server: string;
+  /** What the owner should know of it. */
+  readonly note: string | null;
+};
+
 /** `GET /v1/devices/NAME/image/files`, on the unix socket only: what goes into the board's image beside its base. */
 export type ImageFilesView = {
   readonly device: string;

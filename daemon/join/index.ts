@@ -27,6 +27,7 @@ export type { K3sFiles } from './k3s-files.ts';
 export { caHash } from './k3s-token.ts';
 export { generateSshKeyPair } from './keys.ts';
 export { caCertHashes, kubeadmDriver } from './kubeadm.ts';
+export { readCertificateRequest } from './pkcs10.ts';
 
 export type JoinerOptions = {
   readonly cluster: JoinCluster;

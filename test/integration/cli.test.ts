@@ -12,6 +12,7 @@ import { type AdminDeps, adminApi } from '../../daemon/http/endpoints/admin.ts';
 import { serveHttp } from '../../daemon/http/server.ts';
 import type { DeviceDescription, DeviceView, EventView, StatusView } from '../../daemon/http/wire.ts';
 import { type Ended, runBramble } from '../support/command-line.ts';
+import { accessFake } from '../unit/http/access-fake.ts';
 import { cardsFake } from '../unit/http/cards-fake.ts';
 import { openingFake } from '../unit/http/opening-fake.ts';
 import { descriptionFake, deviceFake, eventFake, imageFilesFake, statusFake } from '../unit/http/views-fake.ts';
@@ -38,6 +39,7 @@ async function daemonFake(
   const deps: AdminDeps = {
     ...cardsFake(),
     ...openingFake(),
+    ...accessFake,
     status: () => statusFake(boards, master),
     describe: (name) => {
       const board = find(name);

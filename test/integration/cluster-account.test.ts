@@ -46,12 +46,10 @@ const forbidden: readonly Wish[] = [
   { verb: 'create', group: 'rbac.authorization.k8s.io', resource: 'clusterrolebindings' },
   { verb: 'escalate', group: 'rbac.authorization.k8s.io', resource: 'clusterroles' },
   { verb: 'impersonate', resource: 'users' },
-  {
-    ...{ verb: 'approve', group: 'certificates.k8s.io', resource: 'signers' },
-    name: 'kubernetes.io/kube-apiserver-client',
-  },
+  { verb: 'approve', group: 'certificates.k8s.io', resource: 'signers' },
+  { verb: 'approve', group: 'certificates.k8s.io', resource: 'signers', name: 'kubernetes.io/kubelet-serving' },
   { verb: 'sign', group: 'certificates.k8s.io', resource: 'signers' },
-  { verb: 'create', group: 'certificates.k8s.io', resource: 'certificatesigningrequests' },
+  { verb: 'delete', group: 'certificates.k8s.io', resource: 'certificatesigningrequests' },
 ];
 
 if (assets === undefined) {

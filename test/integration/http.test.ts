@@ -17,6 +17,7 @@ import { get, type Route } from '../../daemon/http/router.ts';
 import { type HttpOptions, serveHttp } from '../../daemon/http/server.ts';
 import type { EventView } from '../../daemon/http/wire.ts';
 import { memorySource } from '../../image-builder/index.ts';
+import { accessFake } from '../unit/http/access-fake.ts';
 import { cardsFake } from '../unit/http/cards-fake.ts';
 import { openingFake } from '../unit/http/opening-fake.ts';
 import { descriptionFake, deviceFake, eventFake, imageFilesFake, statusFake } from '../unit/http/views-fake.ts';
@@ -33,6 +34,7 @@ function adminFake(): AdminFake {
   const fake: AdminFake = {
     ...cardsFake(),
     ...openingFake(),
+    ...accessFake,
     acted: [],
     stored: [eventFake(1), eventFake(2, 'worker-kube2'), eventFake(3)],
     listeners: new Set(),

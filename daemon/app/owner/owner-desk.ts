@@ -5,6 +5,7 @@ import type { Config } from '../../../config/schema.ts';
 import { type DeviceId, parseDeviceId, parseHostname } from '../../../config/values.ts';
 import { isInstalled } from '../../boot/offer.ts';
 import type { Timelines } from '../../boot/timeline.ts';
+import type { AccessDeps } from '../../http/endpoints/access.ts';
 import type { AdminDeps } from '../../http/endpoints/admin.ts';
 import type { CardDeps } from '../../http/endpoints/cards.ts';
 import type { OpenDeps } from '../../http/endpoints/open.ts';
@@ -42,6 +43,7 @@ export type OwnerDeskDeps = {
   readonly locate: (id: DeviceId) => Promise<boolean>;
   readonly feed: EventFeed;
   readonly cards: CardDeps;
+  readonly access: AccessDeps;
   readonly opening: OpenDeps;
   readonly rivals: Pick<Rivals, 'now'>;
   readonly guard: Pick<NodeGuard, 'advice'>;
@@ -158,6 +160,7 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
     replace,
     imageFiles,
     ...deps.cards,
+    ...deps.access,
     ...deps.opening,
   };
 }

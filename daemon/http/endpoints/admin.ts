@@ -2,6 +2,7 @@ import type { Problem, Result } from '../../../config/result.ts';
 import { type Answer, failure, json } from '../answer.ts';
 import { type HttpRequest, post, type Route } from '../router.ts';
 import { type Action, type ActionResult, actions, type DeviceView } from '../wire.ts';
+import { type AccessDeps, accessRoute } from './access.ts';
 import { type CardDeps, cardRoutes } from './cards.ts';
 import { type ImageDeps, imageFilesRoute } from './image.ts';
 import { lanApi } from './lan.ts';
@@ -13,6 +14,7 @@ export type ActionProblem = Problem<'NOT_FOUND' | 'CONFLICT'>;
 
 export type AdminDeps = ReadDeps &
   ImageDeps &
+  AccessDeps &
   CardDeps &
   OpenDeps & {
     /** Settles once it is committed, with the board as it then is. `by` is who asked, for the record. */
@@ -32,6 +34,7 @@ export const adminApi = (deps: AdminDeps): readonly Route[] => [
   replaceRoute(deps),
   imageFilesRoute(deps),
   ...cardRoutes(deps),
+  accessRoute(deps),
   ...openRoutes(deps),
 ];
 
