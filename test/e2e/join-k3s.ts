@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { makeLan, runPrefix } from '../support/netns.ts';
-import type { CheckReport } from './kubelet/on-master.ts';
+import type { CheckReport } from './k3s/on-master.ts';
 import type { Scenario } from './scenario.ts';
 
 const local = (path: string): string => fileURLToPath(new URL(path, import.meta.url));

@@ -71,9 +71,17 @@ export async function startBareBoard(
     readonly fetchers?: readonly Fetcher[];
     readonly machine?: string;
     readonly prepare?: string;
+    /** Its sessions see an empty network. */
+    readonly offline?: boolean;
   },
 ): Promise<BareBoard> {
-  const { shell, fetchers = [], machine = process.arch === 'arm64' ? 'aarch64' : 'x86_64', prepare = ':' } = options;
+  const {
+    shell,
+    fetchers = [],
+    machine = process.arch === 'arm64' ? 'aarch64' : 'x86_64',
+    prepare = ':',
+    offline = false,
+  } = options;
   const folder = await mkdtemp(join(tmpdir(), 'bramble-bare-'));
   const bin = join(folder, 'bin');
   await Promise.all([mkdir(bin), mkdir(join(folder, 'disk'))]);
@@ -104,6 +112,7 @@ export async function startBareBoard(
   await writeFile(join(folder, 'authorized'), `${key.publicLine}\n`, { mode: 0o600 });
   const settings = {
     ...{ ListenAddress: '127.0.0.1', HostKey: join(folder, 'host'), AuthorizedKeysFile: join(folder, 'authorized') },
+    ...(offline && { ForceCommand: 'exec /usr/bin/unshare --net /bin/sh -c "$SSH_ORIGINAL_COMMAND"' }),
     ...{ StrictModes: 'no', UsePAM: 'no', PasswordAuthentication: 'no', PidFile: 'none', SetEnv: `PATH=${bin}` },
   };
   const sshd = ['/usr/sbin/sshd', '-D', '-e', '-f', '/dev/null', '-p', String(port)];

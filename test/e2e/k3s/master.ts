@@ -17,8 +17,6 @@ import { startK3sSupervisor } from '../../support/k3s-supervisor-stand-in.ts';
 import { anyTime, ownKeysDouble } from '../../unit/join/own-keys-double.ts';
 import { k3sProgram } from './board.ts';
 
-export type Master = Awaited<ReturnType<typeof startMaster>>;
-
 type Node = ApiObject<{ spec: { readonly taints?: ReadonlyArray<{ readonly key: string }> } }>;
 type List<T> = { readonly items: readonly T[] };
 const address = '10.77.0.1';

@@ -14,6 +14,8 @@ import type { Scenario } from '../scenario.ts';
 import { type K3sBoard, startK3sBoard } from './board.ts';
 import { startMaster } from './master.ts';
 
+export type { CheckReport };
+
 const [folder = '', netns = '', otherNetns = ''] = process.argv.slice(2);
 const key = generateSshKeyPair('daemon');
 const name = must(parseHostname('worker-kube1'));
