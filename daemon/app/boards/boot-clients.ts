@@ -79,8 +79,16 @@ export function bootClients(deps: BootClientsDeps): BootClients {
     return mac && fleet().byMac(mac);
   }
 
+  /** From its own address; or from the one that it had until it took the place of the board that has it now. */
+  function speaksFrom(from: string, { address, name }: Device): boolean {
+    if (from === address) return true;
+    const parsed = parseIpv4(from);
+    const state = parsed.ok ? fleet().byAddress(parsed.value)?.state : undefined;
+    return state?.name === 'replaced' && state.was.name === name;
+  }
+
   async function strangeness(device: Device, client: HttpClient): Promise<string | undefined> {
-    if (deps.addressesAreOurs() && device.addressing === 'reserved' && client.address !== device.address)
+    if (deps.addressesAreOurs() && device.addressing === 'reserved' && !speaksFrom(client.address, device))
       return `this address is not ${device.address}, which is this board's`;
     const mac = await macOf(client);
     if (mac === undefined) return 'nobody on this network answers for this address';
