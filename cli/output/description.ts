@@ -22,6 +22,7 @@ export function descriptionText(board: DeviceDescription, nowMs: number): string
     ['MAC', known(board.macs.join(', '))],
     ...(board.disk === null ? [] : [['Disk', known(diskText(board.disk))] as const]),
     ...(board.memoryBytes === null ? [] : [['Memory', sizeText(board.memoryBytes)] as const]),
+    ...board.hostKeys.map((key) => ['Host key', known(key)] as const),
     ['Serial', known(board.serials.join(', '))],
     ['Id', known(board.id)],
     ['First seen', ago(board.firstSeen)],
@@ -32,12 +33,14 @@ export function descriptionText(board: DeviceDescription, nowMs: number): string
   );
   const events = board.events.map((event) => `  ${eventText(event)}`);
   const log = board.installerLog.map((line) => `  ${harmless(line)}\n`);
+  const output = board.failedOutput.map((line) => `  ${harmless(line)}\n`);
   const section = (title: string, lines: readonly string[]): string =>
     `\n${title}:\n${lines.length === 0 ? '  none\n' : lines.join('')}`;
   return (
     head +
     section('Boot, in seconds from its first packet', timeline) +
     (log.length === 0 ? '' : section('Its installer, when it last failed', log)) +
+    (output.length === 0 ? '' : section('What failed on it said last', output)) +
     section('Events', events)
   );
 }

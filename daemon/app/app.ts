@@ -7,7 +7,7 @@ import { adminApi } from '../http/endpoints/admin.ts';
 import { bootKey } from '../http/proof.ts';
 import { serveHttp } from '../http/server.ts';
 import { clearStaleSocket } from '../http/socket.ts';
-import { createJoiner } from '../join/index.ts';
+import { createJoiner, fingerprint } from '../join/index.ts';
 import type { Device } from '../lifecycle/device.ts';
 import { createRunner, type Runner } from '../lifecycle/runner.ts';
 import type { Clock, Log, OpenUdp, Random } from '../ports.ts';
@@ -242,6 +242,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     places: placeDesk({ runner, cluster, signal }),
     timelines,
     installerLog: (id) => boot.logOf(id),
+    fingerprints: (device) => keys.accepted(device).map(fingerprint),
     locate: (id) => boot.locate(id),
     feed,
     images,

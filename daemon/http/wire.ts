@@ -99,6 +99,10 @@ export type DeviceDescription = DeviceView & {
   readonly timeline: readonly TimelineEntry[];
   /** What its installer said when it last failed; empty if it did not. */
   readonly installerLog: readonly string[];
+  /** The last lines of the program on the board that made it fail; empty if none did. */
+  readonly failedOutput: readonly string[];
+  /** Fingerprints as OpenSSH shows them: its sshd has one of these keys. Empty: it never had a system of ours. */
+  readonly hostKeys: readonly string[];
   readonly events: readonly EventView[];
 };
 

@@ -25,7 +25,7 @@ export type { OwnKeys } from './host-key.ts';
 export { k3sDriver } from './k3s.ts';
 export type { K3sFiles } from './k3s-files.ts';
 export { caHash } from './k3s-token.ts';
-export { generateSshKeyPair } from './keys.ts';
+export { fingerprint, generateSshKeyPair } from './keys.ts';
 export { caCertHashes, kubeadmDriver } from './kubeadm.ts';
 export { readCertificateRequest } from './pkcs10.ts';
 

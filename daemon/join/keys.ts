@@ -4,8 +4,8 @@
  * Encoded here and not by ssh2: its `generateKeyPairSync('ed25519')` drops leading zero bytes of the public key, so that
  * one key in 256 is damaged (ssh2 1.17.0 `lib/keygen.js`, 7 of 1500 keys measured).
  */
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { ok, type Problem, problem, type Result } from '../../config/result.ts';
+import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { must, ok, type Problem, problem, type Result } from '../../config/result.ts';
 
 export type SshKeyPair = {
   /** PEM text `-----BEGIN OPENSSH PRIVATE KEY-----`, not encrypted. A secret. */
@@ -42,6 +42,13 @@ export function encodeKeyPair(seed: Buffer, publicKey: Buffer, comment: string, 
     publicLine: `${algorithm} ${blob.toString('base64')} ${comment}`.trimEnd(),
   };
 }
+
+/** As OpenSSH shows it: `SHA256:` and base64 without padding. Of a line that we made; throws for others. */
+export const fingerprint = (publicLine: string): string =>
+  `SHA256:${createHash('sha256')
+    .update(must(parsePublicLine(publicLine)))
+    .digest('base64')
+    .replace(/=+$/, '')}`;
 
 /** The raw key of a public line, as a server sends it in the key exchange. */
 export function parsePublicLine(line: string): Result<Buffer, Problem<'INVALID_PUBLIC_KEY'>> {

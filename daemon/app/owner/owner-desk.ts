@@ -39,6 +39,8 @@ export type OwnerDeskDeps = {
   readonly timelines: Timelines;
   /** What its installer said when it failed, oldest line first. */
   readonly installerLog: (id: DeviceId) => readonly string[];
+  /** Of its sshd's keys. */
+  readonly fingerprints: (device: Device) => readonly string[];
   /** Its light is to blink: whether its installer asked in time, and was told so. */
   readonly locate: (id: DeviceId) => Promise<boolean>;
   readonly feed: EventFeed;
@@ -92,6 +94,7 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
       rows: deps.store.deviceEvents(device.id),
       marks: deps.timelines.of(device.id),
       installerLog: deps.installerLog(device.id),
+      hostKeys: deps.fingerprints(device),
     });
   };
 

@@ -52,12 +52,13 @@ export type History = {
   readonly rows: readonly EventRow[];
   readonly marks: readonly Mark[];
   readonly installerLog: readonly string[];
+  readonly hostKeys: readonly string[];
 };
 
 export function describeDevice(
   device: Device,
   progress: number | undefined,
-  { rows, marks, installerLog }: History,
+  { rows, marks, installerLog, hostKeys }: History,
 ): DeviceDescription {
   const report = reportOf(device.state);
   return {
@@ -67,6 +68,8 @@ export function describeDevice(
     memoryBytes: report?.memoryBytes || null,
     timeline: timeline(rows, marks),
     installerLog,
+    failedOutput: device.state.name === 'failed' ? (device.state.output?.split('\n') ?? []) : [],
+    hostKeys,
     events: rows.map((row) => eventView(row, () => device.name)),
   };
 }

@@ -69,7 +69,15 @@ export const deviceRoute = (deps: Pick<ReadDeps, 'describe'>): Route =>
   get(
     '/v1/devices/:name',
     withBoard(deps, (board) => {
-      const { firstSeen: _firstSeen, timeline: _timeline, installerLog: _log, events: _events, ...view } = board;
+      const {
+        firstSeen: _firstSeen,
+        timeline: _timeline,
+        installerLog: _log,
+        failedOutput: _output,
+        hostKeys: _keys,
+        events: _events,
+        ...view
+      } = board;
       return json(view satisfies DeviceView);
     }),
   );

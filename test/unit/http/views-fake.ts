@@ -74,6 +74,8 @@ export const descriptionFake = (view: DeviceView): DeviceDescription => ({
     { at: '2026-01-01T11:50:07.200Z', seconds: 7.2, what: 'ready' },
   ],
   installerLog: [],
+  failedOutput: [],
+  hostKeys: ['SHA256:Wv0tqk2g'],
   events: [eventFake(1, view.name), eventFake(2, view.name)],
 });
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import ssh2 from 'ssh2';
 import { must } from '../../../config/result.ts';
-import { encodeKeyPair, generateSshKeyPair, parsePublicLine } from '../../../daemon/join/keys.ts';
+import { encodeKeyPair, fingerprint, generateSshKeyPair, parsePublicLine } from '../../../daemon/join/keys.ts';
 
 test('OpenSSH reads the private key and finds the same public key in it', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'bramble-keys-'));
@@ -14,6 +14,12 @@ test('OpenSSH reads the private key and finds the same public key in it', (t) =>
   const pair = generateSshKeyPair('worker-kube1 host key');
   writeFileSync(join(folder, 'key'), pair.privateOpenssh, { mode: 0o600 });
   t.is(execFileSync('ssh-keygen', ['-y', '-f', join(folder, 'key')], { encoding: 'utf8' }).trim(), pair.publicLine);
+});
+
+test('a fingerprint is the one that OpenSSH shows', (t) => {
+  const { publicLine } = generateSshKeyPair('worker-kube1');
+  const shown = execFileSync('ssh-keygen', ['-l', '-f', '-'], { encoding: 'utf8', input: publicLine });
+  t.is(shown.split(' ')[1], fingerprint(publicLine));
 });
 
 // The defect for which ssh2's own generator is not used: it takes leading zeros of the public key for padding.
