@@ -317,6 +317,26 @@ test('a failed join is tried again a bounded number of times', (t) => {
   t.deepEqual(transition(device, events['retry-requested'], LATER).device.state, { name: 'joining', attempt: 1 });
 });
 
+test('a join that another try cannot mend fails at once, with the last words of what failed', (t) => {
+  const { state } = transition(
+    aDevice(states.joining),
+    { event: 'join-failed', code: 'NODE_NOT_READY', detail: 'no network', output: 'cni: not ready' },
+    LATER,
+  ).device;
+  t.like(state, { name: 'failed', code: 'NODE_NOT_READY', output: 'cni: not ready' });
+  t.is(after_(state, events['node-ready']).name, 'ready', 'it may get so by itself');
+});
+
+test('a board whose host key changed stays failed, however ready its Node is, until the owner wants it tried again', (t) => {
+  for (const before of [states.joining, states.ready]) {
+    const failed = after_(before, events['host-key-changed']);
+    t.like(failed, { name: 'failed', code: 'HOST_KEY_CHANGED', resume: { at: 'join' } });
+    t.deepEqual(after_(failed, events['node-ready']), failed);
+    t.deepEqual(after_(failed, events['retry-requested']), { name: 'joining', attempt: 1 });
+  }
+  t.like(after_(states.starting, events['host-key-changed']), { resume: { at: 'start' } });
+});
+
 test('a failed installation is tried again when the installer asks again, but not at once, and never on a small disk', (t) => {
   t.is(after_(states.failed, events['installer-reported'], after(START, minutes(0.1))).name, 'failed');
   t.is(after_(states.failed, events['installer-reported'], after(START, minutes(1))).name, 'accepted');

@@ -82,6 +82,7 @@ export const states: readonly DeviceState[] = [
   { name: 'failed', code: 'NO_BASE', detail: 'x', resume: { at: 'install', report, earlier: ['a1b2'] } },
   { name: 'failed', code: 'SSH_TIMEOUT', detail: '', resume: { at: 'start' } },
   { name: 'failed', code: 'JOIN_REFUSED', detail: 'x', resume: { at: 'join' } },
+  { name: 'failed', code: 'JOIN_FAILED', detail: 'x', output: 'pulling\nno space left', resume: { at: 'join' } },
   { name: 'failed', code: 'DISK_FOREIGN', detail: 'x', resume: { at: 'wipe', by: 'owner', arming: 'w1' } },
 ];
 
@@ -109,6 +110,8 @@ export const events: readonly LifecycleEvent[] = [
   { event: 'expected', by: 'owner' },
   { event: 'card-made', by: 'owner' },
   { event: 'installer-started' },
+  { event: 'join-failed', code: 'C', detail: 'd', output: 'o' },
+  { event: 'host-key-changed', detail: 'd' },
   { event: 'installer-start-failed', code: 'C', detail: 'd' },
   { event: 'wiped' },
   { event: 'ssh-answered', mac },

@@ -3,6 +3,7 @@ import { parseConfig } from '../../../../config/load.ts';
 import { must, ok, type Problem, problem, type Result } from '../../../../config/result.ts';
 import { parseIpv4, parseMac, seconds } from '../../../../config/values.ts';
 import { effectDesk } from '../../../../daemon/app/boards/effects.ts';
+import type { SshProblem } from '../../../../daemon/join/driver.ts';
 import type { JoinBoard, Joiner, LeavingBoard } from '../../../../daemon/join/index.ts';
 import type { Device } from '../../../../daemon/lifecycle/device.ts';
 import type { Change } from '../../../../daemon/lifecycle/runner.ts';
@@ -22,14 +23,14 @@ function desk(t: ExecutionContext, first: Device, { hostKey = 'ssh-ed25519 AAAA'
   let hasRival = false;
   const listeners = new Set<(change: Change) => void>();
   const asked: string[] = [];
-  const answers: (() => void)[] = [];
+  const answers: ((end?: Result<void, SshProblem>) => void)[] = [];
   const work =
     (what: string) =>
     (board: LeavingBoard, ...rest: readonly unknown[]) => {
       asked.push(`${what} ${board.address}${board.fixedAddress ? ', for good' : ''}`);
       const signal = rest.find((one) => one instanceof AbortSignal);
-      return new Promise<ReturnType<typeof ok<void>>>((resolve, reject) => {
-        answers.push(() => resolve(ok(undefined)));
+      return new Promise<Result<void, SshProblem>>((resolve, reject) => {
+        answers.push((end = ok(undefined)) => resolve(end));
         signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
       });
     };
@@ -76,7 +77,7 @@ function desk(t: ExecutionContext, first: Device, { hostKey = 'ssh-ed25519 AAAA'
   const rival = (is: boolean): void => {
     hasRival = is;
   };
-  return { execute, asked, answers, hear, stop, listeners, clock, rival, tries, tried };
+  return { execute, asked, answers, hear, stop, listeners, clock, log, rival, tries, tried };
 }
 
 test('beside a router SSH waits until the board was heard, and goes where it went', async (t) => {
@@ -221,4 +222,63 @@ test('the system of an installation is looked for while that goes on, and after 
   const { execute, asked, stop } = desk(t, board);
   t.is(await execute['find-installed'](board, stop.signal), undefined);
   t.deepEqual(asked, []);
+});
+
+const foreign = problem('SSH_HOST_KEY_CHANGED', 'Host denied');
+const changed = { event: 'host-key-changed', detail: 'Host denied' };
+
+test('a foreign host key while a board starts is waited out, and loudly told once that has taken too long', async (t) => {
+  const board = aDevice(states.starting);
+  const { execute, answers, stop, log } = desk(t, board);
+  const first = execute['await-ssh'](board, stop.signal);
+  await settled();
+  answers[0]?.(foreign);
+  t.deepEqual(await first, changed as never);
+  t.is(log.find('a board shows a host key that is not its own')?.level, 'error');
+  const second = execute['await-ssh'](board, stop.signal);
+  await settled();
+  answers[1]?.(problem('SSH_REFUSED', 'refused'));
+  await settled();
+  answers[2]?.();
+  t.deepEqual(await second, { event: 'ssh-answered' }, 'one that does not answer has the whole time of its state');
+});
+
+test('the old system of a board whose card is not in yet is no reason to give the card up', async (t) => {
+  const board = aDevice({ name: 'starting', card: true }, { deadline: undefined });
+  const { execute, answers, stop, log } = desk(t, board);
+  const waiting = execute['await-ssh'](board, stop.signal);
+  await settled();
+  answers[0]?.(foreign);
+  await settled();
+  answers[1]?.();
+  t.like(await waiting, { event: 'ssh-answered' });
+  t.deepEqual(log.records, []);
+});
+
+test('once it has shown its key, a foreign one ends its join, and its release, at once', async (t) => {
+  for (const [state, effect] of [
+    [states.joining, 'join'],
+    [states.ready, 'release-quarantine'],
+  ] as const) {
+    const board = aDevice(state);
+    const { execute, answers, stop, log } = desk(t, board);
+    const end = execute[effect](board, stop.signal);
+    await settled();
+    answers[0]?.(foreign);
+    t.deepEqual(await end, changed as never);
+    t.truthy(log.find('a board shows a host key that is not its own'));
+  }
+});
+
+test('another try waits for the board to answer again', async (t) => {
+  const board = aDevice({ name: 'joining', attempt: 2 });
+  const { execute, asked, answers, stop, clock } = desk(t, board);
+  const joining = execute.join(board, stop.signal);
+  await clock.advance(seconds(4));
+  t.deepEqual(asked, ['ssh 10.77.0.100, for good']);
+  answers[0]?.();
+  await settled();
+  await settled();
+  answers[1]?.(problem('SSH_CLOSED', 'gone'));
+  t.deepEqual(await joining, { event: 'join-failed', code: 'SSH_CLOSED', detail: 'gone' });
 });
