@@ -184,6 +184,12 @@ const keys = z.strictObject({
         .string()
         .regex(/^[A-Za-z0-9/_+-]+$/, 'a time zone such as Europe/Amsterdam')
         .default('Etc/UTC'),
+      securityUpdates: z
+        .boolean()
+        .default(true)
+        .describe(
+          'Boards with cloud-init install the security updates of their distribution by themselves, daily; they never restart for it. `false`: as the image has it.',
+        ),
       additions: additionsSchema.describe('More for the images of groups of boards; of several that fit, all count.'),
     })
     .prefault({}),

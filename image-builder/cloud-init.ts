@@ -1,6 +1,7 @@
 /** First boot with cloud-init's NoCloud source: later HypriotOS, Raspberry Pi OS, Ubuntu. Pure. */
 import { stringify } from 'yaml';
 import { preload, removePasswords } from './board-shell.ts';
+import { securityUpdateFiles } from './security-updates.ts';
 import {
   type AddedFile,
   type BoardWish,
@@ -29,6 +30,7 @@ const render = (document: unknown): string => stringify(document, { lineWidth: 0
 
 function userData(wish: BoardWish, { armed }: { armed: boolean }): string {
   const { sshHostKey, additions = noAdditions } = wish;
+  const files = [...(wish.securityUpdates === true ? securityUpdateFiles : []), ...additions.files];
   const config = {
     hostname: wish.hostname,
     manage_etc_hosts: true,
@@ -44,7 +46,7 @@ function userData(wish: BoardWish, { armed }: { armed: boolean }): string {
       ? {
           // Before sshd is started, and before users are made: an image may have brought some along.
           bootcmd: [['cloud-init-per', 'instance', 'bramble-passwords', 'sh', '-c', removePasswords]],
-          ...(additions.files.length === 0 ? {} : { write_files: additions.files.map(written) }),
+          ...(files.length === 0 ? {} : { write_files: files.map(written) }),
           ssh_keys: {
             ed25519_private: withNewline(sshHostKey.privateOpenssh),
             ed25519_public: sshHostKey.publicLine,

@@ -37,6 +37,7 @@ export { decodeOverlay, encodeOverlay, type Overlay, overlaySource } from './ove
 export { type Partition, readPartitions } from './partitions.ts';
 export { planBoard } from './plan.ts';
 export { saveImage } from './save.ts';
+export { securityNote } from './security-updates.ts';
 export { removeBase } from './unfinished.ts';
 export { verifyBase } from './verify.ts';
 export type {

@@ -16,6 +16,8 @@ export type BoardWish = {
   /** Of the tz database: `Europe/Amsterdam`. */
   readonly timezone?: string;
   readonly format: FirstBootFormat;
+  /** Switched on where the system can; see `securityNote`. Left as the base has it unless given. */
+  readonly securityUpdates?: boolean;
   readonly mark: DiskMark;
   /** The owner's own; none unless given. */
   readonly additions?: Additions;

@@ -8,7 +8,7 @@ import type { Client } from '../client.ts';
 import { configOption, readConfig } from '../config-file.ts';
 import { CommandFailed, exitCodes } from '../exit-codes.ts';
 import { document, type Format, formatOption } from '../output/format.ts';
-import { basesText, baseText, usesWords } from '../output/image.ts';
+import { basesText, baseText, updatesNote, usesWords } from '../output/image.ts';
 import { progressOn } from '../output/progress.ts';
 import { harmless, painter, type Terminal } from '../output/terminal.ts';
 
@@ -55,7 +55,7 @@ export function addImageBases(image: Command, deps: Deps): void {
     .action(async (name: string, flags: Flags) => {
       const base = await opened(await readConfig(flags.config, terminal.env), name);
       await verified(base, terminal).finally(base.close);
-      terminal.out(`${harmless(base.name)}: as it was imported\n`);
+      terminal.out(`${[`${harmless(base.name)}: as it was imported`, ...updatesNote(base)].join('\n')}\n`);
     });
   image
     .command('remove')

@@ -2,12 +2,13 @@
 import type { ImageFilesView, ImageFileView } from '../../daemon/http/wire.ts';
 import { harmless } from './terminal.ts';
 
-export function imageFilesText({ device, base, format, made, files }: ImageFilesView): string {
+export function imageFilesText({ device, base, format, made, notes, files }: ImageFilesView): string {
   const which = made
     ? 'the image that is being installed'
     : 'its next image, which draws a new arming and, if it has none yet, a host key';
   const head = `${device}: ${files.length} files beside the base ${base} (${format}); ${which}`;
-  return `${harmless(head)}\n${files.map(fileText).join('')}`;
+  const told = [head, ...notes].map((line) => `${harmless(line)}\n`).join('');
+  return `${told}${files.map(fileText).join('')}`;
 }
 
 /** As `head` shows several files; a line keeps its tabs. */

@@ -1,6 +1,6 @@
 /** Imported images, for people. Pure. */
 import { sizeText } from '../../config/values.ts';
-import type { BaseRecord, ImportedBase, Partition } from '../../image-builder/index.ts';
+import { type BaseRecord, type ImportedBase, type Partition, securityNote } from '../../image-builder/index.ts';
 import type { BaseUses } from '../base-uses.ts';
 import { type Column, table } from './table.ts';
 import { harmless, type Paint } from './terminal.ts';
@@ -26,8 +26,15 @@ export function addedText(base: ImportedBase): string {
   const lines = [
     `${name}: ${harmless(base.found)}`,
     base.known ? `${name}: was imported already` : `${name}: ${checkedWords(base)}`,
+    ...updatesNote(base),
   ];
   return lines.map((line) => `${line}\n`).join('');
+}
+
+/** A line of its own, where nobody keeps the system up any more. */
+export function updatesNote(base: Pick<BaseRecord, 'name' | 'flavour' | 'format'>): readonly string[] {
+  const note = securityNote(base);
+  return note === undefined ? [] : [`${harmless(base.name)}: ${note}`];
 }
 
 const checkedWords = ({ checked, sha256 }: BaseRecord): string => {
@@ -59,6 +66,7 @@ export function baseText(base: ShownBase): string {
           ['Its SHA-256', published.sha256],
         ] as const)),
     ['Checked', checkedWords(base)],
+    ...(securityNote(base) === undefined ? [] : [['Updates', securityNote(base) ?? ''] as const]),
   ];
   const head = fields.map(([title, text]) => `${`${title}:`.padEnd(13)}${harmless(text) || '–'}\n`).join('');
   const partitions = base.partitions.map(

@@ -171,6 +171,8 @@ export type ImageFilesView = {
   readonly format: string;
   /** As they are in the image that is being installed. Otherwise those of its next one, which will have another arming. */
   readonly made: boolean;
+  /** What the owner should know of it. */
+  readonly notes: readonly string[];
   readonly files: readonly ImageFileView[];
 };
 

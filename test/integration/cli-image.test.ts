@@ -42,6 +42,8 @@ async function master(t: ExecutionContext, configuration = ''): Promise<Master> 
   return { folder, data, image, bramble };
 }
 
+const unkept = 'HypriotOS is Debian 8 to 10, for which nobody makes security updates any more: its boards get none';
+
 test('add, list, show, verify and remove, as a person does it', async (t) => {
   const { folder, data, image, bramble } = await master(t);
   const zip = join(folder, 'hypriotos-1.1.0.img.zip');
@@ -53,7 +55,8 @@ test('add, list, show, verify and remove, as a person does it', async (t) => {
   t.is(
     added.out,
     'hypriotos-1.1.0: HypriotOS with device-init (up to 1.1)\n' +
-      'hypriotos-1.1.0: the checksum of the download is right (hypriotos-1.1.0.img.zip.sha256)\n',
+      'hypriotos-1.1.0: the checksum of the download is right (hypriotos-1.1.0.img.zip.sha256)\n' +
+      `hypriotos-1.1.0: ${unkept}\n`,
   );
   t.regex(added.err, /^unpack .*100% {2}0 of 0 MiB$/m);
   const id = sha256(await readFile(image)).slice(0, 16);
@@ -66,11 +69,15 @@ test('add, list, show, verify and remove, as a person does it', async (t) => {
   t.like(JSON.parse((await bramble(['list', '-o', 'json'])).out)[0], { id, flavour: 'hypriotos', held: 1 });
   const shown = await bramble(['show', 'hypriotos-1.1.0']);
   t.is(shown.code, 0, shown.err);
+  t.true(shown.out.includes(`\nUpdates:     ${unkept}\n`));
   t.regex(shown.out, /^Imported: +hypriotos-1\.1\.0\.img\.zip, .*packed as zip$/m);
   t.regex(shown.out, /^Partitions:\n {2}1 {2}type 0c, 4\.1 MB from byte 1048576\n {2}2 {2}type 83, /m);
   t.regex(shown.out, /^Used by:\n {2}none$/m);
   t.like(parse((await bramble(['show', id, '-o', 'yaml'])).out), { id, uses: { boards: [], keys: [] } });
-  t.like(await bramble(['verify', 'hypriotos-1.1.0']), { code: 0, out: 'hypriotos-1.1.0: as it was imported\n' });
+  t.like(await bramble(['verify', 'hypriotos-1.1.0']), {
+    code: 0,
+    out: `hypriotos-1.1.0: as it was imported\nhypriotos-1.1.0: ${unkept}\n`,
+  });
   t.regex((await bramble(['add', zip])).out, /was imported already/);
   t.like(await bramble(['remove', 'hypriotos-1.1.0']), { code: 0, out: 'hypriotos-1.1.0: removed\n' });
   t.deepEqual(await readdir(join(data, 'bases')), []);

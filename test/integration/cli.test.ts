@@ -141,6 +141,7 @@ test('image render: every file without its secrets; 1 where no image can be made
   t.is(
     text.out,
     `worker-kube1: 2 files beside the base raspios-lite (cloud-init); its next image, which draws a new arming and, if it has none yet, a host key
+nobody keeps it up
 
 ==> user-data (411 bytes) <==
 #cloud-config

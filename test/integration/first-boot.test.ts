@@ -299,6 +299,8 @@ test('cloud-init on a board: the owner’s files, commands and address, no publi
   await mkdir(join(directory, 'os/etc'), { recursive: true });
   await writeFile(join(directory, 'os/etc/shadow'), publishedShadow, { mode: 0o640 });
   const wish = await wishFor(folder, 'cloud-init', {
+    // There is no internet here.
+    securityUpdates: true,
     additions: {
       files: [
         aFile('/etc/app/settings.conf', 'a=1\n'),
@@ -345,6 +347,11 @@ test('cloud-init on a board: the owner’s files, commands and address, no publi
   await first;
   t.is(await ssh('hostname; cat /etc/timezone'), 'worker-kube1\nEurope/Amsterdam\n');
   t.is(await ssh('cat /etc/app/settings.conf; od -An -tx1 /etc/app/bytes'), 'a=1\n 00 ff 0d 0a\n');
+  const periodic = await ssh('apt-config dump APT::Periodic::Unattended-Upgrade; apt-config dump Unattended-Upgrade');
+  t.is(
+    periodic,
+    'APT::Periodic::Unattended-Upgrade "1";\nUnattended-Upgrade "";\nUnattended-Upgrade::Automatic-Reboot "false";\n',
+  );
   t.is(await ssh('stat -c "%a %U %G" /etc/app/key'), '600 daemon daemon\n');
   t.is(await ssh('cat /root/ran'), 'hushlast of worker-kube1\n');
   t.is(await ssh('cat /etc/shadow'), shadowAfter);

@@ -12,6 +12,7 @@ import {
   listBootFiles,
   planBoard,
   type StaticAddress,
+  securityNote,
 } from '../../../image-builder/index.ts';
 import type { SshKeyPair } from '../../join/keys.ts';
 import type { Device } from '../../lifecycle/device.ts';
@@ -90,6 +91,7 @@ export function boardPlanner(bases: BaseShelf, deps: BoardPlanDeps): BoardPlanne
       authorizedKey: deps.authorizedKey,
       timezone: config.images.timezone,
       format: base.format,
+      securityUpdates: config.images.securityUpdates && securityNote(base) === undefined,
       mark: { deviceId: device.id, clusterId: deps.clusterId, arming: identity.arming },
       additions: additions.value,
     };

@@ -1,5 +1,5 @@
 /** What goes into a board's image, for its owner to look at. Pure but for a key that is thrown away. */
-import type { Base, BoardPlan, PlannedFile } from '../../../image-builder/index.ts';
+import { type Base, type BoardPlan, type PlannedFile, securityNote } from '../../../image-builder/index.ts';
 import type { ImageFilesView, ImageFileView } from '../../http/wire.ts';
 import { generateSshKeyPair, type SshKeyPair } from '../../join/keys.ts';
 import type { Device } from '../../lifecycle/device.ts';
@@ -15,7 +15,7 @@ export function keyToCome({ name }: Device): SshKeyPair {
 
 export const imageFilesView = (
   device: Device,
-  base: Pick<Base, 'name' | 'format'>,
+  base: Pick<Base, 'name' | 'format' | 'flavour'>,
   plan: BoardPlan,
   { made }: { readonly made: boolean },
 ): ImageFilesView => ({
@@ -23,6 +23,7 @@ export const imageFilesView = (
   base: base.name,
   format: base.format,
   made,
+  notes: [securityNote(base) ?? []].flat(),
   files: plan.files.map(fileView),
 });
 

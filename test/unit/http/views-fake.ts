@@ -84,6 +84,7 @@ export const imageFilesFake = (device: string): ImageFilesView => ({
   base: 'raspios-lite',
   format: 'cloud-init',
   made: false,
+  notes: ['nobody keeps it up'],
   files: [
     { path: 'user-data', bytes: 411, secret: true, text: '#cloud-config\nkey: "*** secret, 399 bytes ***"\n' },
     { path: 'logo.bin', bytes: 5, secret: false, text: null },

@@ -52,6 +52,22 @@ test('cloud-init: hostname, root only, our host key, no passwords', (t) => {
   t.deepEqual(yamlOf(plan, 'meta-data'), { 'instance-id': 'worker-kube1-f00d', 'local-hostname': 'worker-kube1' });
 });
 
+test('cloud-init: security updates, where they are wanted, and no package before the board can join', (t) => {
+  const on = textOf(planned({ securityUpdates: true }), 'user-data');
+  t.regex(on, /52bramble-security-updates/);
+  t.notRegex(on, /^(packages|package_update|package_upgrade|package_reboot_if_required|apt|power_state):/m);
+  t.notRegex(textOf(planned(), 'user-data'), /security-updates|write_files/);
+  const additions = {
+    ...{ runcmd: [], containerImages: [] },
+    files: [{ path: '/etc/motd', content: Buffer.from('x'), mode: '0644', owner: 'root:root', secret: false }],
+  };
+  const { write_files: files } = Object(yamlOf(planned({ securityUpdates: true, additions }), 'user-data'));
+  t.is(files.length, 3);
+  t.is(files[2].path, '/etc/motd', 'the owner’s word is the last');
+  const old = planned({ format: 'device-init', securityUpdates: true });
+  t.deepEqual(old, planned({ format: 'device-init' }));
+});
+
 test('cloud-init: what user-data becomes afterwards holds no key and deletes none', (t) => {
   const plan = planned();
   t.notRegex(textOf(plan, 'bramble/user-data.kept'), /PRIVATE|ssh_keys|runcmd/);

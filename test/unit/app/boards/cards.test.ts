@@ -10,7 +10,7 @@ import { aDevice, START, states } from '../../../support/boards.ts';
 
 const config = parseConfig('');
 const image = memorySource(new Uint8Array(1024));
-const files = { device: '', base: '', format: '', made: false, files: [] };
+const files = { device: '', base: '', format: '', made: false, notes: [], files: [] };
 
 function desk(known: Device | undefined, more: Partial<CardDeskDeps> = {}) {
   if (!config.ok) throw new Error('the configuration of this test is wrong');
