@@ -79,7 +79,7 @@ test('open for one: one of two comes in by itself, and it is said who opened it'
   const { events } = await lab.daemon.client.describe(first?.name ?? '');
   t.is(events.findLast(({ event }) => event === 'admission-decided')?.reason, 'open by lab-test');
   t.is((await lab.daemon.client.status()).master.open, null);
-  t.deepEqual(new Set(boards.map(({ state }) => state)), new Set(['pending', 'ready']));
+  t.is(boards.filter(({ state }) => state === 'pending').length, 1);
   t.regex(seen('admission-opened')?.reason ?? '', /by lab-test/);
   t.is(seen('admission-closed')?.reason, 'closed by its last board');
 });
