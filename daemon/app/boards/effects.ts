@@ -7,6 +7,7 @@ import type { Effect } from '../../lifecycle/effect.ts';
 import type { LifecycleEvent } from '../../lifecycle/event.ts';
 import { armingsOf } from '../../lifecycle/installation.ts';
 import type { Change } from '../../lifecycle/runner.ts';
+import { ADAPTERS_MAX } from '../../lifecycle/two-boards.ts';
 import type { Clock, Log } from '../../ports.ts';
 import { aborted } from '../lifetime.ts';
 import type { AdmissionDesk } from './admission-desk.ts';
@@ -96,11 +97,10 @@ export function effectDesk(deps: EffectDeps): Execute {
     return { event: 'host-key-changed', detail };
   };
 
-  /** A card that was made may be put into any board, and another host may have used its name before. */
+  /** A card may be put into any board, another host may have used its name before, and a board be given another network adapter. */
   const unknownMac = async (device: Device): Promise<{ readonly mac?: Mac }> => {
-    const { macs, address, state } = deps.boardNow(device);
-    const isOpen = macs.length === 0 || (state.name === 'starting' && state.card === true);
-    const mac = isOpen && address !== undefined ? await deps.hardwareAddressOf(address) : undefined;
+    const { macs, address } = deps.boardNow(device);
+    const mac = macs.length < ADAPTERS_MAX && address !== undefined ? await deps.hardwareAddressOf(address) : undefined;
     const isOthers = deps.boards().some(({ id, macs }) => id !== device.id && mac !== undefined && macs.includes(mac));
     return mac === undefined || mac === macs[0] || isOthers ? {} : { mac };
   };

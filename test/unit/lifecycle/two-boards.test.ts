@@ -230,6 +230,31 @@ test('leave, and take in again: the system stays, and a Node that comes back is 
   t.deepEqual(begun, ['leave worker-kube1', 'await-ssh worker-kube1']);
 });
 
+test('power cut after each commit of a life after joining: the next start ends it the same way', async (t) => {
+  const old = anOld({ name: 'ready', quarantined: false });
+  const life: readonly LifecycleEvent[] = [
+    { event: 'leave-requested', by: 'anna' },
+    { event: 'left' },
+    { event: 'retry-requested', by: 'anna' },
+    { event: 'ssh-answered' },
+    { event: 'join-failed', code: 'API_UNREACHABLE', detail: 'connection refused' },
+    { event: 'cluster-answered' },
+    { event: 'node-ready' },
+    { event: 'quarantine-released' },
+  ];
+  const wanted = ['leave', '', 'await-ssh', 'join', 'join', 'join', 'release-quarantine', ''];
+  const store = await withBoards(t, old);
+  for (const [index, event] of life.entries()) {
+    const { runner } = start(t, store);
+    must(await runner.dispatch(old.id, event));
+    const again = start(t, store);
+    t.deepEqual(again.runner.fleet.all(), runner.fleet.all(), event.event);
+    void again.runner.run();
+    t.is(again.begun.join(), wanted[index] === '' ? '' : `${wanted[index]} worker-kube1`, event.event);
+  }
+  t.deepEqual(store.snapshot().devices[0]?.state, old.state);
+});
+
 test('a Node that is back after a board left, or was rejected, is taken out again; one that was just removed is not news', async (t) => {
   for (const state of [
     { name: 'left', by: 'anna', done: true },

@@ -184,18 +184,20 @@ test('over SSH nothing is tried on a board that never had a system of ours; it i
   t.deepEqual([tried, clock.sleepers()], [[], []]);
 });
 
-test('a board whose card was made is known by the hardware that showed its host key, whoever used its name before', async (t) => {
+test('a board is known by the hardware that showed its host key: of its card, or of another network adapter', async (t) => {
   for (const [macs, known] of [
     [[], { mac: MAC }],
     [[must(parseMac('02:00:00:0b:ad:01'))], { mac: MAC }],
     [[MAC], {}],
   ] as const) {
-    const board = aDevice({ name: 'starting', card: true }, { macs, deadline: undefined });
-    const { execute, answers, stop } = desk(t, board);
-    const answered = execute['await-ssh'](board, stop.signal);
-    await settled();
-    answers[0]?.();
-    t.deepEqual(await answered, { event: 'ssh-answered', ...known });
+    for (const state of [{ name: 'starting', card: true }, states.starting, states['local-boot-failed']] as const) {
+      const board = aDevice(state, { macs, deadline: undefined });
+      const { execute, answers, stop } = desk(t, board);
+      const answered = execute['await-ssh'](board, stop.signal);
+      await settled();
+      answers[0]?.();
+      t.deepEqual(await answered, { event: 'ssh-answered', ...known }, state.name);
+    }
   }
 });
 
