@@ -17,7 +17,7 @@ type Sign = {
   readonly words: RegExp;
   readonly code: AgentCode;
   readonly detail: string;
-  /** After so many looks, some seconds each, nobody waits for it to pass; undefined: it may pass until the time is up. */
+  /** After so many looks, ten seconds each, nobody waits for it to pass; undefined: it may pass until the time is up. */
   readonly hopelessAfter?: number;
 };
 
@@ -78,7 +78,7 @@ const ends: Sign = {
   words: /Main process exited/,
   code: 'AGENT_ENDS',
   detail: 'k3s ends as soon as it is started on the board: its last words tell why',
-  hopelessAfter: 12,
+  hopelessAfter: 6,
 };
 
 /** What its last words that mean anything say; undefined: nothing is known to be wrong. */

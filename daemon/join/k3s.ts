@@ -34,9 +34,9 @@ export type K3sConfig = {
   readonly baseUrl: string;
 };
 
-/** Seconds between two looks at a starting agent, and how many: seven minutes. A Pi 3 unpacks and imports for two. */
-const look = 5;
-const looks = 84;
+/** Seconds between two looks at a starting agent, and how many: within the step's time even where each look takes some, too. */
+const look = 10;
+const looks = 36;
 
 export function k3sDriver(config: K3sConfig): TokenDriver {
   return {

@@ -153,7 +153,7 @@ test('a join: files, secrets 0600, a start that does not wait, and the token unt
     'put /etc/systemd/system/k3s-agent.service 644',
     'put /etc/rancher/k3s/token 600',
     'start',
-    'wait 5',
+    'wait 10',
   ]);
   t.is(files.get('/etc/rancher/node/password')?.content, `${board.nodePassword}\n`);
   t.is(files.get('/etc/rancher/k3s/token')?.content, `K10${hash}::abcdef.0123456789abcdef\n`);
@@ -172,7 +172,7 @@ test('refused for its node password: told at once, with the journal and without 
     code: 'NODE_PASSWORD_REJECTED',
     output: 'Waiting: Node password rejected, duplicate hostname (… …)',
   });
-  t.deepEqual(calls.slice(-3), ['wait 5', 'journal s=mark', 'giveUp']);
+  t.deepEqual(calls.slice(-3), ['wait 10', 'journal s=mark', 'giveUp']);
 });
 
 test('a token that is not known yet is waited for, one that stays unknown is not', async (t) => {
@@ -186,7 +186,7 @@ test('a token that is not known yet is waited for, one that stays unknown is not
   const never = k3sSession({ start: () => 'm', wait: () => 'waiting', journal: () => '401 Unauthorized' });
   const end = await driver().join(never.session, board, token, stepContext);
   t.is(end.ok ? '' : end.error.code, 'TOKEN_REFUSED');
-  t.is(never.calls.filter((call) => call === 'wait 5').length, 3);
+  t.is(never.calls.filter((call) => call === 'wait 10').length, 3);
 });
 
 test('an agent that is never up: the time is bounded', async (t) => {
@@ -196,7 +196,7 @@ test('an agent that is never up: the time is bounded', async (t) => {
     code: 'JOIN_TIMEOUT',
     output: 'Importing images',
   });
-  t.is(calls.filter((call) => call === 'wait 5').length, 84);
+  t.is(calls.filter((call) => call === 'wait 10').length, 36);
   t.is(calls.at(-1), 'giveUp');
 });
 
