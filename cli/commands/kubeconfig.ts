@@ -10,15 +10,21 @@ import type { Client } from '../client.ts';
 import { makeKeyAndRequest } from '../cluster/certificate-request.ts';
 import { changeFile, mergeTarget } from '../cluster/kubeconfig-files.ts';
 import { type Entry, entryName, mergeKubeconfig, newKubeconfig } from '../cluster/merge-kubeconfig.ts';
+import { isPlainlyFound } from '../cluster/plain-names.ts';
 import { CommandFailed, exitCodes } from '../exit-codes.ts';
 import { harmless, type Terminal } from '../output/terminal.ts';
 
-type Flags = { readonly merge?: true; readonly user?: string; readonly days: number; readonly output?: string };
+type Flags = { readonly merge?: true; readonly user?: string; readonly days: number; readonly output?: string } & {
+  readonly address?: true;
+};
 type Deps = { readonly client: () => Client; readonly terminal: Terminal };
 
 const help = `
 Without --merge and -o it goes to standard output: from another machine,
   ssh MASTER bramble kubeconfig > ~/.kube/bramble
+The server is the master's name (MASTER.local). Many builds of kubectl for Linux ask
+DNS only: --address is for them, and --merge takes it where DNS has no such name.
+
 Whoever has it is an administrator of the cluster until its certificate ends; a
 single one cannot be taken back. All of them are worth nothing without the
 binding of ${peopleGroup}: kubectl delete clusterrolebinding bramble-admins
@@ -31,20 +37,29 @@ export function addKubeconfig(parent: Command, { client, terminal }: Deps): void
     .option('--merge', 'add it, as context bramble, to $KUBECONFIG or ~/.kube/config')
     .option('--user <name>', 'whom the certificate names; you, unless given', person)
     .option('--days <n>', 'how long it is good; the cluster may give less', days, 365)
+    .option('--address', 'reach the master by its address, not its name: kubectl for Linux seldom knows mDNS')
     .option('-o, --output <file>', 'a new file for it; - is standard output')
     .addHelpText('after', help)
-    .action(async ({ merge, user = terminal.user, days: span, output }: Flags) => {
+    .action(async ({ merge, user = terminal.user, days: span, output, address }: Flags) => {
       if (merge === true && output !== undefined)
         throw new CommandFailed(exitCodes.usage, '--merge knows where to (KUBECONFIG says otherwise): leave -o out');
       // Whatever is wrong with the file is found before anybody gets a certificate.
       const put = merge === true ? await merging(terminal) : await saving(output, terminal);
       const { key, request } = makeKeyAndRequest({ user, group: peopleGroup });
       const given = await client().access({ user, request, days: span, by: terminal.user });
-      const { certificate, server, ca } = fitting(given, key);
+      const { certificate, ca } = fitting(given, key);
+      const server = (address === true ? given.address : await serverHere(given, merge)) ?? given.server;
       await put({ certificate, server, ca, key });
       terminal.err(`${harmless(`${user} is an administrator of the cluster until ${given.until} (${server})`)}\n`);
       if (given.note !== null) terminal.err(`${harmless(given.note)}\n`);
     });
+}
+
+/** What is merged is used on this machine, whose kubectl may not find the name. */
+async function serverHere({ server, address }: AccessAnswer, merge: true | undefined): Promise<string> {
+  const { hostname } = new URL(server);
+  const isSure = merge !== true || address === null || !hostname.endsWith('.local');
+  return isSure || (await isPlainlyFound(hostname)) ? server : address;
 }
 
 type Put = (entry: Entry) => Promise<void>;

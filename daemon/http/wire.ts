@@ -159,6 +159,8 @@ export type AccessAnswer = {
   readonly until: string;
   /** `https://master.local:6443`. */
   readonly server: string;
+  /** The same by the master's address; null where the server is elsewhere, or is not named so. */
+  readonly address: string | null;
   /** What the owner should know of it. */
   readonly note: string | null;
 };

@@ -9,14 +9,14 @@ import { callApi } from '../../cli/cluster/api.ts';
 import { makeKeyAndRequest } from '../../cli/cluster/certificate-request.ts';
 import { readKubeconfig } from '../../cli/cluster/kubeconfig.ts';
 import { newKubeconfig } from '../../cli/cluster/merge-kubeconfig.ts';
-import { must } from '../../config/result.ts';
+import { must, ok } from '../../config/result.ts';
 import { configSchema } from '../../config/schema.ts';
 import { seconds } from '../../config/values.ts';
 import { accessDesk } from '../../daemon/app/owner/access-desk.ts';
 import { issueCertificate } from '../../daemon/cluster/certificates.ts';
 import { openCluster } from '../../daemon/cluster/index.ts';
 import { serverNames } from '../../daemon/cluster/server-names.ts';
-import { accessRoute } from '../../daemon/http/endpoints/access.ts';
+import { type AccessDeps, accessRoute } from '../../daemon/http/endpoints/access.ts';
 import { serveHttp } from '../../daemon/http/server.ts';
 import type { AccessRequest } from '../../daemon/http/wire.ts';
 import type { Write } from '../../daemon/store/store.ts';
@@ -51,16 +51,25 @@ async function begin(t: ExecutionContext) {
   });
   const socket = join(directory, 'brambled.sock');
   const server = must(await serveHttp({ listen: { socket }, routes: [accessRoute(desk)], log, signal }));
+  // As where the server's certificate names the master.
+  const named = join(directory, 'named.sock');
+  const giveAccess: AccessDeps['giveAccess'] = async (request) => {
+    const given = await desk.giveAccess(request);
+    return given.ok ? ok({ ...given.value, server: 'https://master.local:6443', address: plane.server }) : given;
+  };
+  const other = must(
+    await serveHttp({ listen: { socket: named }, routes: [accessRoute({ giveAccess })], log, signal }),
+  );
   t.teardown(async () => {
     stopping.abort();
-    await Promise.all([server.closed, cluster.done]);
+    await Promise.all([server.closed, other.closed, cluster.done]);
     await plane.stop();
     await rm(directory, { recursive: true, force: true });
   });
   const home = join(directory, 'home');
   const bramble = (args: readonly string[], env: Record<string, string> = {}) =>
     runBramble(['kubeconfig', ...args], { BRAMBLE_SOCKET: socket, HOME: home, ...env });
-  return { plane, cluster, desk, written, home, directory, bramble, log, signal };
+  return { plane, cluster, desk, written, home, directory, bramble, named, log, signal };
 }
 
 /** As kubectl would use it. */
@@ -87,7 +96,7 @@ if (assets === undefined) {
   });
 } else {
   test('whoever has the socket gets a way into the cluster, as himself, and it is on record', async (t) => {
-    const { plane, cluster, desk, written, home, directory, bramble, log, signal } = await begin(t);
+    const { plane, cluster, desk, written, home, directory, bramble, named, log, signal } = await begin(t);
 
     // To standard output.
     const shown = await bramble(['--user', 'Anna.B@example.org']);
@@ -150,6 +159,11 @@ if (assets === undefined) {
     const own = join(directory, 'own');
     t.is((await bramble(['-o', own])).code, 0);
     t.is((await stat(own)).mode & 0o777, 0o600);
+
+    // By the master's name, which needs mDNS, or by its address.
+    const [byName, byAddress] = [[], ['--address']].map((args) => bramble(args, { BRAMBLE_SOCKET: named }));
+    t.is(client((await byName)?.out ?? '').getCurrentCluster()?.server, 'https://master.local:6443');
+    t.is(await statusOf((await byAddress)?.out ?? ''), 200);
 
     // What is refused costs no certificate, and no file anything.
     const given = written.length;

@@ -51,12 +51,12 @@ export function accessDesk(deps: AccessDeskDeps): AccessDeps {
     await deps.commit([{ write: 'append-notice', at: clock.now(), name: 'access-given', reason }]);
     deps.onCommit();
     deps.log.info('access to the cluster given', { user, by, until });
-    const { server, note } = peopleServer({
+    const where = peopleServer({
       server: config.cluster.server ?? endpoint.value.server,
       master: { name: masterName(), address: deps.site()?.address },
       isNamed: names.value,
     });
-    return ok({ certificate: issued.value, until, server, ca: endpoint.value.caPem, note });
+    return ok({ certificate: issued.value, until, ca: endpoint.value.caPem, ...where });
   };
 
   return { giveAccess };

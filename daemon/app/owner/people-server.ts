@@ -9,21 +9,20 @@ export type ServerFacts = {
   readonly isNamed: (host: string) => boolean;
 };
 
-/** The master is published by name, and an address of it may change; a server that is elsewhere stays as it is. */
+/** The master is published by name, and an address of it may change; a server that is elsewhere stays as it is, and has no `address`. */
 export function peopleServer({ server, master, isNamed }: ServerFacts): {
   readonly server: string;
+  readonly address: string | null;
   readonly note: string | null;
 } {
   const url = new URL(server);
   const local = `${master.name}.local`;
   const isHere =
     /^(127\.|localhost$|\[::1\]$)/.test(url.hostname) || [local, master.name, master.address].includes(url.hostname);
-  if (!isHere) return { server: url.origin, note: null };
-  const wanted = [local, ...(master.address === undefined ? [] : [master.address])];
-  url.hostname = wanted.find(isNamed) ?? url.hostname;
-  const note =
-    url.hostname === local
-      ? null
-      : `the server's certificate does not name ${local}, so its address has to do: add ${local} to its names (k3s: tls-san) and make this again`;
-  return { server: url.origin, note };
+  const at = (host: string): string => `https://${host}${url.port === '' ? '' : `:${url.port}`}`;
+  if (!isHere) return { server: url.origin, address: null, note: null };
+  const address = [master.address ?? url.hostname].filter(isNamed).map(at)[0] ?? null;
+  if (isNamed(local)) return { server: at(local), address, note: null };
+  const note = `the server's certificate does not name ${local}, so its address has to do: add ${local} to its names (k3s: tls-san) and make this again`;
+  return { server: address ?? url.origin, address, note };
 }

@@ -13,14 +13,14 @@ test('on the master: by its name, with the port, however the daemon reaches it',
   const isNamed = named('master.local', '192.168.1.10', '127.0.0.1');
   for (const host of ['127.0.0.1', 'localhost', '[::1]', '192.168.1.10', 'master', 'master.local'])
     t.deepEqual(peopleServer({ server: `https://${host}:6443`, master, isNamed }), {
-      ...{ server: 'https://master.local:6443', note: null },
+      ...{ server: 'https://master.local:6443', address: 'https://192.168.1.10:6443', note: null },
     });
 });
 
 test('a certificate without that name: the address, and what to do', (t) => {
   const isNamed = named('192.168.1.10', 'localhost');
-  const { server, note } = peopleServer({ server: 'https://localhost:6443/', master, isNamed });
-  t.is(server, 'https://192.168.1.10:6443');
+  const { server, address, note } = peopleServer({ server: 'https://localhost:6443/', master, isNamed });
+  t.deepEqual([server, address], ['https://192.168.1.10:6443', 'https://192.168.1.10:6443']);
   t.regex(note ?? '', /does not name master\.local.*tls-san/);
   const lost = { name: master.name, address: undefined };
   t.is(
@@ -31,5 +31,9 @@ test('a certificate without that name: the address, and what to do', (t) => {
 
 test('elsewhere: as it is', (t) => {
   for (const server of ['https://192.168.1.11:6443', 'https://cluster.example.org', 'https://master.example.org:8443'])
-    t.deepEqual(peopleServer({ server, master, isNamed: named('master.local') }), { server, note: null });
+    t.deepEqual(peopleServer({ server, master, isNamed: named('master.local') }), {
+      server,
+      address: null,
+      note: null,
+    });
 });
