@@ -98,6 +98,11 @@ export type Driver = {
   readonly finish?: Step<[board: JoinBoard]>;
   /** Makes anything into `clean`. */
   readonly leave: Step<[]>;
+  /** Where the cluster itself may run on a board of ours. `raise`: installs and starts it there, and ends when it works. */
+  readonly controlPlane?: {
+    readonly isOn: (board: Pick<JoinBoard, 'address'>) => boolean;
+    readonly raise: Step<[board: JoinBoard]>;
+  };
   /** The name of its Node. */
   readonly nodeName: (board: Pick<LeavingBoard, 'name' | 'address'>) => string;
   /** Secrets in kube-system that the distribution keeps about a Node; they go after it, and are missed by nobody. */
