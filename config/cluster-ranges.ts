@@ -9,6 +9,7 @@ import { overlap, parseSubnet, type Subnet } from './values.ts';
 const distributionRanges: Readonly<Record<Config['cluster']['driver'], readonly Subnet[]>> = {
   k3s: [must(parseSubnet('10.42.0.0/16')), must(parseSubnet('10.43.0.0/16'))],
   kubeadm: [must(parseSubnet('10.96.0.0/12')), must(parseSubnet('10.244.0.0/16'))],
+  'kube-config': [must(parseSubnet('10.1.0.0/16')), must(parseSubnet('10.0.0.0/24'))],
 };
 
 /** The range of the cluster that `subnet` has addresses in common with. */

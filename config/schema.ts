@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { additionsSchema } from './additions.ts';
 import { k3sVersionPattern, pinnedK3sVersion } from './k3s-release.ts';
 import { ok, type Problem, problem, type Result } from './result.ts';
+import { secretText } from './secret.ts';
 import {
   type AddressRange,
   diskTypes,
@@ -218,11 +219,14 @@ const keys = z.strictObject({
   cluster: z
     .strictObject({
       driver: z
-        .enum(['k3s', 'kubeadm'])
+        .enum(['k3s', 'kubeadm', 'kube-config'])
         .default('k3s')
         .describe(
-          'How boards join. `k3s`: they get k3s from the master, which `bramble cluster install` made a k3s server of. `kubeadm`: the plain TLS bootstrap, into a cluster that is there.',
+          'How boards join. `k3s`: they get k3s from the master, which `bramble cluster install` made a k3s server of. `kubeadm`: the plain TLS bootstrap, into a cluster that is there. `kube-config`: Kubernetes on ARM 0.8.0 on HypriotOS (Kubernetes 1.3.6), legacy: without failover and balance, and whoever is on the network may do everything.',
         ),
+      controlPlane: parsedBy<Hostname>(parseHostname)
+        .optional()
+        .describe('`kube-config` only: the board that carries the cluster, by its name; the others join it.'),
       version: z
         .string()
         .regex(k3sVersionPattern, `a release of k3s such as ${pinnedK3sVersion}`)
@@ -234,9 +238,11 @@ const keys = z.strictObject({
         .default('/etc/bramble/kubeconfig')
         .describe('Credentials of the daemon’s own account in the cluster; `bramble cluster install` writes them.'),
       server: z
-        .url({ protocol: /^https$/, error: 'an address such as https://192.168.1.10:6443' })
+        .url({ protocol: /^https?$/, error: 'an address such as https://192.168.1.10:6443' })
         .optional()
-        .describe('API server as the boards reach it. Default: the server of the kubeconfig.'),
+        .describe(
+          'API server as the boards reach it. Default: the server of the kubeconfig. `kube-config` only: `http://192.168.1.10:8080`, of a master that is no board of ours.',
+        ),
       ranges: z
         .array(subnet)
         .optional()
@@ -246,7 +252,27 @@ const keys = z.strictObject({
     })
     .prefault({}),
   join: z
-    .strictObject({ parallel: z.int().min(1).max(64).default(8).describe('Boards that are joined at the same time.') })
+    .strictObject({
+      parallel: z.int().min(1).max(64).default(8).describe('Boards that are joined at the same time.'),
+      firstLogin: z
+        .strictObject({
+          user: z
+            .string()
+            .regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'the name of a user, such as pirate')
+            .describe('Who may log in, and is root or may use sudo.'),
+          password: z
+            .string()
+            .min(1)
+            .max(128)
+            .refine((text) => !/\p{Cc}/u.test(text), 'one line')
+            .transform(secretText)
+            .describe('The published password of the image. It is used once for each board, and taken away there.'),
+        })
+        .optional()
+        .describe(
+          'For boards that run a system which was flashed by hand: the login that its image came with. Such a board is taken in with one try, which leaves it with our keys and without passwords. Without this they are not touched.',
+        ),
+    })
     .prefault({}),
   http: z
     .strictObject({ port: z.int().min(1).max(65535).default(8067).describe('Installer, images and status page.') })
@@ -266,7 +292,11 @@ const keys = z.strictObject({
 });
 
 /** Keys that do not go together. */
-export const configSchema = keys.superRefine(({ addresses, dhcp }, context) => {
+export const configSchema = keys.superRefine((config, context) => {
+  checkClusterKeys(config.cluster, (key, message) => {
+    context.addIssue({ code: 'custom', path: ['cluster', key], message });
+  });
+  const { addresses, dhcp } = config;
   if (addresses === undefined || typeof dhcp.guests === 'string' || !rangesOverlap(addresses, dhcp.guests)) return;
   const boards = `${addresses.first}-${addresses.last}`;
   context.addIssue({
@@ -275,6 +305,29 @@ export const configSchema = keys.superRefine(({ addresses, dhcp }, context) => {
     message: `overlaps \`addresses\` (${boards}): an address is for boards or for guests`,
   });
 });
+
+function checkClusterKeys(
+  { driver, controlPlane, server }: z.output<typeof keys>['cluster'],
+  wrong: (key: 'controlPlane' | 'server', message: string) => void,
+): void {
+  const isPlain = server?.startsWith('http:') === true;
+  if (driver !== 'kube-config') {
+    if (controlPlane !== undefined) wrong('controlPlane', 'is for the driver kube-config only');
+    if (isPlain) wrong('server', 'an address such as https://192.168.1.10:6443: without TLS anybody may pass for it');
+  } else if (controlPlane === undefined && server === undefined) {
+    wrong('controlPlane', 'kube-config needs it: the name of the board that is to carry the cluster');
+  } else if (server !== undefined && (controlPlane !== undefined || !isPlainMaster(server))) {
+    wrong('server', 'with kube-config an address such as http://192.168.1.10:8080, and no controlPlane beside it');
+  }
+}
+
+/** Its workers are told an address, and take the port for granted. */
+export const plainMaster = (server: string): Ipv4 | undefined => {
+  const { protocol, hostname, port } = new URL(server);
+  const address = parseIpv4(hostname);
+  return protocol === 'http:' && port === '8080' && address.ok ? address.value : undefined;
+};
+const isPlainMaster = (server: string): boolean => plainMaster(server) !== undefined;
 
 /** Frozen: a change makes a new one. */
 export type Config = z.output<typeof configSchema>;

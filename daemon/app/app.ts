@@ -25,6 +25,7 @@ import { hostKeys } from './boards/host-keys.ts';
 import { imageDesk } from './boards/images.ts';
 import { installerKit } from './boards/installer-kit.ts';
 import { k3sFiles } from './boards/k3s-files.ts';
+import { nodeNames, plainServer } from './boards/kube-config.ts';
 import { followNodes, NODES_TURN } from './boards/node-events.ts';
 import { createNodeGuard } from './boards/node-guard.ts';
 import { nodeLabels } from './boards/node-labels.ts';
@@ -111,11 +112,19 @@ export async function runApp(deps: AppDeps): Promise<void> {
   });
   const installer = installerKit({ config, kit: images.kit, log });
   const bootKeyOf = (mac: Mac): string => bootKey(identity.clusterKey, mac).toString('hex');
-  const cluster = openCluster({ kubeconfig: config.cluster.kubeconfig, clock, random, log, signal });
+  const cluster = openCluster({
+    kubeconfig: config.cluster.kubeconfig,
+    plainServer: plainServer(config, () => runner.fleet),
+    clock,
+    random,
+    log,
+    signal,
+  });
+  const names = nodeNames(config, () => runner.fleet);
   const files = k3sFiles(config.data);
   const joiner = createJoiner({
     cluster,
-    driver: () => driverFor({ config, cluster, site: network.site, files }),
+    driver: () => driverFor({ config, cluster, clock, fleet: () => runner.fleet, site: network.site, files }),
     privateKey: identity.ssh.privateOpenssh,
     ownKeys: keys.own,
     earliest: () => earliestNow(cluster),
@@ -324,7 +333,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
         supervisor,
       }),
       runner.run(),
-      followNodes(cluster, runner, { clock, log, signal, onTurn }),
+      followNodes(cluster, runner, { clock, log, names, signal, onTurn }),
       progress.follow({ clock, log, signal, onTurn: pulse.loop('progress', PROGRESS_TURN) }),
       written.follow(clock, pulse.loop('store', STORE_TURN), signal),
       pulse.follow(signal),

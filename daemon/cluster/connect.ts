@@ -47,15 +47,18 @@ export function connectCluster({ kubeconfig }: { readonly kubeconfig: string }):
       const result = await current();
       return result.ok ? ok(result.value.endpoint) : result;
     },
-    reachable: async (signal) => {
-      const answer = await api.request('GET', '/version', { signal });
-      if (!answer.ok) return answer;
-      const version: unknown =
-        typeof answer.value === 'object' && answer.value !== null ? Reflect.get(answer.value, 'gitVersion') : undefined;
-      return typeof version === 'string' ? ok(version) : problem('API_FAILED', 'the server does not tell its version');
-    },
+    reachable: (signal) => versionOf(api, signal),
     close: forget,
   };
+}
+
+/** `v1.34.2`, if the API answers and knows us. */
+export async function versionOf(api: Api, signal: AbortSignal): Promise<Result<string, ApiProblem>> {
+  const answer = await api.request('GET', '/version', { signal });
+  if (!answer.ok) return answer;
+  const version: unknown =
+    typeof answer.value === 'object' && answer.value !== null ? Reflect.get(answer.value, 'gitVersion') : undefined;
+  return typeof version === 'string' ? ok(version) : problem('API_FAILED', 'the server does not tell its version');
 }
 
 /** What is in use is left to its request, and closed after it. */

@@ -6,12 +6,15 @@ import type { ApiProblem, CallOptions, RequestMethod } from './api.ts';
 import { type ApiEndpoint, connectCluster } from './connect.ts';
 import { type CsrFacts, watchCsrs } from './csrs.ts';
 import { fetchNode, type NodeFacts, watchNodes } from './nodes.ts';
+import { connectPlain } from './plain.ts';
 import { deleteNode, putQuarantine, releaseQuarantine } from './taints.ts';
 import type { Change } from './watch.ts';
 
 export type ClusterOptions = {
   /** A file that may not be there yet. */
   readonly kubeconfig: string;
+  /** In its place: a server without TLS and accounts, whose address may not be known yet. */
+  readonly plainServer?: (() => string | undefined) | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -43,8 +46,8 @@ export type Cluster = {
 };
 
 /** Returns at once; a cluster that cannot be reached yet is asked again for as long as it takes. */
-export function openCluster({ kubeconfig, clock, random, log, signal }: ClusterOptions): Cluster {
-  const connection = connectCluster({ kubeconfig });
+export function openCluster({ kubeconfig, plainServer, clock, random, log, signal }: ClusterOptions): Cluster {
+  const connection = plainServer ? connectPlain({ server: plainServer }) : connectCluster({ kubeconfig });
   const listeners = new Set<(change: Change<NodeFacts>) => void>();
   const watching = { api: connection, clock, random, log };
   const nodes = watchNodes({

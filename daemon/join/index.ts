@@ -26,6 +26,7 @@ export { k3sDriver } from './k3s.ts';
 export type { K3sFiles } from './k3s-files.ts';
 export { caHash } from './k3s-token.ts';
 export { fingerprint, generateSshKeyPair } from './keys.ts';
+export { kubeConfigDriver } from './kube-config.ts';
 export { caCertHashes, kubeadmDriver } from './kubeadm.ts';
 export { readCertificateRequest } from './pkcs10.ts';
 

@@ -4,20 +4,34 @@ import { assertNever, ok, type Problem, problem, type Result } from '../../../co
 import type { Config } from '../../../config/schema.ts';
 import { type Instant, instant, seconds } from '../../../config/values.ts';
 import type { Cluster } from '../../cluster/index.ts';
-import { caCertHashes, caHash, type Driver, type K3sFiles, k3sDriver, kubeadmDriver } from '../../join/index.ts';
+import {
+  caCertHashes,
+  caHash,
+  type Driver,
+  type K3sFiles,
+  k3sDriver,
+  kubeadmDriver,
+  kubeConfigDriver,
+} from '../../join/index.ts';
+import type { Fleet } from '../../lifecycle/fleet.ts';
 import type { Clock } from '../../ports.ts';
 import type { Site } from '../network/site.ts';
+import { masterAddress } from './kube-config.ts';
 
 export type DriverDeps = {
   readonly config: Config;
-  readonly cluster: Pick<Cluster, 'endpoint'>;
+  readonly cluster: Pick<Cluster, 'endpoint' | 'request'>;
+  readonly clock: Clock;
+  readonly fleet: () => Pick<Fleet, 'byName'>;
   /** Where boards reach this machine. Undefined: not known yet. */
   readonly site: () => Pick<Site, 'address'> | undefined;
   readonly files: K3sFiles;
 };
 
 /** Asked for at each join: the kubeconfig may come later than the daemon. */
-export async function driverFor({ config, cluster, site, files }: DriverDeps): Promise<Result<Driver, Problem>> {
+export async function driverFor(deps: DriverDeps): Promise<Result<Driver, Problem>> {
+  const { config, cluster, site, files } = deps;
+  if (config.cluster.driver === 'kube-config') return kubeConfigFor(deps);
   const endpoint = await cluster.endpoint();
   if (!endpoint.ok) return endpoint;
   const { caPem } = endpoint.value;
@@ -58,6 +72,18 @@ const WRITTEN = Date.UTC(2026, 0, 1);
 function certificatesIn(pem: string): readonly X509Certificate[] {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   return blocks.map((block) => new X509Certificate(block));
+}
+
+function kubeConfigFor({ config, cluster, clock, fleet }: DriverDeps): Result<Driver, Problem> {
+  const master = masterAddress(config.cluster, fleet());
+  if (master === undefined) {
+    const { controlPlane } = config.cluster;
+    return problem(
+      'MASTER_MISSING',
+      `the board ${controlPlane} is to carry the cluster (cluster.controlPlane), and is not there yet`,
+    );
+  }
+  return ok(kubeConfigDriver({ master, timezone: config.images.timezone, request: cluster.request, clock }));
 }
 
 export type ClusterFacts = {

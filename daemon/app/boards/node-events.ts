@@ -1,22 +1,27 @@
 /** What the watch on Nodes means for boards. Level-based: it compares what is, so a missed change is made up for. */
-import { parseHostname, seconds } from '../../../config/values.ts';
+import { seconds } from '../../../config/values.ts';
 import type { Cluster } from '../../cluster/index.ts';
 import { hasLeft } from '../../lifecycle/cell.ts';
 import type { Device, DeviceState } from '../../lifecycle/device.ts';
 import type { LifecycleEvent } from '../../lifecycle/event.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Clock, Log } from '../../ports.ts';
+import type { NodeNames } from './kube-config.ts';
 
 type Nodes = Pick<Cluster, 'node' | 'synced' | 'onNodes'>;
 
 /** A board that is joining is told by its join, which knows its new Node from a left-over of the same name. */
-export function nodeEvent(device: Device, nodes: Nodes): LifecycleEvent | undefined {
+export function nodeEvent(
+  device: Device,
+  nodes: Pick<Nodes, 'node' | 'synced'>,
+  nodeName: string | undefined = device.name,
+): LifecycleEvent | undefined {
   const { state } = device;
   const joined = state.name === 'ready' || state.name === 'unreachable';
   const mayHaveJoined =
     (state.name === 'failed' && state.resume.at === 'join') || (state.name === 'local-boot-failed' && state.joined);
   if (!nodes.synced()) return undefined;
-  const node = nodes.node(device.name);
+  const node = nodeName === undefined ? undefined : nodes.node(nodeName);
   // Out of the cluster: what matters is whether its own Node comes back.
   if (hasLeft(state)) return isOut(state) && node?.device === device.id ? { event: 'node-ready' } : undefined;
   if (!(joined || mayHaveJoined)) return undefined;
@@ -36,11 +41,17 @@ export const NODES_TURN = seconds(15);
 export async function followNodes(
   nodes: Nodes,
   runner: Pick<Runner, 'fleet' | 'dispatch'>,
-  deps: { readonly clock: Clock; readonly log: Log; readonly signal: AbortSignal; readonly onTurn: () => void },
+  deps: {
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly names: NodeNames;
+    readonly signal: AbortSignal;
+    readonly onTurn: () => void;
+  },
 ): Promise<void> {
-  const { clock, log, signal } = deps;
+  const { clock, log, names, signal } = deps;
   const look = (device: Device): void => {
-    const event = nodeEvent(device, nodes);
+    const event = nodeEvent(device, nodes, names.of(device));
     if (event === undefined) return;
     // Not written, so it did not happen; the next look sees the same again.
     const failed = (error: unknown): void =>
@@ -48,8 +59,7 @@ export async function followNodes(
     runner.dispatch(device.id, event).catch(failed);
   };
   const unsubscribe = nodes.onNodes(({ item }) => {
-    const name = parseHostname(item.name);
-    const device = name.ok ? runner.fleet.byName(name.value) : undefined;
+    const device = names.boardOf(item.name);
     if (device !== undefined) look(device);
   });
   while (!signal.aborted) {

@@ -6,6 +6,7 @@ import type { MasterView, OpeningView, StatusView, TrafficView } from '../../htt
 import type { Device, StateName } from '../../lifecycle/device.ts';
 import { nextDeed } from '../../lifecycle/explain.ts';
 import { isUndecided } from '../../lifecycle/registry.ts';
+import { LEGACY } from '../boards/kube-config.ts';
 import type { KitGaps } from '../boards/netboot-kit.ts';
 import { isNetworkDown, type NetworkFacts, networkAdvice } from '../network/advice.ts';
 import { dhcpModeView } from '../network/dhcp-standing.ts';
@@ -85,6 +86,7 @@ function advice(facts: StatusFacts): readonly string[] {
     ...some,
     ...rivalAdvice(facts),
     ...facts.nodeAdvice,
+    ...(config.cluster.driver === 'kube-config' ? [LEGACY] : []),
     ...devices
       .toSorted((a, b) => urgency(a) - urgency(b))
       .map(nextDeed)

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { inspect } from 'node:util';
 import test from 'ava';
 import fc from 'fast-check';
 import { formatProblem, parseConfig } from '../../../config/load.ts';
@@ -19,7 +20,7 @@ test('the example says every default', async (t) => {
 test('each commented example in the file is legal too', async (t) => {
   const text = await readFile(new URL('../../../config/example.yaml', import.meta.url), 'utf8');
   const keys = text.matchAll(
-    /^( *)# ((?:addresses|guests|gateway|dns|ntp|allow|default|models|kit|additions|modules|server|ranges): .+)$/gm,
+    /^( *)# ((?:addresses|guests|gateway|dns|ntp|allow|default|models|kit|additions|modules|server|ranges|firstLogin): .+)$/gm,
   );
   const lines = [...keys].map(([, indent = '', line = '']) => ({ indent, line }));
   t.true(lines.length >= 9, `found ${lines.length}`);
@@ -132,4 +133,39 @@ test('whatever the file holds, it is a configuration or a list of problems', (t)
     { numRuns: 2000 },
   );
   t.pass();
+});
+
+test('kube-config says where the cluster is, and nothing else may', (t) => {
+  const problems = (cluster: string): readonly string[] => {
+    const result = parseConfig(`cluster: {${cluster}}`);
+    return result.ok ? [] : result.error.map(({ key }) => key);
+  };
+  t.deepEqual(problems('driver: kube-config, controlPlane: worker-kube1'), []);
+  t.deepEqual(problems('driver: kube-config, server: "http://10.0.0.1:8080"'), []);
+  t.deepEqual(problems('driver: kube-config'), ['cluster.controlPlane']);
+  for (const server of ['https://10.0.0.1:6443', 'http://10.0.0.1', 'http://master:8080'])
+    t.deepEqual(problems(`driver: kube-config, server: "${server}"`), ['cluster.server'], server);
+  t.deepEqual(problems('driver: kube-config, controlPlane: a, server: "http://10.0.0.1:8080"'), ['cluster.server']);
+  t.deepEqual(problems('controlPlane: a'), ['cluster.controlPlane']);
+  t.deepEqual(problems('server: "http://10.0.0.1:8080"'), ['cluster.server'], 'without TLS');
+});
+
+test('the first login: off unless it is there, and its password is in no print of the configuration', (t) => {
+  t.is(defaults.ok && defaults.value.join.firstLogin, undefined);
+  const result = parseConfig('join: {firstLogin: {user: pirate, password: "hypriot"}}');
+  if (!result.ok) return t.fail();
+  const { firstLogin } = result.value.join;
+  t.is(firstLogin?.password.reveal(), 'hypriot');
+  for (const print of [JSON.stringify(result.value), inspect(result.value, { depth: 9 }), `${firstLogin?.password}`])
+    t.notRegex(print, /hypriot"|hypriot'|: hypriot/);
+  t.regex(JSON.stringify(result.value), /"password":"…"/);
+  for (const wrong of [
+    '{user: "a b", password: hypriot}',
+    '{user: pirate, password: "hyp\\nriot"}',
+    '{user: pirate}',
+  ]) {
+    const refused = parseConfig(`join: {firstLogin: ${wrong}}`);
+    t.false(refused.ok, wrong);
+    t.notRegex(refused.ok ? '' : JSON.stringify(refused.error), /riot/, 'nor in what is wrong with it');
+  }
 });

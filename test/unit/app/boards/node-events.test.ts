@@ -1,9 +1,21 @@
 import test from 'ava';
+import { parseConfig } from '../../../../config/load.ts';
+import type { Config } from '../../../../config/schema.ts';
+import { masterAddress, nodeNames, plainServer } from '../../../../daemon/app/boards/kube-config.ts';
 import { followNodes, NODES_TURN, nodeEvent } from '../../../../daemon/app/boards/node-events.ts';
 import type { NodeFacts } from '../../../../daemon/cluster/nodes.ts';
 import { createFleet } from '../../../../daemon/lifecycle/fleet.ts';
 import { aDevice, aHeardDevice, states } from '../../../support/boards.ts';
 import { createClockDouble, createLogDouble } from '../../../support/doubles.ts';
+
+function config(text: string): Config {
+  const parsed = parseConfig(text);
+  if (!parsed.ok) throw new Error('not a configuration');
+  return parsed.value;
+}
+
+const byName = { cluster: { driver: 'k3s' } } as const;
+const names = nodeNames(byName, () => createFleet([]));
 
 test('what cannot be written is logged and looked at again, and no rejection is left alone', async (t) => {
   const clock = createClockDouble();
@@ -20,7 +32,7 @@ test('what cannot be written is logged and looked at again, and no rejection is 
         return Promise.reject(new Error('STORE_FULL'));
       },
     },
-    { clock, log, signal: abort.signal, onTurn: () => turns++ },
+    { clock, log, names, signal: abort.signal, onTurn: () => turns++ },
   );
   await clock.advance(NODES_TURN);
   await clock.advance(NODES_TURN);
@@ -41,4 +53,25 @@ test('a Node with another address is another machine, unless the router may have
   t.deepEqual(nodeEvent(aHeardDevice(states.ready), nodes), { event: 'node-ready' });
   const away = { ...nodes, node: () => ({ ...node, ready: false }) };
   t.deepEqual(nodeEvent(aHeardDevice(states.ready), away), { event: 'node-not-ready' });
+});
+
+test('under kube-config a Node goes by its address, and the master is where its board is', (t) => {
+  const board = aDevice(states.ready);
+  const fleet = createFleet([board]);
+  const legacy = config(`cluster: {driver: kube-config, controlPlane: ${board.name}}`);
+  const [byAddress, byItsName] = [nodeNames(legacy, () => fleet), nodeNames(byName, () => fleet)];
+  t.is(byAddress.of(board), board.address);
+  t.is(byAddress.boardOf(String(board.address)), board);
+  t.is(byAddress.boardOf(board.name), undefined);
+  t.is(byItsName.of(board), board.name);
+  t.is(byItsName.boardOf(board.name), board);
+  t.is(masterAddress(legacy.cluster, fleet), board.address);
+  t.is(plainServer(legacy, () => fleet)?.(), `http://${board.address}:8080`);
+  t.is(plainServer(legacy, () => createFleet([]))?.(), undefined, 'not there yet');
+  const outside = config('cluster: {driver: kube-config, server: "http://192.168.1.9:8080"}');
+  t.is(plainServer(outside, () => fleet)?.(), 'http://192.168.1.9:8080');
+  t.is(
+    plainServer(config(''), () => fleet),
+    undefined,
+  );
 });

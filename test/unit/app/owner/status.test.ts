@@ -71,6 +71,12 @@ test('all is well: nothing to advise', (t) => {
   t.deepEqual(advice('dhcp: {mode: full}'), []);
 });
 
+test('kube-config is legacy, and every status says what that means', (t) => {
+  const lines = advice('cluster: {driver: kube-config, controlPlane: worker-kube1}');
+  t.is(lines.length, 1);
+  t.regex(lines[0] ?? '', /legacy.*no failover and no balance.*administrator/);
+});
+
 test('another DHCP server: one line with its address and what to do', (t) => {
   const [line, ...more] = advice('dhcp: {mode: full}', narrowed);
   t.regex(line ?? '', /10\.77\.0\.254.*dhcp\.mode to proxy.*dhcp\.search: 0/);
