@@ -7,16 +7,19 @@ import { adminApi } from '../http/endpoints/admin.ts';
 import { bootKey } from '../http/proof.ts';
 import { serveHttp } from '../http/server.ts';
 import { clearStaleSocket } from '../http/socket.ts';
-import { createJoiner, fingerprint } from '../join/index.ts';
+import { createJoiner, fingerprint, firstLogin } from '../join/index.ts';
 import type { Device } from '../lifecycle/device.ts';
 import { createRunner, type Runner } from '../lifecycle/runner.ts';
 import type { Clock, Log, OpenUdp, Random } from '../ports.ts';
 import { openStore } from '../store/open.ts';
 import { hardwareAddressOf } from '../system/neighbours.ts';
+import { answersSsh } from '../system/ssh-banner.ts';
 import { createAcceptances, recentlyAccepted } from './boards/acceptances.ts';
 import { admissionDesk } from './boards/admission-desk.ts';
+import { createAdoption } from './boards/adoption.ts';
 import { bootDesk } from './boards/boot-desk.ts';
 import { bootOrderDesk } from './boards/boot-order.ts';
+import { watchBoots } from './boards/boot-watch.ts';
 import { cardDesk } from './boards/cards.ts';
 import { createClusterFacts, driverFor, earliestNow } from './boards/control-plane.ts';
 import { eepromDesk } from './boards/eeproms.ts';
@@ -122,9 +125,10 @@ export async function runApp(deps: AppDeps): Promise<void> {
   });
   const names = nodeNames(config, () => runner.fleet);
   const files = k3sFiles(config.data);
+  const driver = () => driverFor({ config, cluster, clock, fleet: () => runner.fleet, site: network.site, files });
   const joiner = createJoiner({
     cluster,
-    driver: () => driverFor({ config, cluster, clock, fleet: () => runner.fleet, site: network.site, files }),
+    driver,
     privateKey: identity.ssh.privateOpenssh,
     ownKeys: keys.own,
     earliest: () => earliestNow(cluster),
@@ -144,10 +148,26 @@ export async function runApp(deps: AppDeps): Promise<void> {
     rests,
     log,
   });
+  const acceptances = createAcceptances(recentlyAccepted(store, clock.now()), rests);
+  const adoption = createAdoption({
+    config,
+    dispatch: (id, event) => runner.dispatch(id, event),
+    boardNow: (device) => runner.fleet.byId(device.id) ?? device,
+    keys,
+    daemonKey: identity.ssh,
+    acceptances,
+    lanIsOurs: network.lanIsOurs,
+    hasRival: network.hasRival,
+    answersSsh,
+    firstLogin,
+    clock,
+    log,
+    signal,
+  });
   const admission = admissionDesk({
     config,
     boards: () => runner.fleet.all(),
-    acceptances: createAcceptances(recentlyAccepted(store, clock.now()), rests),
+    acceptances,
     opening,
     rivals,
     lanIsOurs: network.lanIsOurs,
@@ -169,6 +189,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
       cluster,
       log,
       joiner,
+      adopt: adoption.adopt,
       images,
       boardNow: (device) => runner.fleet.byId(device.id) ?? device,
       onChange: changes.subscribe,
@@ -264,6 +285,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     }),
     opening: openingDesk(opening, config.admission.limit),
     rivals,
+    adoption,
     guard,
     installer,
     cluster: clusterFacts,
@@ -314,6 +336,8 @@ export async function runApp(deps: AppDeps): Promise<void> {
     return device !== undefined && needsSectors(device);
   });
   const onTurn = pulse.loop('nodes', NODES_TURN);
+  const isLegacy = config.cluster.driver === 'kube-config';
+  const boots = { boards: () => runner.fleet.all(), joiner, driver, keys, dispatch: runner.dispatch, clock, log };
   await together(
     [
       supervisor.keepUp('admin', admin),
@@ -329,6 +353,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
         openClusterFile: files.open,
         bootKeyOf,
         noticeRival: rivals.notice,
+        adoption,
         read: owner,
         supervisor,
       }),
@@ -339,7 +364,8 @@ export async function runApp(deps: AppDeps): Promise<void> {
       pulse.follow(signal),
       rests.follow(signal),
       opening.follow(signal),
-      guard.follow(signal),
+      // Kubernetes 1.3 has no taints that it could set.
+      ...(isLegacy ? [watchBoots(boots, signal, pulse.loop('boots', minutes(10)))] : [guard.follow(signal)]),
       clusterFacts.follow(signal),
       joiner.done,
       cluster.done,

@@ -17,6 +17,8 @@ export function mayNetboot({ state }: Device): boolean {
       return state.report.disk.content !== 'foreign';
     case 'failed':
       return wantsInstaller(state.resume);
+    // It runs, and is to go on running.
+    case 'adopting':
     case 'starting':
     case 'joining':
     case 'ready':
@@ -31,7 +33,7 @@ export function mayNetboot({ state }: Device): boolean {
   }
 }
 
-const wantsInstaller = ({ at }: ResumePoint): boolean => at === 'install' || at === 'wipe';
+const wantsInstaller = ({ at }: ResumePoint): boolean => at === 'install' || at === 'wipe' || at === 'adopt';
 
 /**
  * Whether DHCP says from where to boot, not whether there is a file for it. An installed board that asks the network first is
@@ -59,6 +61,7 @@ export function isInstalled({ state }: Device): boolean {
       return !wantsInstaller(state.resume);
     case 'seen':
     case 'booting':
+    case 'adopting':
     case 'reported':
     case 'pending':
     case 'accepted':

@@ -45,6 +45,12 @@ export type Cluster = {
   readonly done: Promise<void>;
 };
 
+const untilAborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
 /** Returns at once; a cluster that cannot be reached yet is asked again for as long as it takes. */
 export function openCluster({ kubeconfig, plainServer, clock, random, log, signal }: ClusterOptions): Cluster {
   const connection = plainServer ? connectPlain({ server: plainServer }) : connectCluster({ kubeconfig });
@@ -70,8 +76,10 @@ export function openCluster({ kubeconfig, plainServer, clock, random, log, signa
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    watchCsrs: (options) =>
-      watchCsrs({ ...watching, ...options, signal: AbortSignal.any([signal, options.signal]) }).done,
+    // Kubernetes 1.3 has none.
+    watchCsrs: plainServer
+      ? ({ signal: until }) => untilAborted(until)
+      : (options) => watchCsrs({ ...watching, ...options, signal: AbortSignal.any([signal, options.signal]) }).done,
     putQuarantine: (name, uid, until) => putQuarantine(connection, name, uid, until),
     releaseQuarantine: (name, uid, until) => releaseQuarantine(connection, name, uid, until),
     deleteNode: (name, uid, until) => deleteNode(connection, name, uid, until),

@@ -37,6 +37,12 @@ const REGISTER = minutes(5);
 export async function attemptJoin(attempt: Attempt): Promise<Result<string, StepProblem>> {
   const { cluster, driver, board, signal } = attempt;
   const name = driver.nodeName(board);
+  const { controlPlane } = driver;
+  if (controlPlane?.isOn(board) === true) {
+    // There is nobody to be asked before.
+    const raised = await step(attempt, 'raise', (context) => controlPlane.raise(attempt.session, board, context));
+    return raised.ok ? awaitNewNode(attempt, name, undefined) : raised;
+  }
   const old = await cluster.readNode(name, signal);
   if (!old.ok) return old;
   const state = await step(attempt, 'probe', (context) => driver.probe(attempt.session, context));
@@ -47,15 +53,17 @@ export async function attemptJoin(attempt: Attempt): Promise<Result<string, Step
   if (!cleared.ok) return cleared;
   const installed = await step(attempt, 'install', (context) => driver.install(attempt.session, board, context));
   if (!installed.ok) return installed;
-  // A kubelet does not put its taints on a Node that is there already, and an old Node would pass for the new one.
-  const deleted = await deleteNode(attempt, name, old.value?.uid);
+  // A kubelet does not put its taints on a Node that is there already, and an old Node would pass for the new one. Without a
+  // token there are no taints; the driver has to know the one from the other, and the owner's labels stay.
+  const oldUid = driver.needsToken ? old.value?.uid : undefined;
+  const deleted = await deleteNode(attempt, name, oldUid);
   if (!deleted.ok) return deleted;
   const joined = driver.needsToken
     ? await joinWithToken(attempt, driver)
     : await step(attempt, 'join', (context) => driver.join(attempt.session, board, context));
   if (!joined.ok) return joined;
   const verified = await step(attempt, 'verify', (context) => driver.verify(attempt.session, board, context));
-  return verified.ok ? awaitNewNode(attempt, name, old.value?.uid) : verified;
+  return verified.ok ? awaitNewNode(attempt, name, oldUid) : verified;
 }
 
 const step = <T>(

@@ -100,7 +100,7 @@ export type Driver = {
   readonly leave: Step<[]>;
   /** Where the cluster itself may run on a board of ours. `raise`: installs and starts it there, and ends when it works. */
   readonly controlPlane?: {
-    readonly isOn: (board: Pick<JoinBoard, 'address'>) => boolean;
+    readonly isOn: (board: Pick<LeavingBoard, 'address'>) => boolean;
     readonly raise: Step<[board: JoinBoard]>;
   };
   /** The name of its Node. */

@@ -21,11 +21,12 @@ import { runStep } from './steps.ts';
 import { randomText, revokeTokens, sweepTokens } from './tokens.ts';
 
 export type { Driver, JoinBoard, LeavingBoard, SshSession, StepProblem } from './driver.ts';
+export { type FirstLogin, firstLogin } from './first-login.ts';
 export type { OwnKeys } from './host-key.ts';
 export { k3sDriver } from './k3s.ts';
 export type { K3sFiles } from './k3s-files.ts';
 export { caHash } from './k3s-token.ts';
-export { fingerprint, generateSshKeyPair } from './keys.ts';
+export { fingerprint, generateSshKeyPair, type SshKeyPair } from './keys.ts';
 export { kubeConfigDriver } from './kube-config.ts';
 export { caCertHashes, kubeadmDriver } from './kubeadm.ts';
 export { readCertificateRequest } from './pkcs10.ts';
@@ -129,7 +130,8 @@ export function createJoiner(options: JoinerOptions): Joiner {
   const joinOnce = async (board: JoinBoard, signal: AbortSignal): Promise<Result<void, StepProblem>> => {
     const driver = await options.driver(signal);
     if (!driver.ok) return driver;
-    const revoked = await revokeTokens(cluster.request, board.id, signal);
+    const { needsToken } = driver.value;
+    const revoked = needsToken ? await revokeTokens(cluster.request, board.id, signal) : ok(0);
     if (!revoked.ok) return revoked;
     try {
       const there = await sessions(signal, () => register(driver.value, board, signal));
@@ -138,7 +140,7 @@ export function createJoiner(options: JoinerOptions): Joiner {
       return await awaitReady({ cluster, clock }, node, signal);
     } finally {
       // The Ready, the failed, the aborted and the thrown: none leaves a token.
-      await takeTokenBack(board);
+      if (needsToken) await takeTokenBack(board);
     }
   };
 
@@ -191,15 +193,18 @@ export function createJoiner(options: JoinerOptions): Joiner {
   };
 
   const leave: Joiner['leave'] = async (board, signal) => {
-    const revoked = await revokeTokens(cluster.request, board.id, signal);
-    if (!revoked.ok) return revoked;
     const driver = await options.driver(signal);
     if (!driver.ok) return driver;
+    const { needsToken, controlPlane } = driver.value;
+    const revoked = needsToken ? await revokeTokens(cluster.request, board.id, signal) : ok(0);
+    if (!revoked.ok) return revoked;
     const { address } = board;
     const left = address === undefined ? nowhere : await reset(driver.value, { ...board, address }, signal);
     // A dead board cannot be asked. Its certificate stays valid until it is reached or expires.
     if (!left.ok) log.warn('board not reset', { node: board.name, code: left.error.code, detail: left.error.detail });
     verified.delete(board.id);
+    // With it went the cluster, and nobody can be asked.
+    if (controlPlane?.isOn(board) === true) return ok(undefined);
     return removeNode(driver.value, board, signal);
   };
 

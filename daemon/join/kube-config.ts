@@ -33,9 +33,10 @@ type What = (typeof words)[number];
 
 export function kubeConfigDriver({ master, timezone, request, clock }: KubeConfigOptions): Driver {
   const api = kubeConfigApi({ request, clock, master });
-  const isMaster = ({ address }: { readonly address: Ipv4 }): boolean => address === master;
+  const isMaster = ({ address }: { readonly address: Ipv4 | undefined }): boolean => address === master;
   const look = (session: SshSession): Promise<Result<What, Problem>> => lookAt(session, master);
-  const nodeName = ({ address }: { readonly address: Ipv4 }): string => address;
+  // Where its address is not known it has no Node, and none has its name.
+  const nodeName: Driver['nodeName'] = ({ name, address }) => address ?? name;
 
   const probe = async (session: SshSession): Promise<Result<BoardState, Problem>> => {
     const what = await look(session);

@@ -16,7 +16,10 @@ declare module 'ssh2' {
     keepaliveCountMax?: number;
     hostVerifier?: (key: Buffer) => boolean;
     algorithms?: { serverHostKey?: readonly string[] };
-    authHandler?: readonly string[];
+    password?: string;
+    authHandler?:
+      | readonly string[]
+      | ((left: readonly string[] | null, partial: boolean | null, next: (way: string | false) => void) => void);
   };
   export type ClientChannel = Duplex & { readonly stderr: Readable; close(): void };
   export class Client extends EventEmitter {

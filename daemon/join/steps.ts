@@ -5,10 +5,12 @@ import type { Clock } from '../ports.ts';
 import type { StepContext, StepProblem } from './driver.ts';
 import type { Turn } from './semaphore.ts';
 
-export type StepName = 'probe' | 'install' | 'join' | 'verify' | 'finish' | 'leave';
+export type StepName = 'raise' | 'probe' | 'install' | 'join' | 'verify' | 'finish' | 'leave';
 
 /** Several times what the slowest board and card need; in each, a program that is stuck is cut by its own time-out first. */
 export const stepDeadlines: Readonly<Record<StepName, Millis>> = {
+  // With its first images over a slow line: the article waits a quarter of an hour.
+  raise: minutes(40),
   probe: minutes(2),
   // 300 MiB at 256 KiB/s, which is what is left of a slow link for each of many boards; without the waiting for a turn.
   install: minutes(20),

@@ -93,6 +93,10 @@ const exact: Readonly<Record<string, Cause>> = {
   },
   CLOCK_UNREADABLE: { cause: 'its clock cannot be read' },
   CLOCK_NOT_SET: { cause: 'its clock is wrong and cannot be set' },
+  FIRST_LOGIN: {
+    cause: 'the system that was flashed on it does not let us in with `join.firstLogin`',
+    first: 'see that the login is right',
+  },
   // Its join.
   DRIVER_MISSING: {
     cause: 'boards cannot be joined to this kind of cluster',
@@ -129,6 +133,23 @@ const exact: Readonly<Record<string, Cause>> = {
   },
   CSR_REFUSED: { cause: 'it asked for a certificate that it must not have', first: 'look at what runs on it' },
   CSR_REPLACED: { cause: 'its certificate request was changed under way', first: 'look at what runs on it' },
+  // Of kube-config.
+  INSTALL_FAILED: {
+    cause: 'the programs of the cluster could not be installed on it',
+    first: 'see that it reaches the internet',
+  },
+  ADDRESS_NOT_FIXED: {
+    cause: 'it has no permanent address, by which its Node would be named',
+    first: 'name a range (`addresses`)',
+  },
+  BOARD_RESTARTS: { cause: 'it restarts' },
+  RESTART_FAILED: { cause: 'it does not restart', first: 'switch it off and on' },
+  CGROUPS_MISSING: { cause: 'its kernel does not count memory for containers', first: 'look at its /boot/cmdline.txt' },
+  MASTER_MISSING: {
+    cause: 'the board that carries the cluster is not there yet',
+    first: 'switch it on, and accept it',
+  },
+  MASTER_NOT_READY: { cause: 'the master of the cluster is not Ready', first: mendCluster },
   JOIN_FAILED: { cause: 'the program that joins it failed' },
   JOIN_INCOMPLETE: { cause: 'its join came to an end, and something of it is missing' },
   JOIN_TIMEOUT: { cause: 'its join did not come to an end' },

@@ -63,11 +63,12 @@ function systemOf(state: DeviceState): OwnSystem {
     case 'wiping':
       return state.start.step === 'done' ? 'none' : 'disk';
     case 'failed':
-      return state.resume.at === 'install' ? 'none' : 'disk';
+      return state.resume.at === 'install' || state.resume.at === 'adopt' ? 'none' : 'disk';
     case 'rejected':
       return state.system;
     case 'seen':
     case 'booting':
+    case 'adopting':
     case 'reported':
     case 'pending':
     case 'accepted':
@@ -94,6 +95,10 @@ export const late = {
   'join-failed': stay,
   'cluster-answered': stay,
   'host-key-changed': stay,
+  'adopt-requested': stay,
+  adopted: stay,
+  'first-login-failed': stay,
+  'cluster-programs-gone': stay,
   'quarantine-released': stay,
   left: stay,
 } as const;

@@ -38,6 +38,8 @@ export type DeviceState =
   | { readonly name: 'booting' }
   /** The installer runs on it and told what the board is; admission is being decided. */
   | { readonly name: 'reported'; readonly report: BoardReport }
+  /** It runs a system that somebody flashed, with the login of its image: our keys are being put there (`join.firstLogin`). */
+  | { readonly name: 'adopting'; readonly by: string }
   /** The owner has to decide. */
   | { readonly name: 'pending'; readonly report: BoardReport; readonly reason: string }
   /** It is ours; its image is being made. */
@@ -96,7 +98,8 @@ export type ResumePoint =
   | { readonly at: 'install'; readonly report: BoardReport; readonly arming?: string; readonly earlier?: Earlier }
   | { readonly at: 'start' }
   | { readonly at: 'join' }
-  | { readonly at: 'wipe'; readonly by: string; readonly arming: string };
+  | { readonly at: 'wipe'; readonly by: string; readonly arming: string }
+  | { readonly at: 'adopt'; readonly by: string };
 
 /**
  * How far the installer is on a board that has a system. `restarts`: how often the board was started again for it.

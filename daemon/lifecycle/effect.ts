@@ -9,6 +9,8 @@ export type Effect =
   | 'make-image'
   /** Look for the system of this installation: it may have started without its installer's last word. */
   | 'find-installed'
+  /** Log in with the password of its image, once, and leave it with our keys and none; ends with `adopted` or `first-login-failed`. */
+  | 'adopt'
   /** Wait until the board's sshd answers with the key we made. */
   | 'await-ssh'
   /** Token, join over SSH, certificate; first the cluster has to answer, which ends with `cluster-answered` if it did not. */

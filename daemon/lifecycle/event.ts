@@ -23,6 +23,10 @@ export type LifecycleEvent =
     }
   | { readonly event: 'admission-decided'; readonly verdict: Verdict }
   | { readonly event: 'accept-requested'; readonly by: string }
+  /** It runs a system of its own that lets us in. */
+  | { readonly event: 'adopt-requested'; readonly by: string }
+  | { readonly event: 'adopted' }
+  | { readonly event: 'first-login-failed'; readonly code: string; readonly detail: string }
   | { readonly event: 'reject-requested'; readonly by: string }
   | { readonly event: 'retry-requested'; readonly by: string }
   | { readonly event: 'reinstall-requested'; readonly by: string }
@@ -56,6 +60,8 @@ export type LifecycleEvent =
   | { readonly event: 'host-key-changed'; readonly detail: string }
   /** It is worth asking the cluster again. */
   | { readonly event: 'cluster-answered' }
+  /** Its system was started anew, and what joins it to the cluster does not start by itself (kube-config). */
+  | { readonly event: 'cluster-programs-gone' }
   /** Its boot ROM asked for a boot, was sent to its disk, and asked again: `rounds` times in a row. */
   | { readonly event: 'local-boot-failed'; readonly rounds: number }
   /** Its firmware asks its disk before the network from now on; boot orders as the firmware writes them (`0xf21`). */

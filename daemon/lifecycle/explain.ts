@@ -12,6 +12,8 @@ export function explain(device: Device): string {
       return 'asked for an address';
     case 'booting':
       return 'fetches its boot files';
+    case 'adopting':
+      return `runs a system that was flashed by hand; our keys are being put there (${state.by})`;
     case 'reported':
       return 'its installer runs; deciding whether it is ours';
     case 'pending':
@@ -125,6 +127,7 @@ export function nextDeed(device: Device): string | undefined {
       return state.card ? cardDeed(device) : undefined;
     case 'seen':
     case 'booting':
+    case 'adopting':
     case 'reported':
     case 'accepted':
     case 'installing':

@@ -4,6 +4,7 @@
  * (`wants`), and so is how long it may last (`lifetime`): after a crash the same state wants the same again.
  */
 import { after, type Instant, type Millis, minutes, since } from '../../config/values.ts';
+import { adopting } from './adoption-rows.ts';
 import {
   alreadyOurs,
   type Context,
@@ -82,6 +83,8 @@ export function wants(state: DeviceState): readonly Effect[] {
       return ['make-image'];
     case 'installing':
       return ['find-installed'];
+    case 'adopting':
+      return ['adopt'];
     case 'starting':
     case 'local-boot-failed':
       return ['await-ssh'];
@@ -129,6 +132,8 @@ export function lifetime(state: DeviceState): Millis | undefined {
     case 'wiping':
       // Services that do not want to stop have 90 s of systemd's each, and then it starts.
       return state.start.step === 'restarted' ? minutes(10) : undefined;
+    case 'adopting':
+      return minutes(10);
     case 'joining':
       // Each of its steps has a deadline of its own (`stepDeadlines`), and on a slow line 50 boards wait hours for their transfers:
       // this is for what was forgotten.
@@ -151,6 +156,8 @@ export function lifetime(state: DeviceState): Millis | undefined {
 
 /** The API server could not be reached, or where it is is not known yet. */
 const CLUSTER_AWAY = 'API_UNREACHABLE';
+/** It was told to, by the driver: its join goes on once it answers again. */
+const BOARD_RESTARTS = 'BOARD_RESTARTS';
 /** A join is tried this often before the owner is asked to look. */
 export const JOIN_ATTEMPTS = 5;
 /** The same again would come of another try; a Node that is there would even be taken down for it. */
@@ -179,6 +186,9 @@ const leftAlone = (why: string) =>
     'card-made': refuse(why),
   }) as const;
 
+const startedAnew = (): Next =>
+  to({ name: 'joining', attempt: 1 }, 'its system was started anew, and what joins it to the cluster was not');
+
 /** Its image is on its way. */
 const underWay = {
   ...late,
@@ -199,6 +209,7 @@ const underWay = {
 const table: Table = {
   seen,
   booting,
+  adopting,
   reported: reportedRow,
   pending,
   accepted: {
@@ -259,6 +270,7 @@ const table: Table = {
       // The master is still starting, or away: that is no fault of the board's.
       if (code === CLUSTER_AWAY)
         return to({ name: 'joining', attempt, waits: detail }, `waits for the cluster: ${detail}`);
+      if (code === BOARD_RESTARTS) return to({ name: 'starting' }, detail);
       return attempt < JOIN_ATTEMPTS && !inVain.includes(code)
         ? to({ name: 'joining', attempt: attempt + 1 }, `attempt ${attempt}: ${code}: ${detail}`)
         : fail(code, detail, { at: 'join' }, output);
@@ -289,6 +301,7 @@ const table: Table = {
     'local-boot-failed': stay,
     'node-ready': stay,
     'node-not-ready': () => to({ name: 'unreachable' }, 'its Node is not Ready any more'),
+    'cluster-programs-gone': startedAnew,
     'node-deleted': () => fail('NODE_DELETED', 'its Node was deleted; `bramble retry` joins it again', { at: 'join' }),
     'host-key-changed': hostKeyChanged({ at: 'join' }),
     'quarantine-released': ({ quarantined }) =>
@@ -311,6 +324,7 @@ const table: Table = {
     // It may run another system than the one that joined: from a card that was made for it, say.
     'retry-requested': (_, { by }) => to({ name: 'starting' }, `waited for again, asked by ${by}`),
     'node-ready': ready,
+    'cluster-programs-gone': startedAnew,
     'node-not-ready': stay,
     'node-deleted': () => fail('NODE_DELETED', 'its Node was deleted; `bramble retry` joins it again', { at: 'join' }),
     'reject-requested': rejected,
@@ -350,6 +364,7 @@ const table: Table = {
     'installer-reported': (state, event, context) => {
       const { resume, code } = state;
       const { report } = event;
+      if (resume.at === 'adopt') return reported(report);
       if (resume.at === 'start' || resume.at === 'join') return reflashed(state, event, context);
       if (resume.at !== 'install' || since(context.since, context.now) < REINSTALL_PAUSE) return stay();
       // A disk that is too small stays so; anything else deserves another try, and nobody should have to ask for it.
@@ -392,6 +407,8 @@ function resumed(state: StateOf<'failed'>, by: string): DeviceState {
       return { name: 'starting' };
     case 'join':
       return { name: 'joining', attempt: 1 };
+    case 'adopt':
+      return { name: 'adopting', by };
     case 'wipe':
       return toBeWiped(resume.by, resume.arming);
   }

@@ -1,5 +1,6 @@
 /** Boards that nobody decided about, which have nothing of ours: the rows `seen`, `booting`, `reported`, `pending`, `held`. Pure. */
 import { seconds, since } from '../../config/values.ts';
+import { adoptable } from './adoption-rows.ts';
 import {
   type Context,
   cardMade,
@@ -57,6 +58,7 @@ const notInstalled = {
 const beforeReport = {
   ...notInstalled,
   ...notFailed,
+  ...adoptable,
   'dhcp-seen': stay,
   'installer-reported': (_: unknown, { report }: { report: BoardReport }) => reported(report),
   'accept-requested': refuse(

@@ -10,6 +10,7 @@ const known: Readonly<Record<Effect, true>> = {
   'decide-admission': true,
   'make-image': true,
   'find-installed': true,
+  adopt: true,
   'await-ssh': true,
   join: true,
   'release-quarantine': true,

@@ -48,6 +48,7 @@ const namesOf = <Name extends string>(all: Readonly<Record<Name, true>>): readon
 const stateNames: readonly StateName[] = namesOf<StateName>({
   seen: true,
   booting: true,
+  adopting: true,
   reported: true,
   pending: true,
   accepted: true,
@@ -74,6 +75,10 @@ const eventNames: readonly EventName[] = namesOf<EventName>({
   'installer-reported': true,
   'admission-decided': true,
   'accept-requested': true,
+  'adopt-requested': true,
+  adopted: true,
+  'first-login-failed': true,
+  'cluster-programs-gone': true,
   'reject-requested': true,
   'retry-requested': true,
   'reinstall-requested': true,
@@ -126,6 +131,8 @@ export function readState(row: Fields): DeviceState {
     case 'starting':
       // Absent before there were cards made for one board.
       return optional(from, 'card', flag) === true ? { name, card: true } : { name };
+    case 'adopting':
+      return { name, by: text(from, 'by') };
     case 'reported':
       return { name, report: boardReport(from) };
     case 'pending':
@@ -186,6 +193,7 @@ export function readEvent(row: Fields): LifecycleEvent {
     case 'admission-decided':
       return { event, verdict: verdict(object(from, 'verdict')) };
     case 'accept-requested':
+    case 'adopt-requested':
     case 'reject-requested':
     case 'retry-requested':
     case 'reinstall-requested':
@@ -205,6 +213,7 @@ export function readEvent(row: Fields): LifecycleEvent {
     case 'image-failed':
     case 'install-failed':
     case 'ssh-failed':
+    case 'first-login-failed':
     case 'installer-start-failed':
       return { event, ...failure(from) };
     case 'join-failed':
@@ -220,6 +229,8 @@ export function readEvent(row: Fields): LifecycleEvent {
     case 'boot-order-corrected':
       return { event, from: text(from, 'from'), to: text(from, 'to') };
     case 'installed':
+    case 'adopted':
+    case 'cluster-programs-gone':
     case 'installer-started':
     case 'wiped':
     case 'node-ready':
@@ -291,7 +302,7 @@ function place(from: Fields): Place {
 const ownSystem = (from: Fields, name: string): OwnSystem => oneOf(from, name, ['disk', 'card', 'none']);
 
 function resumePoint(from: Fields): ResumePoint {
-  const at = oneOf(from, 'at', ['install', 'start', 'join', 'wipe']);
+  const at = oneOf(from, 'at', ['install', 'start', 'join', 'wipe', 'adopt']);
   switch (at) {
     case 'install': {
       // Absent before there was one, and where no installation was begun.
@@ -300,6 +311,8 @@ function resumePoint(from: Fields): ResumePoint {
     }
     case 'wipe':
       return { at, by: text(from, 'by'), arming: text(from, 'arming') };
+    case 'adopt':
+      return { at, by: text(from, 'by') };
     case 'start':
     case 'join':
       return { at };

@@ -1,15 +1,23 @@
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import { must, ok } from '../../config/result.ts';
+import { must, ok, problem } from '../../config/result.ts';
 import { millis, parseDeviceId, parseHostname, seconds } from '../../config/values.ts';
+import { BOOT_TURN, watchBoots } from '../../daemon/app/boards/boot-watch.ts';
 import { createApi } from '../../daemon/cluster/api.ts';
+import { openCluster } from '../../daemon/cluster/index.ts';
 import type { KubeRequest } from '../../daemon/join/cluster-port.ts';
 import type { JoinBoard, SshSession } from '../../daemon/join/driver.ts';
+import { createJoiner } from '../../daemon/join/index.ts';
 import { generateSshKeyPair } from '../../daemon/join/keys.ts';
 import { kubeConfigDriver } from '../../daemon/join/kube-config.ts';
 import { withSsh } from '../../daemon/join/ssh.ts';
+import type { LifecycleEvent } from '../../daemon/lifecycle/event.ts';
 import { systemClock } from '../../daemon/system/clock.ts';
+import { systemRandom } from '../../daemon/system/random.ts';
+import { aDevice, states } from '../support/boards.ts';
+import { createClockDouble, createLogDouble } from '../support/doubles.ts';
 import { type HypriotBoard, loopback, startHypriotBoard } from '../support/kube-config-stand-in/board.ts';
+import { anyTime, ownKeysDouble } from '../unit/join/own-keys-double.ts';
 import { freePort } from './join-board.ts';
 
 const standIn = fileURLToPath(new URL('../support/kube-config-stand-in', import.meta.url));
@@ -42,7 +50,7 @@ async function scene(t: ExecutionContext) {
     const answer = await api.request('GET', `/api/v1/nodes/${name}`, { signal: context.signal });
     return answer.ok ? answer.value : answer.error.code;
   };
-  return { driver, start, on, master, asked };
+  return { driver, start, on, master, asked, port };
 }
 
 /** What a master said that is not there any more. */
@@ -242,4 +250,66 @@ test('without an address of its own a board would be another Node after each lea
   const end = await of.on(board, (session) => of.driver.install(session, guest, context));
   t.is(end.ok ? '' : end.error.code, 'ADDRESS_NOT_FIXED');
   t.deepEqual(await board.done(), []);
+});
+
+test('by the joiner: the master first, workers wait for it, and a board that was started anew is enabled again', async (t) => {
+  const of = await scene(t);
+  const [first, second] = [await of.start({ address: of.master }), await of.start()];
+  const closing = new AbortController();
+  const deps = { random: systemRandom, log: createLogDouble(), signal: closing.signal };
+  const cluster = openCluster({
+    ...{ ...deps, clock: systemClock, kubeconfig: '/nowhere' },
+    plainServer: () => `http://${of.master}:8080`,
+  });
+  const boards = [joinBoard(first, 1), joinBoard(second, 2)] as const;
+  const joiner = createJoiner({
+    ...{ ...deps, clock: systemClock, cluster, driver: async () => ok(of.driver) },
+    ...{ privateKey: daemonKey.privateOpenssh, ssh: { port: of.port }, earliest: anyTime },
+    ownKeys: { ...ownKeysDouble().keys, pinned: (id) => boards.find((board) => board.id === id)?.hostKeys[0] },
+  });
+  t.teardown(async () => {
+    closing.abort();
+    await Promise.all([joiner.done, cluster.done]);
+  });
+  const { signal } = closing;
+  const [master, worker] = boards;
+  t.like(await joiner.join(worker, signal), { ok: false, error: { code: 'API_UNREACHABLE' } }, 'it waits its turn');
+  t.deepEqual(await second.done(), [], 'and nothing was done to it');
+  for (const board of boards) {
+    t.deepEqual(await joiner.join(board, signal), { ok: true, value: undefined }, board.name);
+    t.deepEqual(await joiner.release(board, signal), { ok: true, value: undefined });
+    t.is(cluster.node(board.address)?.ready, true);
+  }
+  const uid = cluster.node(worker.address)?.uid;
+
+  const events: LifecycleEvent[] = [];
+  const turns = Promise.withResolvers<void>();
+  const ticks = createClockDouble();
+  void watchBoots(
+    {
+      ...{ joiner, driver: async () => ok(of.driver), log: deps.log, clock: ticks },
+      boards: () => [aDevice(states.ready, { id: worker.id, name: worker.name, address: worker.address })],
+      keys: { accepted: () => worker.hostKeys },
+      dispatch: async (_id, event) => {
+        events.push(event);
+        turns.resolve();
+        return problem('DEVICE_GONE', '');
+      },
+    },
+    signal,
+    () => undefined,
+  );
+  await ticks.advance(BOOT_TURN);
+  await ticks.whenSleeping(1);
+  t.deepEqual(events, [], 'it is as it was');
+  await second.restart();
+  await ticks.advance(BOOT_TURN);
+  await turns.promise;
+  t.deepEqual(events, [{ event: 'cluster-programs-gone' }]);
+  t.deepEqual(await joiner.join(worker, signal), { ok: true, value: undefined });
+  t.is(cluster.node(worker.address)?.uid, uid, 'its Node is the same, with all that the owner did to it');
+  t.deepEqual(await joiner.leave(worker, signal), { ok: true, value: undefined });
+  t.is(await of.asked(worker.address), 'API_NOT_FOUND');
+  t.deepEqual(await joiner.leave(master, signal), { ok: true, value: undefined }, 'though nobody can be asked then');
+  t.notRegex([...(await first.done()), ...(await second.done())].join('\n'), /cleaned/);
 });

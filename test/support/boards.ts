@@ -46,6 +46,7 @@ const place = { name: must(parseHostname('worker-kube1')), address: must(parseIp
 export const states: { readonly [S in StateName]: Extract<DeviceState, { name: S }> } = {
   seen: { name: 'seen' },
   booting: { name: 'booting' },
+  adopting: { name: 'adopting', by: 'owner' },
   reported: { name: 'reported', report },
   pending: { name: 'pending', report, reason: 'its disk holds data' },
   accepted: { name: 'accepted', report, by: 'auto' },
@@ -78,6 +79,10 @@ export const events: { readonly [E in EventName]: Extract<LifecycleEvent, { even
   'installer-reported': { event: 'installer-reported', report },
   'admission-decided': { event: 'admission-decided', verdict: { verdict: 'accept', by: 'auto' } },
   'accept-requested': { event: 'accept-requested', by: 'owner' },
+  'adopt-requested': { event: 'adopt-requested', by: 'owner' },
+  adopted: { event: 'adopted' },
+  'first-login-failed': { event: 'first-login-failed', code: 'FIRST_LOGIN', detail: 'wrong password' },
+  'cluster-programs-gone': { event: 'cluster-programs-gone' },
   'reject-requested': { event: 'reject-requested', by: 'owner' },
   'retry-requested': { event: 'retry-requested', by: 'owner' },
   'leave-requested': { event: 'leave-requested', by: 'owner' },

@@ -204,6 +204,7 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
         return { action: 'wipe', state: state.name, message, arming: state.arming, disk: disk.name };
       case 'seen':
       case 'booting':
+      case 'adopting':
       case 'reported':
       case 'pending':
       case 'accepted':

@@ -24,6 +24,7 @@ export type EffectDeps = {
   readonly cluster: Pick<Cluster, 'reachable'>;
   readonly log: Log;
   readonly joiner: Joiner;
+  readonly adopt: Execute['adopt'];
   readonly labels: NodeLabels;
   readonly images: ImageDesk;
   readonly decideAdmission: AdmissionDesk['decide'];
@@ -206,6 +207,7 @@ export function effectDesk(deps: EffectDeps): Execute {
     'release-quarantine': release,
     leave,
     'start-installer': startInstaller,
+    adopt: deps.adopt,
   };
   return inPlaces(execute, deps);
 }

@@ -8,6 +8,7 @@ import type { Runner } from '../../lifecycle/runner.ts';
 import type { Clock, Log, OpenUdp, Random } from '../../ports.ts';
 import { attachFilter } from '../../system/socket-filter.ts';
 import { createGate, type Gate } from '../../traffic/gate.ts';
+import type { Adoption } from '../boards/adoption.ts';
 import type { Rivals } from '../boards/rivals.ts';
 import { aborted } from '../lifetime.ts';
 import type { Service } from '../supervise.ts';
@@ -32,6 +33,7 @@ export type DhcpServiceDeps = {
   readonly onHeard: HearAddress;
   readonly arrivals: LateArrivals;
   readonly noticeRival: Rivals['notice'];
+  readonly adoption: Pick<Adoption, 'systemHeard' | 'restarted'>;
   readonly openUdp: OpenUdp;
   /** Where we stand by now: what of it may change while the services run. */
   readonly siteNow: () => Site | undefined;

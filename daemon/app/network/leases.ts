@@ -7,6 +7,7 @@ import type { Device } from '../../lifecycle/device.ts';
 import { provisionalLease } from '../../lifecycle/registry.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Clock, Log } from '../../ports.ts';
+import type { Adoption } from '../boards/adoption.ts';
 import type { Rivals } from '../boards/rivals.ts';
 import type { Addresses } from './addresses.ts';
 
@@ -29,6 +30,7 @@ export function leaseDesk(deps: {
   readonly addresses: Pick<Addresses, 'leaseGuest' | 'told' | 'strayRelay'>;
   /** Takes note of it. A packet proves nothing: it is answered as the board would be. */
   readonly noticeRival: Rivals['notice'];
+  readonly adoption: Pick<Adoption, 'systemHeard' | 'restarted'>;
 }): (request: DhcpRequest) => Promise<Lease | undefined> {
   const { runner, timelines, clock, log, addresses } = deps;
   return async (request) => {
@@ -50,6 +52,8 @@ export function leaseDesk(deps: {
     }
     const device = sighted.value;
     deps.noticeRival(device, request);
+    const isSystem = !isPxe && request.vendorClass !== INSTALLER_VENDOR_CLASS;
+    deps.adoption[isSystem ? 'systemHeard' : 'restarted'](device);
     if (device.addressing === 'reserved') addresses.told(device);
     if (!deps.givesAddresses) return lease(device, unspecified, 'told where to boot from');
     if (device.addressing === 'heard') {

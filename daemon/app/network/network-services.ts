@@ -19,6 +19,7 @@ import { systemShell } from '../../system/shell.ts';
 import { tftpLimits } from '../../tftp/limits.ts';
 import { tftpServer } from '../../tftp/server.ts';
 import { createGate } from '../../traffic/gate.ts';
+import type { Adoption } from '../boards/adoption.ts';
 import type { EepromDesk } from '../boards/eeproms.ts';
 import type { ImageDesk } from '../boards/images.ts';
 import type { InstallerKit } from '../boards/installer-kit.ts';
@@ -57,6 +58,7 @@ export type ServicesDeps = {
   readonly boot: BootDeps;
   readonly openClusterFile: ClusterFilesDeps['openClusterFile'];
   readonly noticeRival: Rivals['notice'];
+  readonly adoption: Pick<Adoption, 'systemHeard' | 'restarted'>;
   /** Hex. */
   readonly bootKeyOf: (mac: Mac) => string;
   readonly read: ReadDeps;

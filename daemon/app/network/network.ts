@@ -51,6 +51,7 @@ type Served = Pick<
   | 'openClusterFile'
   | 'bootKeyOf'
   | 'noticeRival'
+  | 'adoption'
   | 'read'
   | 'supervisor'
 >;

@@ -16,6 +16,7 @@ import type { Fleet } from '../../lifecycle/fleet.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Clock, Random } from '../../ports.ts';
 import type { Store } from '../../store/store.ts';
+import type { Adoption } from '../boards/adoption.ts';
 import type { ClusterFacts } from '../boards/control-plane.ts';
 import type { ImageDesk } from '../boards/images.ts';
 import type { InstallerKit } from '../boards/installer-kit.ts';
@@ -48,6 +49,7 @@ export type OwnerDeskDeps = {
   readonly access: AccessDeps;
   readonly opening: OpenDeps;
   readonly rivals: Pick<Rivals, 'now'>;
+  readonly adoption: Pick<Adoption, 'isAdoptable'>;
   readonly guard: Pick<NodeGuard, 'advice'>;
   readonly installer: Pick<InstallerKit, 'advice'>;
   readonly images: Pick<ImageDesk, 'records' | 'kitGaps' | 'files'>;
@@ -132,7 +134,11 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
     // Its wipe is tied to a nonce; an installation gets its own with its image.
     const arming = Buffer.from(deps.random.bytes(16)).toString('hex');
     const event: LifecycleEvent =
-      action === 'wipe' ? { event: 'wipe-requested', by, arming } : { event: `${action}-requested`, by };
+      action === 'accept' && deps.adoption.isAdoptable(device)
+        ? { event: 'adopt-requested', by }
+        : action === 'wipe'
+          ? { event: 'wipe-requested', by, arming }
+          : { event: `${action}-requested`, by };
     const done = await runner.dispatch(device.id, event);
     if (!done.ok) return problem('NOT_FOUND', done.error.detail);
     if (done.value.outcome === 'refused') return problem('CONFLICT', `${device.name}: ${done.value.reason}`);

@@ -83,6 +83,7 @@ async function serveDhcp(dhcp: NonNullable<ServiceOptions['dhcp']>): Promise<{ r
       leave: nothing,
       'start-installer': nothing,
       'find-installed': nothing,
+      adopt: nothing,
     },
     onChange: () => undefined,
   });
@@ -93,6 +94,7 @@ async function serveDhcp(dhcp: NonNullable<ServiceOptions['dhcp']>): Promise<{ r
     self: { address, subnet, dns: [address], ntp: [address] },
     onSighting: leaseDesk({
       noticeRival: () => false,
+      adoption: { systemHeard: () => undefined, restarted: () => undefined },
       ...{ runner, timelines: createTimelines(), clock, log, subnet, givesAddresses: true, reservesAddresses: true },
       addresses: { leaseGuest: async () => undefined, told: () => undefined, strayRelay: () => undefined },
     }),

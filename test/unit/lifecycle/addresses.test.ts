@@ -90,6 +90,7 @@ class WorldDouble {
         leave: idle,
         'start-installer': idle,
         'find-installed': idle,
+        adopt: idle,
       },
       onChange: () => undefined,
     });

@@ -55,7 +55,14 @@ function runnerWith(device: Device, rules: { range: typeof range | undefined; le
     signal: new AbortController().signal,
     execute: {
       ...{ 'decide-admission': idle, 'make-image': idle, 'await-ssh': idle },
-      ...{ join: idle, 'release-quarantine': idle, leave: idle, 'start-installer': idle, 'find-installed': idle },
+      ...{
+        join: idle,
+        'release-quarantine': idle,
+        leave: idle,
+        'start-installer': idle,
+        'find-installed': idle,
+        adopt: idle,
+      },
     },
     onChange: () => undefined,
   });

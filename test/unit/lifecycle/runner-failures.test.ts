@@ -33,6 +33,7 @@ const doNothing: RunnerDeps['execute'] = {
   leave: idle,
   'start-installer': idle,
   'find-installed': idle,
+  adopt: idle,
 };
 
 type DiskDouble = {
@@ -107,6 +108,7 @@ function start(t: ExecutionContext, disk: DiskDouble, changes: Partial<RunnerDep
       leave: note('leave'),
       'start-installer': note('start-installer'),
       'find-installed': note('find-installed'),
+      adopt: note('adopt'),
     },
     onChange: () => undefined,
     ...changes,

@@ -64,6 +64,7 @@ function start(disk: DiskDouble, effects: Effect[] = []) {
     'release-quarantine': { event: 'quarantine-released' },
     leave: { event: 'left' },
     'start-installer': { event: 'installer-started' },
+    adopt: { event: 'adopted' },
   };
   const end = (effect: keyof typeof ends) => async () => {
     effects.push(effect);
@@ -100,6 +101,7 @@ function start(disk: DiskDouble, effects: Effect[] = []) {
       'start-installer': end('start-installer'),
       // Its installer says so itself here.
       'find-installed': async () => undefined,
+      adopt: end('adopt'),
     },
     onChange: (change) => {
       for (const look of [...waiting]) look(change);

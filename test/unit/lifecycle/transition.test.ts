@@ -24,6 +24,7 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'wipe-requested': '!',
 
     'boot-file-served': 'booting',
+    'adopt-requested': 'adopting',
     'installer-reported': 'reported',
     'accept-requested': '!',
     'reject-requested': 'rejected',
@@ -41,7 +42,24 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'accept-requested': '!',
     'reject-requested': 'rejected',
     'retry-requested': '!',
+    'adopt-requested': 'adopting',
     'deadline-passed': 'seen',
+  },
+  adopting: {
+    'leave-requested': '!',
+    'forget-requested': '!',
+    'replace-requested': '!',
+    'card-made': '!',
+    'reinstall-requested': '!',
+    'wipe-requested': '!',
+    'accept-requested': '!',
+    'retry-requested': '!',
+
+    'installer-reported': 'reported',
+    adopted: 'starting',
+    'first-login-failed': 'failed',
+    'reject-requested': 'rejected',
+    'deadline-passed': 'failed',
   },
   reported: {
     'leave-requested': '!',
@@ -142,6 +160,7 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'wipe-requested': 'wiping',
 
     'node-not-ready': 'unreachable',
+    'cluster-programs-gone': 'joining',
     'node-deleted': 'failed',
     'host-key-changed': 'failed',
     'quarantine-released': 'ready',
@@ -150,6 +169,7 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'retry-requested': '!',
   },
   unreachable: {
+    'cluster-programs-gone': 'joining',
     'leave-requested': 'left',
     'forget-requested': '!',
     'replace-requested': 'replaced',
@@ -547,4 +567,24 @@ test('an address that is heard is taken over where addresses are the router’s,
   for (const event of [heard, lost, { ...lost, address: aDevice().address }]) {
     t.is(transition(aDevice(states.joining), event, LATER).outcome, 'nothing');
   }
+});
+
+test('a first login that failed is tried again only when asked for; an installer is another way in', (t) => {
+  const failed = transition(aDevice(states.adopting), events['first-login-failed'], LATER).device;
+  t.deepEqual(failed.state, {
+    ...{ name: 'failed', code: 'FIRST_LOGIN', detail: 'wrong password' },
+    resume: { at: 'adopt', by: 'owner' },
+  });
+  t.deepEqual(wants(failed.state), []);
+  t.is(transition(failed, events['adopt-requested'], LATER).outcome, 'nothing');
+  t.deepEqual(transition(failed, events['retry-requested'], LATER).effects, ['adopt']);
+  t.is(transition(failed, events['installer-reported'], LATER).device.state.name, 'reported');
+  t.is(transition(failed, events['forget-requested'], LATER).outcome, 'dropped');
+  t.like(transition(failed, events['reject-requested'], LATER).device.state, { name: 'rejected', system: 'none' });
+});
+
+test('a board that has to restart in the middle of its join loses no attempt', (t) => {
+  const restarts = { event: 'join-failed', code: 'BOARD_RESTARTS', detail: 'it restarts once' } as const;
+  const after_ = transition(aDevice({ name: 'joining', attempt: JOIN_ATTEMPTS }), restarts, LATER);
+  t.deepEqual([after_.device.state, after_.effects], [{ name: 'starting' }, ['await-ssh']]);
 });

@@ -52,6 +52,7 @@ function start(t: ExecutionContext, store: Store) {
       leave: begin('leave'),
       'start-installer': begin('start-installer'),
       'find-installed': begin('find-installed'),
+      adopt: begin('adopt'),
     },
     onChange: () => undefined,
   });

@@ -38,6 +38,8 @@ const bare: BoardReport = { ...report, serial: undefined, model: undefined, sour
 export const states: readonly DeviceState[] = [
   { name: 'seen' },
   { name: 'booting' },
+  { name: 'adopting', by: 'auto: nobody else is on this network' },
+  { name: 'failed', code: 'FIRST_LOGIN', detail: 'refused', resume: { at: 'adopt', by: 'owner' } },
   { name: 'reported', report },
   { name: 'reported', report: bare },
   { name: 'pending', report, reason: 'its disk holds a foreign system: "Ümläut"' },

@@ -115,11 +115,14 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   response.end(JSON.stringify(found));
 }
 
-createServer((request, response) => {
+const server = createServer((request, response) => {
   serve(request, response).catch((error: unknown) => {
     if (!(error instanceof StatusError)) throw error;
     response.writeHead(error.code, { 'content-type': 'application/json' });
     response.end(JSON.stringify(statusBody(error.code, error.reason, error.message)));
   });
-}).listen(8080, address);
+});
+// Go's server leaves idle connections alone.
+server.keepAliveTimeout = 0;
+server.listen(8080, address);
 setInterval(missNodes, 500);

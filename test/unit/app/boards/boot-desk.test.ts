@@ -118,6 +118,7 @@ function desk(t: ExecutionContext, state: DeviceState, setting: Setting = {}) {
       leave: idle,
       'start-installer': idle,
       'find-installed': idle,
+      adopt: idle,
     },
     onChange: changes.tell,
   });

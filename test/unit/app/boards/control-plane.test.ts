@@ -6,6 +6,10 @@ import { must, ok } from '../../../../config/result.ts';
 import { parseDeviceId, parseHostname, parseIpv4 } from '../../../../config/values.ts';
 import { driverFor } from '../../../../daemon/app/boards/control-plane.ts';
 import { caHash } from '../../../../daemon/join/index.ts';
+import type { Device } from '../../../../daemon/lifecycle/device.ts';
+import { createFleet } from '../../../../daemon/lifecycle/fleet.ts';
+import { aDevice } from '../../../support/boards.ts';
+import { createClockDouble } from '../../../support/doubles.ts';
 import { k3sSession } from '../../join/k3s-session.ts';
 import { stepContext } from '../../join/step-context.ts';
 
@@ -16,12 +20,19 @@ const caPem = execFileSync('openssl', ['req', '-x509', ...curve, '-subj', '/CN=k
 });
 const address = must(parseIpv4('192.168.1.2'));
 
-async function driverOf(cluster: object, endpoint: { server: string; caPem: string }, isPlaced = true) {
+async function driverOf(
+  cluster: object,
+  endpoint: { server: string; caPem: string },
+  isPlaced = true,
+  boards: readonly Device[] = [],
+) {
   const config = parseConfig(stringify({ cluster }));
   if (!config.ok) throw new Error('no configuration');
   return driverFor({
     config: config.value,
-    cluster: { endpoint: async () => ok(endpoint) },
+    cluster: { endpoint: async () => ok(endpoint), request: async () => ok({}) },
+    clock: createClockDouble(),
+    fleet: () => createFleet(boards),
     site: () => (isPlaced ? { address } : undefined),
     files: { list: async () => [], open: async () => undefined },
   });
@@ -69,4 +80,17 @@ test('k3s: without a network or an authority there is no driver, and it says why
 test('kubeadm is asked for by its name', async (t) => {
   const driver = must(await driverOf({ driver: 'kubeadm' }, { server: 'https://192.168.1.9:6443', caPem }));
   t.is(driver.name, 'kubeadm');
+});
+
+test('kube-config: its master is one of the boards, as soon as that is there', async (t) => {
+  const board = aDevice();
+  const cluster = { driver: 'kube-config', controlPlane: board.name };
+  const plain = { server: 'http://10.77.0.100:8080', caPem: '' };
+  const alone = await driverOf(cluster, plain);
+  t.is(alone.ok ? '' : alone.error.code, 'MASTER_MISSING');
+  const driver = must(await driverOf(cluster, plain, true, [board]));
+  t.is(driver.nodeName(board), board.address);
+  t.true(driver.controlPlane?.isOn(board));
+  t.false(driver.controlPlane?.isOn({ address }));
+  t.false(driver.needsToken);
 });

@@ -54,6 +54,7 @@ function desk(t: ExecutionContext, first: Device, { hostKey = 'ssh-ed25519 AAAA'
       return () => void listeners.delete(listener);
     },
     decideAdmission: notAsked,
+    adopt: notAsked,
     keys: { accepted: () => (hostKey === null ? [] : [hostKey]), nodePassword: async () => 'ab'.repeat(16) },
     hasRival: () => hasRival,
     hardwareAddressOf: async () => MAC,

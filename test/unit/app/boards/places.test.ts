@@ -57,6 +57,7 @@ async function places(t: ExecutionContext, ...boards: readonly Device[]) {
       leave: note('leave'),
       'start-installer': note('start-installer'),
       'find-installed': note('find-installed'),
+      adopt: note('adopt'),
     },
     { cluster: api, labels: nodeLabels(api, store), boards: () => all.now, clock, log: createLogDouble() },
   );

@@ -53,7 +53,7 @@ function world(t: ExecutionContext, devices: readonly Device[], yaml = '') {
     ...{ clock, random: createRandomDouble(), log, signal: stop.signal, onChange: () => undefined },
     execute: {
       ...{ 'decide-admission': admission.decide, 'make-image': idle, 'find-installed': idle, 'await-ssh': idle },
-      ...{ join: idle, 'release-quarantine': idle, leave: idle, 'start-installer': idle },
+      ...{ join: idle, 'release-quarantine': idle, leave: idle, 'start-installer': idle, adopt: idle },
     },
   });
   const done = Promise.all([rests.follow(stop.signal), runner.run()]);

@@ -38,7 +38,14 @@ function desk(t: ExecutionContext, devices: readonly Device[]) {
     signal: stop.signal,
     execute: {
       ...{ 'decide-admission': idle, 'make-image': idle, 'await-ssh': idle },
-      ...{ join: idle, 'release-quarantine': idle, leave: idle, 'start-installer': idle, 'find-installed': idle },
+      ...{
+        join: idle,
+        'release-quarantine': idle,
+        leave: idle,
+        'start-installer': idle,
+        'find-installed': idle,
+        adopt: idle,
+      },
     },
     onChange: () => undefined,
   });

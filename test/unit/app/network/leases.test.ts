@@ -40,6 +40,7 @@ function desk(
       leave: idle,
       'start-installer': idle,
       'find-installed': idle,
+      adopt: idle,
     },
     onChange: () => undefined,
   });
@@ -47,6 +48,7 @@ function desk(
   const agents: string[] = [];
   const lease = leaseDesk({
     noticeRival: () => false,
+    adoption: { systemHeard: () => undefined, restarted: () => undefined },
     ...{ runner, timelines: createTimelines(), clock, log, subnet, givesAddresses, reservesAddresses },
     addresses: {
       leaseGuest: async () => guest,
@@ -94,6 +96,7 @@ test('a machine that is no board is the guests’ business, a board that is know
 const toldToBoot: Readonly<Record<StateName, boolean>> = {
   seen: true,
   booting: true,
+  adopting: true,
   reported: true,
   pending: true,
   accepted: true,

@@ -54,7 +54,14 @@ async function start(t: ExecutionContext) {
     }),
     execute: {
       ...{ 'decide-admission': idle, 'make-image': idle, 'await-ssh': idle },
-      ...{ join: idle, 'release-quarantine': idle, leave: idle, 'start-installer': idle, 'find-installed': idle },
+      ...{
+        join: idle,
+        'release-quarantine': idle,
+        leave: idle,
+        'start-installer': idle,
+        'find-installed': idle,
+        adopt: idle,
+      },
     },
     onChange: () => undefined,
     ...{ clock, log, random: createRandomDouble(), signal: stop.signal },
@@ -75,6 +82,7 @@ async function start(t: ExecutionContext) {
     self: { address, subnet: subnetOf(address, 24) },
     onSighting: leaseDesk({
       noticeRival: () => false,
+      adoption: { systemHeard: () => undefined, restarted: () => undefined },
       ...{
         runner,
         timelines: createTimelines(),
