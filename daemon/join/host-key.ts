@@ -8,7 +8,8 @@ import { type DeviceId, type Millis, minutes, seconds } from '../../config/value
 import type { Clock } from '../ports.ts';
 import type { JoinBoard, SshSession } from './driver.ts';
 import { parsePublicLine, type SshKeyPair } from './keys.ts';
-import { awaitSsh, type SshTarget, withSsh } from './ssh.ts';
+import { awaitSsh, withSsh } from './ssh.ts';
+import type { SshTarget } from './ssh-connection.ts';
 
 export type OwnKeys = {
   /** The public line that a session has shown; undefined: there is none yet. */

@@ -16,7 +16,8 @@ import { retryIntervals } from './intervals.ts';
 import { agrees, isItsOwn } from './node-match.ts';
 import { deleteNode } from './old-node.ts';
 import { semaphore } from './semaphore.ts';
-import { awaitSsh, type SshTarget, withSsh } from './ssh.ts';
+import { awaitSsh, withSsh } from './ssh.ts';
+import type { SshTarget } from './ssh-connection.ts';
 import { runStep } from './steps.ts';
 import { randomText, revokeTokens, sweepTokens } from './tokens.ts';
 
