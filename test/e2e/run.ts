@@ -3,6 +3,7 @@ import { clients } from './clients.ts';
 import { fuzz } from './fuzz.ts';
 import { fuzzLimited } from './fuzz-limited.ts';
 import { install } from './install.ts';
+import { joinAttacks } from './join.ts';
 import { joinK3s } from './join-k3s.ts';
 import { joinKubelet } from './join-kubelet.ts';
 import { mainJob } from './main-job.ts';
@@ -19,6 +20,7 @@ const scenarios = {
   clients,
   install,
   k3s: joinK3s,
+  join: joinAttacks,
   kubelet: joinKubelet,
   package: debianPackage,
   fuzz,

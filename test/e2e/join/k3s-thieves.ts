@@ -1,0 +1,91 @@
+/** Somebody on the LAN has read a board's k3s token: k3s binds it to no name, so other locks have to hold. */
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { caHash } from '../../../daemon/join/index.ts';
+import type { Check } from '../scenario.ts';
+import { until } from './board.ts';
+import type { Expected, Site } from './site.ts';
+import { tokenOf } from './stolen-tokens.ts';
+import type { Theft } from './thief/main.ts';
+
+const program = fileURLToPath(new URL('./thief/main.ts', import.meta.url));
+const address = '10.77.0.250';
+const quarantine = 'bramble.dev/quarantine';
+
+/** `start`: the number of the command that starts the agent. `ready`: a board that is. */
+export async function k3sThieves(check: Check, site: Site, start: number, ready: Expected): Promise<void> {
+  const [victim] = await site.expect(1);
+  assert.ok(victim !== undefined);
+  const thief = await site.host('thief', { address: `${address}/24` });
+  await victim.prepare({ command: start, how: 'hold' });
+  const board = await victim.switchOn();
+  await board.wasCut();
+  const { id, secret } = await tokenOf(site, victim);
+  const token = `K10${caHash(site.server.caPem)}::${id}.${secret}`;
+  let thefts = 0;
+  const steal = async (nodeName: string, labels: Theft['labels'] = {}, nodeAddress = address): Promise<string> => {
+    thefts += 1;
+    const theft: Theft = {
+      ...{ server: site.server.server, token, nodeName, labels },
+      ...{ nodePassword: 'ee'.repeat(16), nodeAddresses: [nodeAddress] },
+    };
+    const file = join(site.folder, `theft-${thefts}`);
+    await writeFile(file, JSON.stringify(theft), { mode: 0o600 });
+    return (await thief.exec([process.execPath, program, file], { deadlineMs: 60_000 })).stdout.trim();
+  };
+  const taintsOf = async (name: string): Promise<readonly string[] | undefined> => {
+    const node = (await site.api.nodes()).find(({ metadata }) => metadata.name === name);
+    return node && (node.spec.taints?.map(({ key }) => key) ?? []);
+  };
+  const isTold = async (name: string): Promise<boolean> => {
+    const { master } = await site.client().status();
+    return master.advice.some((line) => line.includes(name));
+  };
+  const suspected = async (name: string): Promise<void> => {
+    await until(`Node ${name} is in quarantine`, 60, async () => (await taintsOf(name))?.includes(quarantine) === true);
+    await until('the owner is told in the status', 60, () => isTold(name));
+    const told = await site.client().events({ after: 0 });
+    assert.ok(
+      told.some(({ event, reason }) => /node/.test(event) && reason.includes(name)),
+      `an event names ${name}`,
+    );
+  };
+
+  await check('a stolen k3s token with the name of a board that is Ready: refused by its node password', async () => {
+    assert.match(await steal(ready.name), /Node password rejected/);
+    assert.deepEqual(await taintsOf(ready.name), []);
+  });
+  await check('with a new name: its Node is in quarantine and the owner is told', async () => {
+    assert.equal(await steal('worker-thief1'), 'joined');
+    await suspected('worker-thief1');
+  });
+  await check('with a new name and the label of the board it was stolen from: the same', async () => {
+    assert.equal(await steal('worker-thief2', { 'bramble.dev/device': victim.id }), 'joined');
+    await suspected('worker-thief2');
+  });
+  await check('with a new name and the address of a board that is Ready: the same', async () => {
+    assert.equal(await steal('worker-thief3', {}, ready.address), 'joined');
+    await suspected('worker-thief3');
+  });
+  await check(
+    'with the name of the board that it was stolen from, before that one: the board gets its name back',
+    async () => {
+      const end = await steal(victim.name, { 'bramble.dev/device': victim.id });
+      const before = (await site.api.nodes()).find(({ metadata }) => metadata.name === victim.name)?.metadata.uid;
+      assert.equal(end, 'joined');
+      assert.ok(before !== undefined);
+      await board.release();
+      await site.ready([victim], 300);
+      const after = (await site.api.nodes()).find(({ metadata }) => metadata.name === victim.name)?.metadata.uid;
+      assert.notEqual(after, before);
+    },
+  );
+  await check('and then it is of no use any more', async () => {
+    await until('it is refused', 60, async () =>
+      /token|401|403|Unauthorized|forbidden/i.test(await steal('worker-thief4')),
+    );
+    assert.equal(await taintsOf('worker-thief4'), undefined);
+  });
+}
