@@ -53,9 +53,13 @@ export async function attemptJoin(attempt: Attempt): Promise<Result<string, Step
   if (!cleared.ok) return cleared;
   const installed = await step(attempt, 'install', (context) => driver.install(attempt.session, board, context));
   if (!installed.ok) return installed;
+  // Installing took minutes, and more until its turn: whoever registered under the name meanwhile would be joined upon.
+  const present = await cluster.readNode(name, signal);
+  if (!present.ok) return present;
+  if (present.value !== undefined && !isItsNode(present.value, board)) return foreignNode(name);
   // A kubelet does not put its taints on a Node that is there already, and an old Node would pass for the new one. Without a
   // token there are no taints; the driver has to know the one from the other, and the owner's labels stay.
-  const oldUid = driver.needsToken ? old.value?.uid : undefined;
+  const oldUid = driver.needsToken ? present.value?.uid : undefined;
   const deleted = await deleteNode(attempt, name, oldUid);
   if (!deleted.ok) return deleted;
   const joined = driver.needsToken
@@ -74,10 +78,10 @@ const step = <T>(
 
 /** Whether the board is in the cluster already, as far as Node and board agree. */
 async function works(
-  { cluster, board, clock, signal, settle }: Attempt,
+  { cluster, driver, board, clock, signal, settle }: Attempt,
   node: JoinedNode | undefined,
 ): Promise<boolean> {
-  if (node === undefined || !agrees(node, board).ok) return false;
+  if (node === undefined || !agrees(node, board, driver).ok) return false;
   const isReady = (now: JoinedNode | undefined): boolean => now?.uid === node.uid && now.ready;
   return isReady(await awaitNode(cluster, node.name, isReady, { clock, signal, patience: settle }));
 }
@@ -109,7 +113,7 @@ async function joinWithToken(attempt: Attempt, driver: TokenDriver): Promise<Res
 }
 
 async function awaitNewNode(
-  { cluster, clock, signal, board }: Attempt,
+  { cluster, driver, clock, signal, board }: Attempt,
   name: string,
   oldUid: string | undefined,
 ): Promise<Result<string, Problem>> {
@@ -117,7 +121,7 @@ async function awaitNewNode(
     node !== undefined && node.uid !== oldUid && node.internalIp !== undefined;
   const node = await awaitNode(cluster, name, isNew, { clock, signal, patience: REGISTER });
   if (node === undefined || !isNew(node)) return problem('NODE_MISSING', `no Node ${name} appeared`);
-  const same = agrees(node, board);
+  const same = agrees(node, board, driver);
   return same.ok ? ok(node.uid) : same;
 }
 

@@ -180,7 +180,7 @@ export function createJoiner(options: JoinerOptions): Joiner {
     if (!read.ok) return read;
     const node = read.value;
     if (node?.ready !== true) return problem('NODE_NOT_READY', `Node ${nodeName(board)} is not Ready`);
-    const agreed = agrees(node, board);
+    const agreed = agrees(node, board, driver.value);
     if (!agreed.ok) return agreed;
     if (finish !== undefined || !verified.has(board.id)) {
       const reached = await onBoard(board, signal, async (session) =>

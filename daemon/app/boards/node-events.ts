@@ -26,6 +26,9 @@ export function nodeEvent(
   if (hasLeft(state)) return isOut(state) && node?.device === device.id ? { event: 'node-ready' } : undefined;
   if (!(joined || mayHaveJoined)) return undefined;
   if (node === undefined) return { event: 'node-deleted' };
+  // Of a board whose join failed, one that just has its name may be anybody's. Where a Node goes by another name, none has a label.
+  const mayLack = joined || nodeName !== device.name;
+  if (node.device === undefined ? !mayLack : node.device !== device.id) return { event: 'node-not-ready' };
   // The router's lease may be another one by now; kubelet then tells its new address by itself.
   const isThere = device.addressing === 'heard' || node.internalIp === device.address;
   const isReady = node.ready && isThere;

@@ -3,7 +3,7 @@ import test from 'ava';
 import { must, ok, type Result } from '../../../config/result.ts';
 import { minutes, parseDeviceId, parseHostname, parseIpv4, seconds } from '../../../config/values.ts';
 import { attemptJoin } from '../../../daemon/join/attempt.ts';
-import type { JoinedNode } from '../../../daemon/join/cluster-port.ts';
+import type { JoinCluster, JoinedNode } from '../../../daemon/join/cluster-port.ts';
 import type { JoinBoard, SshSession, StepProblem, TokenDriver } from '../../../daemon/join/driver.ts';
 import { semaphore } from '../../../daemon/join/semaphore.ts';
 import { stepDeadlines } from '../../../daemon/join/steps.ts';
@@ -25,7 +25,7 @@ const boardNumber = (number: number): JoinBoard => ({
 });
 
 /** Each board takes a minute of transfer and a minute of joining; its Node is there when that is over (double). */
-function begin(change: (board: JoinBoard) => Partial<TokenDriver> = () => ({})) {
+function begin(change: (board: JoinBoard) => Partial<TokenDriver> = () => ({}), besides: Partial<JoinCluster> = {}) {
   const clock = createClockDouble();
   const { cluster, tokens } = clusterDouble();
   const nodes = new Map<string, JoinedNode>();
@@ -66,6 +66,7 @@ function begin(change: (board: JoinBoard) => Partial<TokenDriver> = () => ({})) 
     return attemptJoin({
       cluster: {
         ...cluster,
+        ...besides,
         node: (name) => nodes.get(name),
         onNodes: (listener) => {
           listeners.add(listener);
@@ -119,6 +120,41 @@ test('a Node that never appears is told after its time', async (t) => {
   await missing.clock.advance(minutes(1));
   await waiting;
   t.like(missing.ends.get('worker-kube1'), { error: { code: 'NODE_MISSING' } });
+});
+
+test('who registered under the name of a board while that was installed is not joined upon, nor robbed of his node password', async (t) => {
+  const thief: JoinedNode = {
+    name: 'worker-kube1',
+    uid: 'u-1',
+    ready: true,
+    internalIp: '10.77.0.9',
+    device: undefined,
+  };
+  const done: string[] = [];
+  let there: JoinedNode | undefined;
+  const it = begin(
+    () => ({
+      install: async () => {
+        there = thief;
+        return ok(undefined);
+      },
+      secretsOf: (name) => [`${name}.node-password.k3s`],
+      join: async () => {
+        done.push('joined');
+        return ok(undefined);
+      },
+    }),
+    {
+      readNode: async () => ok(there),
+      request: async (method, path) => {
+        done.push(`${method} ${path}`);
+        return ok({ items: [] });
+      },
+    },
+  );
+  await it.start(1);
+  t.like(it.ends.get('worker-kube1'), { error: { code: 'NODE_NAME_TAKEN' } });
+  t.deepEqual(done, []);
 });
 
 test('what a driver tells never holds the token', async (t) => {

@@ -63,17 +63,18 @@ test('whose Node it is', (t) => {
   const rows = [board.id, other, undefined].flatMap((device) =>
     ['10.77.0.100', '10.77.0.9'].map((ip) => {
       const one = node(device, ip);
-      const same = agrees(one, board);
-      return [isItsNode(one, board), isItsOwn(one, board), same.ok ? 'ok' : same.error.code];
+      const [labelled, legacy] = [true, false].map((needsToken) => agrees(one, board, { needsToken }));
+      const code = (same: typeof labelled) => (same?.ok === false ? same.error.code : 'ok');
+      return [isItsNode(one, board), isItsOwn(one, board), code(labelled), code(legacy)];
     }),
   );
   t.deepEqual(rows, [
-    [true, true, 'ok'],
-    [true, true, 'NODE_ADDRESS_MISMATCH'],
-    [true, false, 'NODE_LABEL_MISMATCH'],
-    [false, false, 'NODE_ADDRESS_MISMATCH'],
-    [true, true, 'ok'],
-    [false, false, 'NODE_ADDRESS_MISMATCH'],
+    [true, true, 'ok', 'ok'],
+    [true, true, 'NODE_ADDRESS_MISMATCH', 'NODE_ADDRESS_MISMATCH'],
+    [true, false, 'NODE_LABEL_MISMATCH', 'NODE_LABEL_MISMATCH'],
+    [false, false, 'NODE_ADDRESS_MISMATCH', 'NODE_ADDRESS_MISMATCH'],
+    [true, true, 'NODE_LABEL_MISMATCH', 'ok'],
+    [false, false, 'NODE_ADDRESS_MISMATCH', 'NODE_ADDRESS_MISMATCH'],
   ]);
   t.false(isItsOwn(node(undefined, undefined), { id: board.id, address: undefined }));
 });

@@ -55,6 +55,24 @@ test('a Node with another address is another machine, unless the router may have
   t.deepEqual(nodeEvent(aHeardDevice(states.ready), away), { event: 'node-not-ready' });
 });
 
+test('a Node that only has the name of a board whose join failed is not taken for it', (t) => {
+  const failed = aHeardDevice({ name: 'failed', code: 'X', detail: '', resume: { at: 'join' } });
+  const eventOf = (board: typeof failed, device: string | undefined, nodeName?: string) => {
+    const node: NodeFacts = {
+      ...{ name: 'worker-kube1', uid: 'u', ready: true, internalIp: String(board.address), device },
+      ...{ controlPlane: false, taints: [], unschedulable: false, lastTransition: undefined },
+    };
+    return nodeEvent(board, { node: () => node, synced: () => true }, nodeName)?.event;
+  };
+  t.is(eventOf(failed, failed.id), 'node-ready');
+  t.is(eventOf(failed, undefined), 'node-not-ready');
+  t.is(eventOf(failed, undefined, '10.77.0.100'), 'node-ready', 'kube-config sets no labels');
+  t.is(eventOf(failed, 'd-ffffffffffff'), 'node-not-ready');
+  const ready = aHeardDevice(states.ready);
+  t.is(eventOf(ready, undefined), 'node-ready', 'the owner may have taken the label off');
+  t.is(eventOf(ready, 'd-ffffffffffff'), 'node-not-ready');
+});
+
 test('under kube-config a Node goes by its address, and the master is where its board is', (t) => {
   const board = aDevice(states.ready);
   const fleet = createFleet([board]);
