@@ -15,6 +15,9 @@ import { addVersion } from './commands/version.ts';
 import { CommandFailed, type ExitCode, exitCodes } from './exit-codes.ts';
 import { harmless, type Terminal } from './output/terminal.ts';
 
+/** What help shows first. */
+const daily: readonly string[] = ['status', 'describe', 'accept', 'reinstall', 'replace', 'doctor'];
+
 export type ProgramDeps = { readonly terminal: Terminal; readonly version: string };
 
 /** Runs `args` (without node and script); settles with the exit code, rejects only for our own mistakes. */
@@ -57,6 +60,7 @@ export async function run(args: readonly string[], { terminal, version }: Progra
   addKubeconfig(program, { client, terminal });
   addDoctor(program, { client, terminal, done });
   addVersion(program, { client, terminal, version });
+  for (const command of program.commands) if (!daily.includes(command.name())) command.helpGroup('More:');
   // Sub-commands made by `command()` inherit exitOverride and configureOutput.
   try {
     await program.parseAsync([...args], { from: 'user' });

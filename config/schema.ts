@@ -253,7 +253,12 @@ const keys = z.strictObject({
     .prefault({}),
   join: z
     .strictObject({
-      parallel: z.int().min(1).max(64).default(8).describe('Boards that are joined at the same time.'),
+      parallel: z
+        .int()
+        .min(1)
+        .max(64)
+        .default(8)
+        .describe('Boards that are sent the programs of the cluster at the same time.'),
       firstLogin: z
         .strictObject({
           user: z

@@ -1,8 +1,9 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { OpeningView } from '../../daemon/http/wire.ts';
 import type { Client } from '../client.ts';
 import { document, type Format, formatOption } from '../output/format.ts';
-import { harmless, spanText, type Terminal } from '../output/terminal.ts';
+import { openText } from '../output/status.ts';
+import { harmless, type Terminal } from '../output/terminal.ts';
 
 type OpenFlags = { readonly for: number; readonly output: Format };
 
@@ -13,7 +14,7 @@ export function addOpen(parent: Command, deps: { readonly client: () => Client; 
     .command('open')
     .description('let that many new boards in by themselves for a while, whatever admission says')
     .argument('[boards]', 'how many; 0 closes it; without it: whether it is open', boardCount)
-    .option('--for <time>', 'how long: 90s, 10m, 2h', seconds, 600)
+    .addOption(new Option('--for <time>', 'how long: 90s, 10m, 2h').argParser(seconds).default(600, '10m'))
     .addOption(formatOption(['table', 'json', 'yaml']))
     .addHelpText('after', help)
     .action(async (boards: number | undefined, flags: OpenFlags) => {
@@ -23,7 +24,7 @@ export function addOpen(parent: Command, deps: { readonly client: () => Client; 
           ? await client.opening()
           : await client.setOpening({ boards, seconds: flags.for, by: terminal.user });
       const forPrograms = flags.output === 'json' || flags.output === 'yaml';
-      terminal.out(forPrograms ? document({ open }, flags.output, false) : `${harmless(openText(open))}\n`);
+      terminal.out(forPrograms ? document({ open }, flags.output, false) : `${harmless(stateText(open))}\n`);
     });
 }
 
@@ -31,10 +32,8 @@ const help = `
 A board whose disk holds data, or whose serial number or hardware address another
 board has, waits all the same. At most admission.limit boards an hour come in.`;
 
-const openText = (open: OpeningView | null): string =>
-  open === null
-    ? 'closed: new boards are admitted as bramble.yaml says'
-    : `open for ${open.boards} ${open.boards === 1 ? 'board' : 'boards'} and ${spanText(open.secondsLeft)}, asked by ${open.by}`;
+const stateText = (open: OpeningView | null): string =>
+  open === null ? 'closed: new boards are admitted as bramble.yaml says' : openText(open);
 
 function boardCount(text: string): number {
   if (!/^\d{1,4}$/.test(text) || Number(text) > 1000) throw new InvalidArgumentError('a number of boards, 0 to 1000');

@@ -1,5 +1,12 @@
 /** The status for people. Pure. */
-import type { DeviceView, GuestView, StatusView, TrafficCounts, TrafficView } from '../../daemon/http/wire.ts';
+import type {
+  DeviceView,
+  GuestView,
+  OpeningView,
+  StatusView,
+  TrafficCounts,
+  TrafficView,
+} from '../../daemon/http/wire.ts';
 import { bar } from './progress.ts';
 import { type Column, cut, table, wrapped } from './table.ts';
 import { age, type Colour, harmless, type Paint, spanText } from './terminal.ts';
@@ -32,16 +39,19 @@ export function statusText(status: StatusView, look: Look): string {
   const where = master.address === null ? 'no usable interface' : `${master.interface} ${master.address}`;
   const { driver, reachable, detail } = master.cluster;
   const cluster = reachable ? `${driver} reachable` : `${driver} not reachable${detail === '' ? '' : `: ${detail}`}`;
-  const head = `${master.hostname}  ${where}  dhcp ${master.dhcpMode}  admission ${admissionText(master)}  ${cluster}`;
+  const head = `${master.hostname}  ${where}  dhcp ${master.dhcpMode}  admission ${master.admission}  ${cluster}`;
+  const open = master.open === null ? [] : [`${openText(master.open)}; bramble open 0 closes it`];
   const boards = devices.length === 0 ? 'No board yet.\n' : `${counts(devices)}\n\n${boardTable(status, look)}`;
   const inWidth = (line: string): string => (look.wide ? line : cut(line, look.width));
   const beside = others(status, look.wide).map((line) => `\n${inWidth(harmless(line))}\n`);
   const drops = look.wide ? `\n${dropsLine(master.traffic)}\n` : '';
-  return `${inWidth(harmless(head))}\n${boards}${beside.join('')}${drops}\n${nextText(status, look)}`;
+  const first = [head, ...open].map((line) => `${inWidth(harmless(line))}\n`);
+  return `${first.join('')}${boards}${beside.join('')}${drops}\n${nextText(status, look)}`;
 }
 
-const admissionText = ({ admission, open }: StatusView['master']): string =>
-  open === null ? admission : `${admission}, open for ${open.boards} (${spanText(open.secondsLeft)}, ${open.by})`;
+/** `open for 3 boards and 9m59s, asked by anna`. */
+export const openText = ({ boards, secondsLeft, by }: OpeningView): string =>
+  `open for ${boards} board${boards === 1 ? '' : 's'} and ${spanText(secondsLeft)}, asked by ${by}`;
 
 /** Who else is on the boards' network: a line each. */
 function others({ strangers, guests }: StatusView, wide: boolean): readonly string[] {

@@ -71,7 +71,7 @@ async function daemonFake(
       if (board === undefined) return problem('NOT_FOUND', 'no such board');
       if (action === 'retry') return problem('CONFLICT', `${name} is ${board.state}: nothing to retry`);
       acted.push(`${action} ${name} by ${by}`);
-      return ok({ ...board, state: `${action}ed` });
+      return ok({ ...board, state: action === 'leave' ? 'left' : `${action}ed` });
     },
   };
   const stopped = new AbortController();
@@ -213,7 +213,7 @@ test('accept, reject, retry: each name is tried, the first failure is the exit c
 
 test('leave and forget: a word for each board; a forgotten one is not shown as what it was', async (t) => {
   const { socket, acted } = await daemonFake(t, [ready, pending]);
-  t.is((await bramble(socket, ['leave', 'worker-kube1'])).out, 'worker-kube1: leaveed\n');
+  t.is((await bramble(socket, ['leave', 'worker-kube1'])).out, 'worker-kube1: left\n');
   t.is((await bramble(socket, ['forget', 'worker-kube2'])).out, 'worker-kube2: forgotten\n');
   t.deepEqual(acted, ['leave worker-kube1 by anna', 'forget worker-kube2 by anna']);
 });
@@ -315,7 +315,10 @@ test('open: shows it, opens it for so many and so long, closes it; the status sa
     t.is((await bramble(socket, ['open', ...args])).code, 64, args.join(' '));
   }
   const opened = await daemonFake(t, [ready], { open: { by: 'anna', boards: 3, secondsLeft: 599 } });
-  t.regex((await bramble(opened.socket, ['status', '-o', 'wide'])).out, /admission auto, open for 3 \(9m59s, anna\)/);
+  const [head, second] = (await bramble(opened.socket, ['status'], { columns: 80 })).out.split('\n');
+  t.regex(head ?? '', /admission auto {2}k3s reachable$/);
+  t.is(second, 'open for 3 boards and 9m59s, asked by anna; bramble open 0 closes it');
+  t.regex((await bramble('/nonexistent', ['open', '--help'])).out, /2h \(default: 10m\)/);
 });
 
 test('locate asks nothing', async (t) => {
@@ -382,9 +385,16 @@ test('64 for what cannot be meant, 0 for help', async (t) => {
   t.regex((await bramble('/nonexistent', ['frob'])).err, /unknown command 'frob'/);
   const help = await bramble('/nonexistent', ['--help']);
   t.is(help.code, 0);
-  for (const command of ['status', 'describe', 'events', 'accept', 'reject', 'retry', 'version']) {
-    t.regex(help.out, new RegExp(`^ +${command}\\b`, 'm'));
-  }
+  const [daily = '', more = ''] = help.out.split('\nMore:\n');
+  const commands = (screen: string): readonly string[] =>
+    [...screen.matchAll(/^ {2}([a-z]+)/gm)].map(([, name = '']) => name);
+  t.deepEqual(commands(daily.slice(daily.indexOf('Commands:'))), [
+    ...['status', 'describe', 'accept', 'reinstall', 'replace', 'doctor', 'help'],
+  ]);
+  t.deepEqual(commands(more).toSorted(), [
+    ...['cluster', 'events', 'forget', 'image', 'kubeconfig', 'leave', 'locate', 'open', 'reject', 'retry', 'version'],
+    'wipe',
+  ]);
 });
 
 test('version, with and without a daemon', async (t) => {

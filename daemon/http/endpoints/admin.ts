@@ -17,12 +17,12 @@ export type AdminDeps = ReadDeps &
   AccessDeps &
   CardDeps &
   OpenDeps & {
-    /** Settles once it is committed, with the board as it then is. `by` is who asked, for the record. */
     /** The board `heir` takes the place of the board `name`; settles with it, under its new name. */
     readonly replace: (
       name: string,
       asked: { readonly heir: string; readonly by: string; readonly loseData: boolean },
     ) => Promise<Result<DeviceView, ActionProblem>>;
+    /** Settles once it is committed, with the board as it then is. `by` is who asked, for the record. */
     readonly act: (name: string, action: Action, by: string) => Promise<Result<DeviceView, ActionProblem>>;
   };
 
