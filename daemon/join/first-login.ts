@@ -124,9 +124,17 @@ async function withPassword(
     }
     const run: Run = async (command, stdin) => {
       let stderr = '';
+      let received = 0;
+      const count = ({ length }: Buffer): void => {
+        received += length;
+        // node-ssh keeps all of it beside us.
+        if (received > outputLimit) connection.destroy();
+      };
       const executing = ssh.execCommand(command, {
         stdin,
+        onStdout: count,
         onStderr: (chunk) => {
+          count(chunk);
           if (stderr.length < 8192) stderr += chunk.toString('utf8');
         },
         // Writing to a program that has ended is its business.
@@ -147,6 +155,9 @@ async function withPassword(
     signal.throwIfAborted();
   }
 }
+
+/** Whoever answers is not trusted to stop talking. */
+const outputLimit = 256 * 1024;
 
 /** Everything that is done over it: a card may take minutes to write what it has to. */
 const WORK = minutes(4);

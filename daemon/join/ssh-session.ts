@@ -32,8 +32,9 @@ export function openSession(ssh: NodeSSH, closed: Promise<void>, ended: () => Ss
       (chunks: Buffer[]) =>
       (chunk: Buffer): void => {
         received += chunk.length;
-        if (received > outputLimit) channel?.close();
-        else chunks.push(chunk);
+        if (received <= outputLimit) chunks.push(chunk);
+        // Asked to close its channel it may go on for ever, and node-ssh keeps all of it beside us.
+        else ssh.connection?.destroy();
       };
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<'late'>((resolve) => {
@@ -54,8 +55,8 @@ export function openSession(ssh: NodeSSH, closed: Promise<void>, ended: () => Ss
         channel?.close();
         return problem('SSH_TIMEOUT', `${program} did not end within ${timeout} ms`);
       }
-      if (end === 'closed') return { ok: false, error: ended() };
       if (received > outputLimit) return problem('SSH_CLOSED', `${program} wrote more than ${outputLimit} bytes`);
+      if (end === 'closed') return { ok: false, error: ended() };
       if (end.code === null && end.signal === null) return { ok: false, error: ended() };
       const [out, errors] = [Buffer.concat(stdout).toString('utf8'), Buffer.concat(stderr).toString('utf8')];
       return ok({ code: end.code ?? 255, stdout: out, stderr: errors });

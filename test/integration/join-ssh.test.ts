@@ -142,6 +142,29 @@ test('fake board: endless output is cut off', async (t) => {
   });
 });
 
+test('fake board: one that goes on writing into a channel that was closed is cut off', async (t) => {
+  const cut = new AbortController();
+  const board = await startFakeBoard(t, (_command, channel, connection) => {
+    connection.once('close', () => cut.abort());
+    // Beneath ssh2's own manners.
+    const [{ channelData }, { id }] = [Reflect.get(connection, '_protocol'), Reflect.get(channel, 'outgoing')];
+    const protocol = Reflect.get(connection, '_protocol');
+    const chunk = Buffer.alloc(16_384, 'x');
+    const more = (): void => {
+      if (cut.signal.aborted) return;
+      Reflect.apply(channelData, protocol, [id, chunk]);
+      setImmediate(more);
+    };
+    more();
+  });
+  await run(board, async (session) => {
+    t.is(codeOf(await session.run('true', [])), 'SSH_CLOSED');
+    // The session is still ours, and would go on hearing it.
+    if (!cut.signal.aborted) await once(cut.signal, 'abort', { signal: AbortSignal.timeout(20_000) });
+    t.true(cut.signal.aborted);
+  });
+});
+
 test('fake board: an aborted signal ends it at once, with its reason', async (t) => {
   const closing = new AbortController();
   const board = await startFakeBoard(t, () => closing.abort(new Error('daemon stops')));
