@@ -62,7 +62,7 @@ async function daemonFake(
     replace: async (name, { heir, by, loseData }) => {
       const [old, board] = [find(name), find(heir)];
       if (old === undefined || board === undefined) return problem('NOT_FOUND', `no board ${old ? heir : name}`);
-      if (!loseData) return problem('CONFLICT', `${name}: 1 volumes lie on its disk (pv-1)`);
+      if (!loseData) return problem('CONFLICT', `${name}: 1 volume lies on its disk (pv-1)`);
       acted.push(`replace ${name} with ${heir} by ${by}`);
       return ok({ ...board, name, state: 'accepted' });
     },

@@ -75,7 +75,7 @@ test('a board leaves and joins again; one that died is replaced under its name, 
   await api('POST', '/api/v1/persistentvolumes', 'application/json', volume);
   const asked = { with: second.name ?? '', by: 'lab-test' };
   await t.throwsAsync(client.replace(name, asked), {
-    message: /1 volumes lie on its disk \(on-its-disk\).*--lose-data/,
+    message: /1 volume lies on its disk \(on-its-disk\).*--lose-data/,
   });
   heard.clear();
   const heir = (await client.replace(name, { ...asked, loseData: true })).device;

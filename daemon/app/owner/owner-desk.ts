@@ -9,6 +9,7 @@ import type { AccessDeps } from '../../http/endpoints/access.ts';
 import type { AdminDeps } from '../../http/endpoints/admin.ts';
 import type { CardDeps } from '../../http/endpoints/cards.ts';
 import type { OpenDeps } from '../../http/endpoints/open.ts';
+import { noBoardText } from '../../http/endpoints/read.ts';
 import type { Device } from '../../lifecycle/device.ts';
 import type { LifecycleEvent } from '../../lifecycle/event.ts';
 import { explain } from '../../lifecycle/explain.ts';
@@ -147,7 +148,7 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
 
   const replace: AdminDeps['replace'] = async (name, { heir, by, loseData }) => {
     const [old, other] = [find(name), find(heir)];
-    if (old === undefined || other === undefined) return problem('NOT_FOUND', `no board ${old ? heir : name}`);
+    if (old === undefined || other === undefined) return problem('NOT_FOUND', noBoardText(old ? heir : name));
     const replaced = await deps.places.replace(old, other, { by, loseData });
     return replaced.ok ? ok(deviceView(replaced.value, progressOf(replaced.value))) : replaced;
   };

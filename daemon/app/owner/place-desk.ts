@@ -34,7 +34,9 @@ export function placeDesk({ runner, cluster, signal }: PlaceDeskDeps): PlaceDesk
     if (node.ok && node.value?.device === device.id)
       return conflict(
         device,
-        `it has a Node in the cluster: \`bramble leave ${device.name}\` or \`bramble reject ${device.name}\` takes it out, and then it can be forgotten.`,
+        isOut(device)
+          ? 'its Node is still being removed: ask again in a moment.'
+          : `it has a Node in the cluster: \`bramble leave ${device.name}\` or \`bramble reject ${device.name}\` takes it out, and then it can be forgotten.`,
       );
     const done = await runner.dispatch(device.id, { event: 'forget-requested', by });
     if (!done.ok) return problem('NOT_FOUND', done.error.detail);
@@ -48,7 +50,7 @@ export function placeDesk({ runner, cluster, signal }: PlaceDeskDeps): PlaceDesk
       if (volumes.value.length > 0)
         return conflict(
           old,
-          `${volumes.value.length} volumes lie on its disk (${shown(volumes.value)}): their data is not on the new board. Move it first, or give it up with --lose-data.`,
+          `${countText(volumes.value.length)} on its disk (${shown(volumes.value)}): their data is not on the new board. Move it first, or give it up with --lose-data.`,
         );
     }
     const replaced = await runner.replace(old.id, heir.id, by);
@@ -59,6 +61,11 @@ export function placeDesk({ runner, cluster, signal }: PlaceDeskDeps): PlaceDesk
 
   return { forget, replace };
 }
+
+/** Decided: whatever Node of it is there is being removed, or will be once the watch has told of it. */
+const isOut = ({ state: { name } }: Device): boolean => name === 'left' || name === 'rejected' || name === 'replaced';
+
+const countText = (volumes: number): string => (volumes === 1 ? '1 volume lies' : `${volumes} volumes lie`);
 
 const shown = (names: readonly string[]): string =>
   [...names.slice(0, volumesShown), ...(names.length > volumesShown ? ['…'] : [])].join(', ');

@@ -101,5 +101,6 @@ function withBoard(deps: Pick<ReadDeps, 'describe'>, answer: (board: DeviceDescr
 /** Names and ids alike; anything else is not worth a look-up. */
 export const isBoardName = (name: string): boolean => /^[a-z0-9][a-z0-9-]{0,62}$/.test(name);
 
-export const noBoard = (name: string): Answer =>
-  failure('NOT_FOUND', `there is no board ${JSON.stringify(name.slice(0, 80))}; "bramble status" lists them`);
+export const noBoard = (name: string): Answer => failure('NOT_FOUND', noBoardText(name));
+export const noBoardText = (name: string): string =>
+  `there is no board ${JSON.stringify(name.slice(0, 80))}; "bramble status" lists them`;

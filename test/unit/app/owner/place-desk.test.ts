@@ -71,6 +71,12 @@ test('a board with a Node in the cluster is not forgotten, and the refusal says 
     'another machine’s',
   );
   t.is(detailOf(await desk(failed, {}).forget(failed, 'anna')), 'ok');
+  const leaving = aDevice({ name: 'left', by: 'anna', done: false });
+  t.is(
+    detailOf(await desk(leaving, { node: ok(node(leaving.id)) }).forget(leaving, 'anna')),
+    'CONFLICT worker-kube1: its Node is still being removed: ask again in a moment.',
+    'nobody is told to do what is being done',
+  );
   const ready = aDevice(states.ready);
   t.regex(
     detailOf(await desk(ready, {}).forget(ready, 'anna')),
@@ -98,6 +104,7 @@ test('a place is not given away while volumes lie on its disk, unless they may b
     /^CONFLICT worker-kube1: 6 volumes .*\(a, b, c, d, e, …\).*--lose-data/,
   );
   t.deepEqual(many.replaced, []);
+  t.regex(detailOf(await desk(old, { volumes: volumes('a') }).replace(old, heir, asked)), / 1 volume lies on /);
   const unknown = desk(old, { volumes: away });
   t.regex(detailOf(await unknown.replace(old, heir, asked)), /^CONFLICT .*does not answer/);
   t.deepEqual(unknown.replaced, []);
