@@ -3,7 +3,12 @@ import { descriptionText } from '../../../cli/output/description.ts';
 import { progressOn } from '../../../cli/output/progress.ts';
 import { inOrder, isDegraded, nextSteps, statusText } from '../../../cli/output/status.ts';
 import { age, harmless, painter } from '../../../cli/output/terminal.ts';
-import type { StatusView } from '../../../daemon/http/wire.ts';
+import { must } from '../../../config/result.ts';
+import { parseHostname } from '../../../config/values.ts';
+import type { DeviceView, StatusView } from '../../../daemon/http/wire.ts';
+import type { DeviceState } from '../../../daemon/lifecycle/device.ts';
+import { explain, nextDeed } from '../../../daemon/lifecycle/explain.ts';
+import { aDevice, states } from '../../support/boards.ts';
 import { descriptionFake, deviceFake, noTraffic, statusFake } from '../http/views-fake.ts';
 
 const plain = painter({ isTerminal: false, env: {} });
@@ -48,6 +53,43 @@ test('status fits 80 columns whatever the boards say, and nothing they say steer
   for (const line of text.split('\n')) t.true(line.length <= 80, line);
   t.notRegex(text.replaceAll('\n', ''), /\p{Cc}/u);
   t.true(statusText(status, { width: 80, paint: plain, wide: true }).includes('dc:a6:32:01:02:01'));
+});
+
+test('boards that failed, are held, left or were replaced: what to do stands whole in 80 columns', (t) => {
+  const kept = (state: DeviceState, name: string): DeviceView => {
+    const device = aDevice(state, { name: must(parseHostname(name)) });
+    return deviceFake(name, { state: state.name, why: explain(device), deed: nextDeed(device) ?? null });
+  };
+  const boards = [
+    kept(
+      {
+        name: 'replaced',
+        by: 'anna',
+        was: { name: must(parseHostname('worker-kube1')), address: undefined },
+        left: true,
+      },
+      'worker-kube1-old',
+    ),
+    kept({ name: 'left', by: 'anna', done: true }, 'worker-kube2'),
+    kept({ ...states.failed, code: 'SSH_AUTH', detail: 'all keys were refused' }, 'worker-kube3'),
+    kept(states.held, 'worker-kube4'),
+    kept(states.ready, 'worker-kube5'),
+  ];
+  const advice = boards.flatMap(({ deed }) => (deed === null ? [] : [deed]));
+  const text = statusText(statusFake(boards, { advice }), { width: 80, paint: plain, wide: false });
+  for (const line of text.split('\n')) t.true(line.length <= 80, line);
+  const rows = text.split('\n').filter((line) => line.startsWith('worker-'));
+  t.deepEqual(
+    rows.map((line) => line.split(/ +/, 1)[0]),
+    ['worker-kube3', 'worker-kube4', 'worker-kube5', 'worker-kube1-old', 'worker-kube2'],
+  );
+  const words = text.replaceAll(/\s+/g, ' ');
+  t.regex(words, /then bramble reinstall worker-kube3 \(its system does not let our key in: all keys were refused\)/);
+  t.regex(words, /bramble accept worker-kube4, or bramble reject worker-kube4 \(held: two boards/);
+  for (const board of boards)
+    t.regex(descriptionText(descriptionFake(board), 0), new RegExp(`\nState: {6}${board.state}\n`));
+  t.regex(boards[0]?.why ?? '', /has its place as worker-kube1, .*; bramble forget worker-kube1-old drops it/);
+  t.regex(boards[1]?.why ?? '', /bramble accept worker-kube2 joins it again/);
 });
 
 test('wide: what was dropped since the start, by protocol and reason', (t) => {
@@ -198,6 +240,13 @@ test('describe tells the disk that may be written and the memory, where they are
     descriptionText({ ...board, disk: { ...disk, content: 'none' } }, 0),
     /\nDisk: {7}none that may be written\n/,
   );
+});
+
+test('describe shows the last words of what failed, and nothing of them steers the terminal', (t) => {
+  const board = descriptionFake(deviceFake('worker-kube1', { state: 'failed', why: 'its disk is full (DISK_FULL)' }));
+  const text = descriptionText({ ...board, failedOutput: ['pulling', '\x1b[2Jno space left'] }, 0);
+  t.regex(text, /\nWhat failed on it said last:\n {2}pulling\n {2}\?\[2Jno space left\n\nEvents:\n/);
+  t.notRegex(descriptionText(board, 0), /said last/);
 });
 
 test('describe shows how far an installation is as a bar', (t) => {
