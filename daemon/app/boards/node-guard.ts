@@ -5,6 +5,7 @@
 import { parseDeviceId, seconds } from '../../../config/values.ts';
 import { createGuard, type Place, type Suspect, type Suspicion, suspicions } from '../../cluster/guard.ts';
 import type { Cluster } from '../../cluster/index.ts';
+import type { NodeFacts } from '../../cluster/nodes.ts';
 import { quarantine } from '../../cluster/taints.ts';
 import type { Device } from '../../lifecycle/device.ts';
 import { belongs } from '../../lifecycle/leaving.ts';
@@ -86,6 +87,21 @@ export function createNodeGuard(deps: NodeGuardDeps): NodeGuard {
       return;
     }
     for (const one of suspects()) if (!isTold(one)) await report(one, told, signal);
+    for (const node of cluster.nodes()) if (isTooEarly(node)) await holdBack(node, signal);
+  }
+
+  /** Ready and open for work while its board has not joined: of its earlier life, or of somebody who chose all its words. */
+  function isTooEarly(node: NodeFacts): boolean {
+    if (!node.ready || node.controlPlane || hasQuarantine(node)) return false;
+    const board = deps.boards().find(({ id }) => id === node.device);
+    return board !== undefined && board.name === node.name && BEFORE_JOINING.includes(board.state.name);
+  }
+
+  /** Told to nobody: with a new installation the old Node is a while behind. */
+  async function holdBack({ name, uid }: NodeFacts, signal: AbortSignal): Promise<void> {
+    const tainted = await cluster.putQuarantine(name, uid, signal);
+    const said = { node: name, ...(tainted.ok ? {} : tainted.error) };
+    log.warn('a Node is Ready before its board has joined: it gets no work', said);
   }
 
   async function follow(signal: AbortSignal): Promise<void> {
@@ -108,8 +124,12 @@ export function createNodeGuard(deps: NodeGuardDeps): NodeGuard {
   return { advice, follow };
 }
 
-const isTainted = ({ node }: Suspect): boolean =>
-  node.taints.some(({ key, effect }) => key === quarantine.key && effect === quarantine.effect);
+/** Not `joining`: the taint could be put while it is being taken off for good. */
+const BEFORE_JOINING: readonly Device['state']['name'][] = ['accepted', 'installing', 'starting'];
+
+const isTainted = ({ node }: Suspect): boolean => hasQuarantine(node);
+const hasQuarantine = ({ taints }: NodeFacts): boolean =>
+  taints.some(({ key, effect }) => key === quarantine.key && effect === quarantine.effect);
 
 const adviceText = ({ node, why }: Suspect): string =>
   `the Node ${node.name} gets no work: ${why}; kubectl delete node ${node.name}, or if it is yours: kubectl taint node ${node.name} ${quarantine.key}:${quarantine.effect}-`;

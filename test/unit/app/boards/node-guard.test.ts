@@ -106,6 +106,26 @@ test('a Node under the name of a board gets no work, and its board says so; the 
   );
 });
 
+test('a Node with the name, the address and the label of a board that has not joined yet gets no work', async (t) => {
+  for (const state of [states.accepted, states.installing, states.starting]) {
+    const { board, put, start, look, events, api } = world(t, aDevice(state));
+    const { log } = start();
+    await look();
+    put(ours(board));
+    await look();
+    await look();
+    t.deepEqual(api.patched, [board.name], state.name);
+    t.deepEqual(events, [], 'it may be of its earlier life');
+    t.truthy(log.find('a Node is Ready before its board has joined: it gets no work'));
+  }
+  const { board, put, start, look, api } = world(t, aDevice(states.joining));
+  start();
+  await look();
+  put(ours(board));
+  await look();
+  t.deepEqual(api.patched, [], 'its join looks after it');
+});
+
 test('a name that nobody gave is tainted and told of once, also over a restart; the owner’s word stands', async (t) => {
   const { put, start, look, events, notices, told, api, nodes } = world(t);
   const first = start();
