@@ -21,8 +21,8 @@ type FetchFlags = {
 const help = `
 Boards get k3s from this machine and need no internet. After an interruption the
 same command goes on where it was; what is here already is only read again.
---from takes what was fetched elsewhere: the files as they are published, and the
-list of their sums (sha256sum-….txt) beside them.`;
+--from takes what was fetched elsewhere: the files as they are published, and
+the list of their sums (sha256sum-….txt) beside them.`;
 
 export function addClusterFetch(cluster: Command, { terminal }: ClusterDeps): void {
   cluster

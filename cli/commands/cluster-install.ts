@@ -33,12 +33,12 @@ type InstallFlags = { readonly kubeconfig?: string; readonly yes?: true; readonl
 type Deps = ClusterDeps & { readonly config: Config; readonly flags: InstallFlags };
 
 const help = `
-As root, on the master. What it writes: ${serverPaths.binary}, the container images,
-${serverPaths.config}, ${serverPaths.unit}, and the
-daemon's account (cluster.kubeconfig). A k3s that runs here already, and the cluster
-of --kubeconfig, only get that account. Running it again does no harm: after an
-upgrade of bramble or another cluster.version it brings all up to date. If it
-fails, everything is as before.`;
+As root, on the master. What it writes: ${serverPaths.binary}, the container
+images, ${serverPaths.config}, ${serverPaths.unit},
+and the daemon's account (cluster.kubeconfig). A k3s that runs here already, and
+the cluster of --kubeconfig, only get that account. Running it again does no
+harm: after an upgrade of bramble or another cluster.version it brings all up to
+date. If it fails, everything is as before.`;
 
 export function addClusterInstall(cluster: Command, deps: ClusterDeps): void {
   const { terminal } = deps;

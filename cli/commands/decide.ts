@@ -20,14 +20,14 @@ const decisions: Readonly<Record<Exclude<Action, 'wipe' | 'reinstall'>, string>>
 /** What their first line has no room for. */
 const notes: Partial<typeof decisions> = {
   accept: `
-A board that is named is accepted whatever its disk holds (bramble describe shows
-it). Where two boards say to be the same one, the one that is named is let in.`,
+A board that is named is accepted whatever its disk holds: bramble describe
+shows it. Where two boards say to be one, the one that is named is let in.`,
   leave: `
-Its Node, its token and what the cluster has on the board are taken back; a board
+Its Node, its token and what the cluster has on the board are taken back; one
 that is off now leaves once more when it is back. Nothing is drained first.`,
   forget: `
-A board that is still on keeps its system and its address, which nobody else can
-have: switch it off first, or bramble wipe it, to have it come back as a new one.`,
+A board that is still on keeps its system and its address, which nobody else
+can have. bramble wipe clears it first, and it comes back as a new board.`,
 };
 
 /** `accept NAME…`, `reject --model pi4`, `retry --all`, `locate NAME…`: each is tried; ends with the code of the first that failed. */

@@ -22,8 +22,9 @@ type Deps = { readonly client: () => Client; readonly terminal: Terminal };
 const help = `
 Without --merge and -o it goes to standard output: from another machine,
   ssh MASTER bramble kubeconfig > ~/.kube/bramble
-The server is the master's name (MASTER.local). Many builds of kubectl for Linux ask
-DNS only: --address is for them, and --merge takes it where DNS has no such name.
+The server is the master's name (MASTER.local). Many builds of kubectl for Linux
+ask DNS only: --address is for them, and --merge takes it where DNS has no such
+name.
 
 Whoever has it is an administrator of the cluster until its certificate ends; a
 single one cannot be taken back. All of them are worth nothing without the

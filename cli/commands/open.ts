@@ -29,8 +29,8 @@ export function addOpen(parent: Command, deps: { readonly client: () => Client; 
 }
 
 const help = `
-A board whose disk holds data, or whose serial number or hardware address another
-board has, waits all the same. At most admission.limit boards an hour come in.`;
+A board whose disk holds data, or that says to be another one, waits all the
+same. At most admission.limit boards an hour come in.`;
 
 const stateText = (open: OpeningView | null): string =>
   open === null ? 'closed: new boards are admitted as bramble.yaml says' : openText(open);

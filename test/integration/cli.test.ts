@@ -385,6 +385,15 @@ test('64 for what cannot be meant, 0 for help', async (t) => {
   t.regex((await bramble('/nonexistent', ['frob'])).err, /unknown command 'frob'/);
   const help = await bramble('/nonexistent', ['--help']);
   t.is(help.code, 0);
+  const names = [...help.out.matchAll(/^ {2}([a-z]+) /gm)]
+    .map(([, name = '']) => name)
+    .filter((name) => name !== 'help');
+  t.true(names.length > 10);
+  for (const name of [...names, 'cluster fetch', 'cluster install', 'cluster show']) {
+    const { code, out } = await bramble('/nonexistent', [...name.split(' '), '--help'], { columns: 80 });
+    t.is(code, 0, name);
+    for (const line of out.split('\n')) t.true(line.length <= 80, `${name}: ${line}`);
+  }
   const [daily = '', more = ''] = help.out.split('\nMore:\n');
   const commands = (screen: string): readonly string[] =>
     [...screen.matchAll(/^ {2}([a-z]+)/gm)].map(([, name = '']) => name);

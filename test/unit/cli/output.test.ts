@@ -55,7 +55,7 @@ test('status fits 80 columns whatever the boards say, and nothing they say steer
   t.true(statusText(status, { width: 80, paint: plain, wide: true }).includes('dc:a6:32:01:02:01'));
 });
 
-test('boards that failed, are held, left or were replaced: what to do stands whole in 80 columns', (t) => {
+test('boards that failed, are held, left, were replaced or are being taken in: what to do stands whole in 80 columns', (t) => {
   const kept = (state: DeviceState, name: string): DeviceView => {
     const device = aDevice(state, { name: must(parseHostname(name)) });
     return deviceFake(name, { state: state.name, why: explain(device), deed: nextDeed(device) ?? null });
@@ -74,6 +74,7 @@ test('boards that failed, are held, left or were replaced: what to do stands who
     kept({ ...states.failed, code: 'SSH_AUTH', detail: 'all keys were refused' }, 'worker-kube3'),
     kept(states.held, 'worker-kube4'),
     kept(states.ready, 'worker-kube5'),
+    kept({ name: 'adopting', by: 'anna' }, 'worker-kube6'),
   ];
   const advice = boards.flatMap(({ deed }) => (deed === null ? [] : [deed]));
   const text = statusText(statusFake(boards, { advice }), { width: 80, paint: plain, wide: false });
@@ -81,7 +82,7 @@ test('boards that failed, are held, left or were replaced: what to do stands who
   const rows = text.split('\n').filter((line) => line.startsWith('worker-'));
   t.deepEqual(
     rows.map((line) => line.split(/ +/, 1)[0]),
-    ['worker-kube3', 'worker-kube4', 'worker-kube5', 'worker-kube1-old', 'worker-kube2'],
+    ['worker-kube3', 'worker-kube4', 'worker-kube6', 'worker-kube5', 'worker-kube1-old', 'worker-kube2'],
   );
   const words = text.replaceAll(/\s+/g, ' ');
   t.regex(words, /then bramble reinstall worker-kube3 \(its system does not let our key in: all keys were refused\)/);
