@@ -194,6 +194,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
       boardNow: (device) => runner.fleet.byId(device.id) ?? device,
       onChange: changes.subscribe,
       keys,
+      carriesCluster: ({ name }) => name === config.cluster.controlPlane,
       labels: nodeLabels(cluster, { ...store, commit: written.commit }),
       hasRival: network.hasRival,
       hardwareAddressOf,

@@ -125,7 +125,11 @@ export function createJoiner(options: JoinerOptions): Joiner {
 
   const join: Joiner['join'] = async (board, caller) => {
     const signal = AbortSignal.any([caller, options.signal]);
-    return await orAway(await joinOnce(board, signal), cluster.request, signal);
+    const end = await joinOnce(board, signal);
+    const driver = await options.driver(signal);
+    // Where it is to be on this very board, what went wrong there is why it is away.
+    if (driver.ok && driver.value.controlPlane?.isOn(board) === true) return end;
+    return await orAway(end, cluster.request, signal);
   };
 
   const joinOnce = async (board: JoinBoard, signal: AbortSignal): Promise<Result<void, StepProblem>> => {

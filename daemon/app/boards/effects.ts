@@ -26,6 +26,7 @@ export type EffectDeps = {
   readonly joiner: Joiner;
   readonly adopt: Execute['adopt'];
   readonly labels: NodeLabels;
+  readonly carriesCluster: (board: Pick<Device, 'name'>) => boolean;
   readonly images: ImageDesk;
   readonly decideAdmission: AdmissionDesk['decide'];
   readonly boards: () => readonly Device[];

@@ -14,6 +14,8 @@ export type PlaceDeps = {
   readonly cluster: Pick<Cluster, 'reachable'>;
   readonly labels: NodeLabels;
   readonly boards: () => readonly Device[];
+  /** The cluster itself is on this board: without it there is nobody to wait for. */
+  readonly carriesCluster: (board: Pick<Device, 'name'>) => boolean;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -46,6 +48,7 @@ export function inPlaces(execute: Execute, deps: PlaceDeps): Execute {
       return execute['make-image'](device, signal);
     },
     join: async (device, signal) => {
+      if (deps.carriesCluster(device)) return execute.join(device, signal);
       if (device.state.name === 'joining' && device.state.waits !== undefined) return clusterAnswers(signal);
       const away = orWarn(device.name, NOT_KEPT, await labels.keep(device, device.id, signal));
       return away === undefined ? execute.join(device, signal) : { event: 'join-failed', ...away };

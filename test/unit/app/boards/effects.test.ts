@@ -46,6 +46,7 @@ function desk(t: ExecutionContext, first: Device, { hostKey = 'ssh-ed25519 AAAA'
   const execute = effectDesk({
     ...{ config: config.value, clock, log, joiner, cluster: { reachable: async () => ok('v1.34.2') } },
     images: { make: async () => ({ event: 'image-made', arming: 'a1' }) } as never,
+    carriesCluster: () => false,
     labels: { keep: async () => ok(undefined), restore: async () => ok(undefined) },
     boards: () => [now],
     boardNow: () => now,

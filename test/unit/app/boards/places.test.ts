@@ -59,7 +59,10 @@ async function places(t: ExecutionContext, ...boards: readonly Device[]) {
       'find-installed': note('find-installed'),
       adopt: note('adopt'),
     },
-    { cluster: api, labels: nodeLabels(api, store), boards: () => all.now, clock, log: createLogDouble() },
+    {
+      ...{ cluster: api, labels: nodeLabels(api, store), boards: () => all.now, clock, log: createLogDouble() },
+      carriesCluster: ({ name }) => name === 'the-master',
+    },
   );
   const { signal } = new AbortController();
   return { execute, cluster, clock, done, store, all, signal };
@@ -92,6 +95,18 @@ test('a Node of that name that is not the board’s gives nothing and gets nothi
   cluster.node = aNode(board.id);
   await execute['release-quarantine'](board, signal);
   t.deepEqual(cluster.patches, []);
+});
+
+test('the board that carries the cluster joins while there is none; the others wait for it', async (t) => {
+  const master = aDevice(states.joining, { name: must(parseHostname('the-master')) });
+  const waits = { ...states.joining, waits: 'connection refused' };
+  const { execute, cluster, done, signal } = await places(t, master);
+  cluster.away = true;
+  t.like(await execute.join(aDevice(states.joining), signal), { event: 'join-failed', code: 'API_UNREACHABLE' });
+  t.deepEqual(done, []);
+  await execute.join(master, signal);
+  await execute.join({ ...master, state: waits }, signal);
+  t.deepEqual(done, ['join', 'join']);
 });
 
 const was = { name: must(parseHostname('worker-kube1')), address: undefined };
