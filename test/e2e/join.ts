@@ -3,6 +3,7 @@
  * sshd on boards in namespaces. `JOIN_SEED` repeats what was left to chance.
  */
 
+import type { DriverName } from '../../daemon/join/driver.ts';
 import { watchArguments } from '../integration/join-arguments.ts';
 import { crowd } from './join/crowd.ts';
 import { eachStep, firstBoard, numberOf, say } from './join/each-step.ts';
@@ -51,6 +52,12 @@ export const joinAttacks: Scenario = async (check) => {
     // Each file is looked for before it is fetched: this is the second one on its way.
     hangs = { join: start, transfer: numberOf(commands, /path=\$1 bytes=\$2/, 4) };
   });
+  await withSite('kube-config', {}, async (site) => {
+    const { commands } = await firstBoard(check, site);
+    // What comes after it is looked at until it is true.
+    const enabled = numberOf(commands, /'enable-worker'/);
+    await eachStep(check, site, commands.slice(0, enabled), { chance, all: false });
+  });
   const { transfer, join } = hangs;
   await withSite('k3s', { parallel }, (site) => crowd(check, site, { parallel, transfer, join }));
   await joinK3s(check);
@@ -58,7 +65,7 @@ export const joinAttacks: Scenario = async (check) => {
 };
 
 async function withSite(
-  driver: 'kubeadm' | 'k3s',
+  driver: DriverName,
   options: { readonly parallel?: number },
   work: (site: Site) => Promise<void>,
 ): Promise<void> {

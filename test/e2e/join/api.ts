@@ -33,13 +33,18 @@ export type ClusterNode = {
     readonly uid: string;
     readonly labels?: Readonly<Record<string, string>>;
   };
-  readonly spec: { readonly taints?: ReadonlyArray<{ readonly key: string }> };
+  /** Kubernetes 1.3 has none. */
+  readonly spec?: { readonly taints?: ReadonlyArray<{ readonly key: string }> };
 };
 
 const secrets = '/api/v1/namespaces/kube-system/secrets';
 const onlyTokens = `fieldSelector=${encodeURIComponent('type=bootstrap.kubernetes.io/token')}`;
 
-export async function openApi(master: Host, folder: string, server: ApiServer): Promise<Api> {
+export async function openApi(
+  master: Host,
+  folder: string,
+  server: Pick<ApiServer, 'server' | 'caPem' | 'adminToken'>,
+): Promise<Api> {
   const ca = join(folder, 'api-ca.pem');
   await writeFile(ca, server.caPem);
   let files = 0;

@@ -6,6 +6,9 @@ import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { must } from '../../../config/result.ts';
+import { parseIpv4 } from '../../../config/values.ts';
+import { startHypriotBoard } from '../../support/kube-config-stand-in/board.ts';
 import type { Host } from '../../support/netns.ts';
 import { killNow, type Running } from '../../support/program.ts';
 
@@ -133,20 +136,51 @@ export async function startBoard({ name, address, host, folder, bin, hostKey, au
     killNow(Number((await readFile(path, 'utf8').catch(() => '')).trim()));
     await program.kill();
   };
-  const isThere = (part: string): Promise<boolean> =>
-    readFile(at(part)).then(
-      () => true,
-      () => false,
-    );
   return {
     ...{ name, address, host, powerOff },
-    commands: async () => (await readFile(at('commands'), 'utf8')).split('\n').filter((line) => line !== ''),
-    wasCut: () => until(`${name} is cut`, 120, () => isThere('done')),
-    release: () => writeFile(at('release'), ''),
+    ...controlOf(name, folder),
     log: () => program.stderr(),
     powerOn: async (key) => {
       await writeFile(at('host-key'), key, { mode: 0o600 });
       program = await start();
     },
+  };
+}
+
+function controlOf(name: string, folder: string): Pick<Board, 'commands' | 'wasCut' | 'release'> {
+  const read = (part: string): Promise<string | undefined> =>
+    readFile(join(folder, part), 'utf8').catch(() => undefined);
+  return {
+    commands: async () => ((await read('commands')) ?? '').split('\n').filter((line) => line !== ''),
+    wasCut: () => until(`${name} is cut`, 120, async () => (await read('done')) !== undefined),
+    release: () => writeFile(join(folder, 'release'), ''),
+  };
+}
+
+/** One with HypriotOS and Kubernetes on ARM (stand-in); it restarts when it is told to. */
+export async function startLegacyBoard({
+  name,
+  address,
+  host,
+  folder,
+  hostKey,
+  authorized,
+}: BoardSpec): Promise<Board> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'commands'), '');
+  const ends: (() => unknown)[] = [];
+  const started = await startHypriotBoard(
+    { teardown: (end) => void ends.push(end) },
+    {
+      ...{ address: must(parseIpv4(address)), port: 22, netns: host.netns, hostKey, authorized },
+      eachCommand: `${file('each-command.sh')} ${folder}`,
+    },
+  );
+  return {
+    ...{ name, address, host },
+    ...controlOf(name, folder),
+    log: () => '',
+    powerOff: started.stop,
+    powerOn: () => Promise.reject(new Error('it keeps its host key')),
   };
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import type { EventView } from '../../../daemon/http/wire.ts';
 import type { ArgumentsWatch } from '../../integration/join-arguments.ts';
 import type { Check } from '../scenario.ts';
 import { say } from './each-step.ts';
@@ -60,8 +61,9 @@ export async function nothingSecretShown(check: Check, site: Site, watching: Arg
   });
 }
 
-async function everyEvent(site: Site): Promise<readonly unknown[]> {
-  const all: unknown[] = [];
+/** From the beginning. */
+export async function everyEvent(site: Site): Promise<readonly EventView[]> {
+  const all: EventView[] = [];
   for (let after = 0; ; ) {
     const some = await site.client().events({ after });
     if (some.length === 0) return all;

@@ -51,7 +51,8 @@ export async function seedBoards(
   return { boards, authorized: identity.ssh.publicLine };
 }
 
-function boardAt(number: number): Device {
+/** As it is in the database; `number` counts from 1. */
+export function boardAt(number: number): Device {
   const hex = number.toString(16).padStart(4, '0');
   const now = instant(Date.now());
   return {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from '../../../cli/client.ts';
 import { pinnedK3sVersion } from '../../../config/k3s-release.ts';
+import type { DriverName } from '../../../daemon/join/driver.ts';
 import type { ApiServer } from '../../lab/control-plane/api-server.ts';
 import { findAssets, startControlPlane } from '../../lab/control-plane/start.ts';
 import { type Daemon, startDaemon } from '../../support/daemon.ts';
@@ -11,9 +12,18 @@ import { startK3sSupervisor } from '../../support/k3s-supervisor-stand-in.ts';
 import { type Host, makeLan, runPrefix } from '../../support/netns.ts';
 import { killNow, type Running } from '../../support/program.ts';
 import { type Api, openApi } from './api.ts';
-import { type Board, type Cut, cutCommand, installPrograms, k3sProgram, startBoard, until } from './board.ts';
+import {
+  type Board,
+  type Cut,
+  cutCommand,
+  installPrograms,
+  k3sProgram,
+  startBoard,
+  startLegacyBoard,
+  until,
+} from './board.ts';
 import { putRelease } from './release.ts';
-import { seedBoards } from './seed.ts';
+import { boardAt, seedBoards } from './seed.ts';
 
 export const masterAddress = '10.77.0.1';
 export const httpPort = 8067;
@@ -23,6 +33,8 @@ export type Site = {
   readonly folder: string;
   readonly dataDirectory: string;
   readonly api: Api;
+  /** A board joins with a token of the cluster's. */
+  readonly usesTokens: boolean;
   readonly server: Pick<ApiServer, 'server' | 'caPem'>;
   readonly client: () => Client;
   /** So many more, with their system on their disk: stops the daemon, and starts it again. They are off. */
@@ -51,7 +63,7 @@ export type Expected = {
   readonly switchOn: (hostKey?: string) => Promise<Board>;
 };
 
-export async function openSite(driver: 'kubeadm' | 'k3s', options: { readonly parallel?: number } = {}): Promise<Site> {
+export async function openSite(driver: DriverName, options: { readonly parallel?: number } = {}): Promise<Site> {
   const assets = await findAssets();
   if (assets === undefined) throw new Error('there is no control plane: run .ci/control-plane');
   const folder = await mkdtemp(join(tmpdir(), 'bramble-join-'));
@@ -68,7 +80,7 @@ export async function openSite(driver: 'kubeadm' | 'k3s', options: { readonly pa
     const signal = new AbortController().signal;
     const where = { assets, directory: join(folder, 'cluster'), address: masterAddress, netns: master.netns };
     const how = { ...where, signal, log: () => undefined };
-    const server = await (driver === 'k3s' ? startK3sSupervisor(how) : startControlPlane(how));
+    const server = await clusterOf(driver, how);
     ends.push(server.stop);
     const bin = await installPrograms(folder);
     const data = join(folder, 'data');
@@ -77,7 +89,10 @@ export async function openSite(driver: 'kubeadm' | 'k3s', options: { readonly pa
     const api = await openApi(master, folder, server);
     const programs: Running[] = [];
     const settings = {
-      cluster: { driver, kubeconfig: server.daemonKubeconfig },
+      cluster: {
+        ...{ driver, kubeconfig: server.daemonKubeconfig },
+        ...(driver === 'kube-config' && { controlPlane: boardAt(1).name }),
+      },
       ...(options.parallel !== undefined && { join: { parallel: options.parallel } }),
       http: { port: httpPort },
     };
@@ -119,7 +134,8 @@ export async function openSite(driver: 'kubeadm' | 'k3s', options: { readonly pa
           prepare: (cut) => cutCommand(own, cut),
           switchOn: async (other = hostKey) => {
             await host.exec(['ip', 'route', 'add', 'default', 'via', masterAddress]);
-            const board = await startBoard({ name, address, host, folder: own, bin, hostKey: other, authorized });
+            const spec = { name, address, host, folder: own, bin, hostKey: other, authorized };
+            const board = await (driver === 'kube-config' ? startLegacyBoard(spec) : startBoard(spec));
             ends.push(board.powerOff);
             return board;
           },
@@ -144,6 +160,7 @@ export async function openSite(driver: 'kubeadm' | 'k3s', options: { readonly pa
       });
     };
     return {
+      usesTokens: driver !== 'kube-config',
       ...{ master, folder, dataDirectory: data, api, server, expect, stop, kill, start, ready, close },
       client: () => running().client,
       log: () => programs.map((program) => program.stdout() + program.stderr()).join(''),
@@ -152,5 +169,22 @@ export async function openSite(driver: 'kubeadm' | 'k3s', options: { readonly pa
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** Under kube-config it is on the first board, as soon as that one has joined, without TLS and without a password. */
+async function clusterOf(
+  driver: DriverName,
+  how: Parameters<typeof startControlPlane>[0],
+): Promise<Pick<ApiServer, 'server' | 'caPem' | 'adminToken' | 'daemonKubeconfig' | 'stop'>> {
+  switch (driver) {
+    case 'k3s':
+      return startK3sSupervisor(how);
+    case 'kubeadm':
+      return startControlPlane(how);
+    case 'kube-config': {
+      const server = `http://${boardAt(1).address}:8080`;
+      return { server, caPem: '', adminToken: 'none', daemonKubeconfig: '/nonexistent', stop: async () => undefined };
+    }
   }
 }

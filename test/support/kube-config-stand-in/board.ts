@@ -59,6 +59,7 @@ mount --bind "$0/boot" /boot
 [ -e /etc/kube-config-deaf ] || mount --bind "$0/work/$n.cmdline" /proc/cmdline
 mount --bind "$0/work/$n.boot" /proc/sys/kernel/random/boot_id
 mount -t tmpfs run /run; mkdir -p /run/sshd /run/stand-in
+[ -e /etc/board-address ] || install -m 600 "$HOST_KEY" /etc/ssh/ssh_host_ed25519_key
 echo "$address" > /etc/board-address
 printf '#!/bin/sh\\nkill $(cat /run/sshd.pid)\\n' > /run/stand-in/reboot
 printf '#!/bin/sh\\n[ "$1" != reboot ] || exec reboot\\n' > /run/stand-in/systemctl
@@ -70,13 +71,18 @@ echo "boot $n of $$"
 wait`;
 
 export async function startHypriotBoard(
-  t: ExecutionContext,
+  t: Pick<ExecutionContext, 'teardown'>,
   options: {
     readonly authorized: string;
     readonly port: number;
     readonly address?: Ipv4;
     /** What its kernel is told: HypriotOS's own unless given. */
     readonly cmdline?: string;
+    /** Where the address is; the machine's own network unless given. */
+    readonly netns?: string;
+    readonly hostKey?: SshKeyPair['privateOpenssh'];
+    /** What sshd runs in place of each command (`ForceCommand`). */
+    readonly eachCommand?: string;
   },
 ): Promise<HypriotBoard> {
   const folder = await mkdtemp(join(tmpdir(), 'bramble-hypriot-'));
@@ -86,11 +92,12 @@ export async function startHypriotBoard(
   const hostKey = generateSshKeyPair('board');
   const disk = join(folder, 'disk');
   await mkdir(disk);
-  await writeFile(join(folder, 'host'), hostKey.privateOpenssh, { mode: 0o600 });
+  await writeFile(join(folder, 'host'), options.hostKey ?? hostKey.privateOpenssh, { mode: 0o600 });
   await writeFile(join(folder, 'authorized'), `${authorized}\n`, { mode: 0o600 });
   const settings = {
     ListenAddress: address,
-    HostKey: join(folder, 'host'),
+    HostKey: '/etc/ssh/ssh_host_ed25519_key',
+    ...(options.eachCommand !== undefined && { ForceCommand: options.eachCommand }),
     AuthorizedKeysFile: join(folder, 'authorized'),
     StrictModes: 'no',
     UsePAM: 'no',
@@ -101,6 +108,7 @@ export async function startHypriotBoard(
     Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`]),
   );
   const outer = [
+    ...(options.netns === undefined ? [] : ['ip', 'netns', 'exec', options.netns]),
     'setpriv',
     '--pdeathsig',
     'KILL',
@@ -116,7 +124,7 @@ export async function startHypriotBoard(
     address,
   ];
   const program = startProgram([...outer, ...sshd], {
-    env: { NODE: process.execPath, STAND_IN: standIn, BOOT: boot },
+    env: { NODE: process.execPath, STAND_IN: standIn, BOOT: boot, HOST_KEY: join(folder, 'host') },
   });
   const boots = (): number => program.stdout().match(/^boot /gm)?.length ?? 0;
   const childrenOf = async (pid: number): Promise<readonly number[]> =>
