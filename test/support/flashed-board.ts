@@ -2,7 +2,7 @@
  * A board with a system that somebody flashed: a real OpenSSH sshd on a loopback address, its own /etc, /root and /home, and the
  * login of its image. Ends with the test.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
@@ -20,8 +20,9 @@ export type FlashedBoard = {
   readonly stop: () => Promise<void>;
 };
 
-/** $0 a folder for it; $1 user, $2 address, $3 port, $4 host name, $5 sudo, the rest lines of its sshd_config; $PASSWORD. */
-const machine = `mount -t tmpfs disk "$0"
+/** $0 a folder for it; $1 user, $2 address, $3 port, $4 host name, $5 sudo, the rest lines of its sshd_config; the file `password` in the folder. */
+const machine = `password=$(cat "$0/password")
+mount -t tmpfs disk "$0"
 for d in etc root home var; do
   mkdir "$0/$d" "$0/$d.work"; mount -t overlay o -o "lowerdir=/$d,upperdir=$0/$d,workdir=$0/$d.work" "/$d"
 done
@@ -31,7 +32,7 @@ rm -rf /root/.ssh /etc/ssh/ssh_host_* /etc/ssh/sshd_config.d
 ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
 { echo "ListenAddress $address"; echo "Port $port"; echo 'PidFile none'; for line in "$@"; do echo "$line"; done; } > /etc/ssh/sshd_config
 [ "$user" = root ] || useradd -m -s /bin/sh "$user"
-echo "$user:$PASSWORD" | chpasswd
+echo "$user:$password" | chpasswd
 echo "$name" > /etc/hostname
 case $sudo in
   free) echo "$user ALL=(ALL) NOPASSWD: ALL" > /etc/sudoers.d/image ;;
@@ -66,13 +67,11 @@ export async function startFlashedBoard(
     '--propagation',
     'private',
   ];
-  const program = startProgram(
-    [
-      ...['setpriv', '--pdeathsig', 'KILL', 'unshare', ...alone, 'sh', '-euc', machine, folder],
-      ...[user, address, String(port), hostname, sudo, ...sshd],
-    ],
-    { env: { PASSWORD: password } },
-  );
+  await writeFile(join(folder, 'password'), password, { mode: 0o600 });
+  const program = startProgram([
+    ...['setpriv', '--pdeathsig', 'KILL', 'unshare', ...alone, 'sh', '-euc', machine, folder],
+    ...[user, address, String(port), hostname, sudo, ...sshd],
+  ]);
   let first = 0;
   const stop = async (): Promise<void> => {
     killNow(first);
