@@ -2,6 +2,7 @@
  * What is run on a board that somebody flashed, as root. First our keys, with every way in still open; only once they have
  * let us in are the others closed. Each is done again if it was cut. Pure.
  */
+import { placeHostKey } from './place-host-key.ts';
 
 /** The sshd that our session's hangs under reads its files again. One that is started for each connection needs no telling. */
 const reload = `pid=$$ listener= sshds=0
@@ -43,10 +44,8 @@ cat > "$key.bramble"
 [ "$(wc -c < "$key.bramble")" -eq "$3" ] || { echo 'the key was cut off' >&2; exit 1; }
 [ "$(ssh-keygen -y -f "$key.bramble" | cut -d ' ' -f 1,2)" = "$(echo "$2" | cut -d ' ' -f 1,2)" ] ||
   { echo 'its sshd cannot use an ed25519 key: it is too old' >&2; exit 1; }
-echo "$2" > "$key.pub"
-chmod 644 "$key.pub"
-sync
-mv -f "$key.bramble" "$key"
+public=$2
+${placeHostKey}
 configure "HostKey /etc/ssh/$key" 'PermitRootLogin without-password'
 sync
 ${reload}`;

@@ -8,6 +8,7 @@ import { type DeviceId, type Millis, minutes, seconds } from '../../config/value
 import type { Clock } from '../ports.ts';
 import type { JoinBoard, SshSession } from './driver.ts';
 import { parsePublicLine, type SshKeyPair } from './keys.ts';
+import { placeHostKey } from './place-host-key.ts';
 import { awaitSsh, withSsh } from './ssh.ts';
 import type { SshTarget } from './ssh-connection.ts';
 
@@ -69,18 +70,14 @@ const script = `set -e
 umask 077
 cd /etc/ssh
 key=ssh_host_ed25519_key
-trap 'rm -f "$key.bramble" "$key.bramble.pub"' EXIT
+trap 'rm -f "$key.bramble" "$key.pub.bramble"' EXIT
 cat > "$key.bramble"
 [ "$(wc -c < "$key.bramble")" -eq "$2" ] || { echo 'the key was cut off' >&2; exit 1; }
 if command -v ssh-keygen > /dev/null; then
   [ "$(ssh-keygen -y -f "$key.bramble" | cut -d ' ' -f 1,2)" = "$(echo "$1" | cut -d ' ' -f 1,2)" ] || { echo 'the key cannot be read here' >&2; exit 1; }
 fi
-echo "$1" > "$key.bramble.pub"
-chmod 644 "$key.bramble.pub"
-sync
-mv -f "$key.bramble.pub" "$key.pub"
-mv -f "$key.bramble" "$key"
-sync
+public=$1
+${placeHostKey}
 pid=$$ listener= sshds=0
 while [ "$pid" -gt 0 ]; do
   case $(cat "/proc/$pid/comm") in sshd*) listener=$pid sshds=$((sshds + 1)) ;; esac
