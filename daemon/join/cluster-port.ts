@@ -37,6 +37,7 @@ export type JoinCluster = {
     readonly onRequest: (request: CertificateRequest) => void;
   }) => Promise<void>;
   readonly releaseQuarantine: (name: string, uid: string, signal: AbortSignal) => Promise<Result<void, Problem>>;
+  readonly putQuarantine: JoinCluster['releaseQuarantine'];
   /** A Node that is not there, or has another uid by now, is a success. */
   readonly deleteNode: (name: string, uid: string, signal: AbortSignal) => Promise<Result<void, Problem>>;
 };

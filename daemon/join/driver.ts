@@ -1,6 +1,6 @@
 /** What bramble asks of a Kubernetes distribution. One driver per distribution; each step is idempotent. */
 import type { Problem, Result } from '../../config/result.ts';
-import type { DeviceId, Hostname, Ipv4, Millis } from '../../config/values.ts';
+import type { DeviceId, Hostname, Ipv4, Millis, Serial } from '../../config/values.ts';
 import type { ByteSource } from '../ports.ts';
 
 /** The board to be joined. */
@@ -18,6 +18,8 @@ export type JoinBoard = {
   /** 32 hex digits, the board's for good; k3s keeps a hash of it and lets nobody else have the name. A secret. */
   readonly nodePassword: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Of the Pi that was decided about: its system has to run on one of these. None: nobody knows. */
+  readonly serials: readonly Serial[];
 };
 
 /** Where it is may not be known any more. */

@@ -3,12 +3,13 @@
  * simply be asked for again.
  */
 import { ok, type Problem, problem, type Result } from '../../config/result.ts';
-import { type DeviceId, type Instant, type Millis, minutes, seconds } from '../../config/values.ts';
+import { type Instant, type Millis, minutes, seconds } from '../../config/values.ts';
 import type { Clock, Log, Random } from '../ports.ts';
 import { startApprover } from './approver.ts';
 import { type Attempt, attemptJoin, awaitReady } from './attempt.ts';
 import { isAway, orAway } from './away.ts';
 import { setClock } from './board-clock.ts';
+import { checkSerial } from './board-serial.ts';
 import type { JoinCluster } from './cluster-port.ts';
 import type { Driver, JoinBoard, LeavingBoard, SshProblem, SshSession, StepProblem } from './driver.ts';
 import { type OwnKeys, takeOver } from './host-key.ts';
@@ -67,7 +68,7 @@ export type Joiner = {
    * `API_UNREACHABLE`: the cluster is away, wherever the join failed for it.
    */
   readonly join: (board: JoinBoard, signal: AbortSignal) => Promise<Result<void, StepProblem>>;
-  /** Once Node, address and host key agree: takes the taint off, and from the board what only the join needed. */
+  /** Once Node, address, host key and serial agree: takes the taint off, and from the board what only the join needed. */
   readonly release: (board: JoinBoard, signal: AbortSignal) => Promise<Result<void, StepProblem>>;
   /** A root shell on it, with its host key verified, for what is neither of these. */
   readonly onBoard: (
@@ -90,9 +91,6 @@ export function createJoiner(options: JoinerOptions): Joiner {
   const approver = startApprover({ cluster, clock, log, signal: options.signal });
   const transfers = semaphore(options.parallel ?? 8);
   const sessions = semaphore(SESSIONS);
-  /** Boards whose host key this process has verified. */
-  const verified = new Set<DeviceId>();
-
   const target = (board: JoinBoard): SshTarget => ({
     host: board.address,
     port: options.ssh?.port ?? 22,
@@ -105,10 +103,7 @@ export function createJoiner(options: JoinerOptions): Joiner {
     signal: AbortSignal,
     work: (session: SshSession) => Promise<Result<T, StepProblem>>,
   ): Promise<Result<T, StepProblem>> => {
-    const end = await withSsh({ ...target(board), signal, timeout: LOGIN }, (session) => {
-      verified.add(board.id);
-      return work(session);
-    });
+    const end = await withSsh({ ...target(board), signal, timeout: LOGIN }, work);
     return end.ok ? end.value : end;
   };
 
@@ -166,6 +161,8 @@ export function createJoiner(options: JoinerOptions): Joiner {
       settle: options.settle ?? seconds(15),
     };
     return await onBoard(board, signal, async (session) => {
+      const same = await checkSerial(session, board);
+      if (!same.ok) return same;
       const set = await setClock(session, { clock, earliest });
       return set.ok ? await attemptJoin({ ...attempt, session }) : set;
     });
@@ -186,13 +183,16 @@ export function createJoiner(options: JoinerOptions): Joiner {
     if (node?.ready !== true) return problem('NODE_NOT_READY', `Node ${nodeName(board)} is not Ready`);
     const agreed = agrees(node, board, driver.value);
     if (!agreed.ok) return agreed;
-    if (finish !== undefined || !verified.has(board.id)) {
-      const reached = await onBoard(board, signal, async (session) =>
-        finish === undefined
-          ? ok(undefined)
-          : runStep('finish', { clock, signal, transfers }, (context) => finish(session, board, context)),
-      );
-      if (!reached.ok) return reached;
+    const reached = await onBoard(board, signal, async (session) => {
+      const same = await checkSerial(session, board);
+      if (!same.ok || finish === undefined) return same;
+      return runStep('finish', { clock, signal, transfers }, (context) => finish(session, board, context));
+    });
+    if (!reached.ok) {
+      if (reached.error.code !== 'SERIAL_DIFFERS') return reached;
+      // It may be off already: the Node was Ready before, on the Pi that the disk was in.
+      const put = await cluster.putQuarantine(node.name, node.uid, signal);
+      return put.ok ? reached : put;
     }
     return cluster.releaseQuarantine(node.name, node.uid, signal);
   };
@@ -207,7 +207,6 @@ export function createJoiner(options: JoinerOptions): Joiner {
     const left = address === undefined ? nowhere : await reset(driver.value, { ...board, address }, signal);
     // A dead board cannot be asked. Its certificate stays valid until it is reached or expires.
     if (!left.ok) log.warn('board not reset', { node: board.name, code: left.error.code, detail: left.error.detail });
-    verified.delete(board.id);
     // With it went the cluster, and nobody can be asked.
     if (controlPlane?.isOn(board) === true) return ok(undefined);
     return removeNode(driver.value, board, signal);

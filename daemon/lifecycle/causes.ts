@@ -86,6 +86,10 @@ const exact: Readonly<Record<string, Cause>> = {
   },
   SSH_CLOSED: { cause: 'the connection to it was cut', first: cable },
   PUT_FILE_FAILED: { cause: 'a file could not be written on it', first: 'look whether its disk is full, or broken' },
+  SERIAL_DIFFERS: {
+    cause: 'its disk or card is in another Pi: its host key is right, and its serial number is not',
+    first: 'put it back into its own Pi, or give that one its place (`bramble replace`)',
+  },
   // Its clock.
   CLOCK_WRONG: {
     cause: 'the clock is wrong, and certificates would not be valid',

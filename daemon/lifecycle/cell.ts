@@ -33,6 +33,8 @@ export type Row<S extends StateName> = { readonly [E in EventName]: Cell<S, E> }
 export const fail = (code: string, detail: string, resume: ResumePoint, output?: string): Next =>
   to({ name: 'failed', code, detail, ...(output !== undefined && { output }), resume }, `${code}: ${detail}`);
 export const HOST_KEY_CHANGED = 'HOST_KEY_CHANGED';
+/** The disk of the board, with its host key, is in another Pi. */
+export const SERIAL_DIFFERS = 'SERIAL_DIFFERS';
 /** Somebody else answers at its address, or its system was written anew without us. */
 export const hostKeyChanged =
   (resume: ResumePoint) =>

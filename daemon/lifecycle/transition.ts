@@ -25,6 +25,7 @@ import {
   refuse,
   rejected,
   reported,
+  SERIAL_DIFFERS,
   type StateOf,
   stay,
   to,
@@ -161,7 +162,12 @@ const BOARD_RESTARTS = 'BOARD_RESTARTS';
 /** A join is tried this often before the owner is asked to look. */
 export const JOIN_ATTEMPTS = 5;
 /** The same again would come of another try; a Node that is there would even be taken down for it. */
-const inVain: readonly string[] = ['NODE_NAME_TAKEN', 'NODE_NOT_READY'];
+const inVain: readonly string[] = [
+  ...['NODE_NAME_TAKEN', 'NODE_NOT_READY', SERIAL_DIFFERS, 'ADDRESS_NOT_FIXED'],
+  // Its processor and its system stay what they are.
+  ...['ARCH_UNSUPPORTED', 'KERNEL_TOO_OLD', 'SYSTEMD_MISSING', 'CGROUP_MEMORY_OFF', 'CGROUPS_MISSING'],
+  ...['KUBEADM_MISSING', 'K3S_SERVER_ON_BOARD'],
+];
 /** A board whose installation failed and whose installer asks again is tried again after this. */
 export const REINSTALL_PAUSE = minutes(0.5);
 
@@ -301,6 +307,8 @@ const table: Table = {
     'local-boot-failed': stay,
     'node-ready': stay,
     'node-not-ready': () => to({ name: 'unreachable' }, 'its Node is not Ready any more'),
+    // Its Node is Ready, of whatever Pi its disk is in by now.
+    'join-failed': (_, { code, detail }) => (code === SERIAL_DIFFERS ? fail(code, detail, { at: 'join' }) : stay()),
     'cluster-programs-gone': startedAnew,
     'node-deleted': () => fail('NODE_DELETED', 'its Node was deleted; `bramble retry` joins it again', { at: 'join' }),
     'host-key-changed': hostKeyChanged({ at: 'join' }),
@@ -378,7 +386,9 @@ const table: Table = {
         ? stay()
         : to({ name: 'joining', attempt: 1 }, 'the system of this installation answers after all'),
     'node-ready': ({ resume, code }) =>
-      (resume.at === 'start' || resume.at === 'join') && code !== HOST_KEY_CHANGED ? ready() : stay(),
+      (resume.at === 'start' || resume.at === 'join') && code !== HOST_KEY_CHANGED && code !== SERIAL_DIFFERS
+        ? ready()
+        : stay(),
     'node-not-ready': stay,
     'node-deleted': stay,
     'reject-requested': rejected,

@@ -164,6 +164,7 @@ const joins = test.macro(async (t, start: Start) => {
       return [own.pinned() ?? sshd.hostKey.publicLine];
     },
     nodePassword: 'ab'.repeat(16),
+    serials: [],
     labels: { 'bramble.dev/model': 'pi4' },
   };
   const path = '/api/v1/nodes/worker-kube1';

@@ -43,7 +43,7 @@ function boardOf(sshd: Sshd): JoinBoard {
   return {
     ...{ id: must(parseDeviceId('d-0123456789ab')), name: must(parseHostname('worker-kube1')) },
     ...{ address: must(parseIpv4(sshd.host)), fixedAddress: true, labels: {} },
-    ...{ hostKeys: [sshd.hostKey.publicLine], nodePassword: 'ab'.repeat(16) },
+    ...{ hostKeys: [sshd.hostKey.publicLine], nodePassword: 'ab'.repeat(16), serials: [] },
   };
 }
 

@@ -2,7 +2,7 @@
 import { getEventListeners } from 'node:events';
 import test, { type ExecutionContext } from 'ava';
 import { must, ok, problem } from '../../config/result.ts';
-import { parseDeviceId, parseHostname, parseIpv4, seconds } from '../../config/values.ts';
+import { parseDeviceId, parseHostname, parseIpv4, parseSerial, seconds } from '../../config/values.ts';
 import type { JoinedNode } from '../../daemon/join/cluster-port.ts';
 import type { TokenDriver } from '../../daemon/join/driver.ts';
 import { createJoiner, generateSshKeyPair, type JoinBoard } from '../../daemon/join/index.ts';
@@ -15,8 +15,8 @@ import { obey, startFakeBoard } from './join-fake-board.ts';
 
 const key = generateSshKeyPair('daemon');
 
-async function begin(t: ExecutionContext, change: Partial<TokenDriver>, node?: JoinedNode) {
-  const fake = await startFakeBoard(t, obey);
+async function begin(t: ExecutionContext, change: Partial<TokenDriver>, node?: JoinedNode, onCommand = obey) {
+  const fake = await startFakeBoard(t, onCommand);
   const double = clusterDouble();
   const log = createLogDouble();
   const closing = new AbortController();
@@ -33,11 +33,20 @@ async function begin(t: ExecutionContext, change: Partial<TokenDriver>, node?: J
     ...change,
   };
   const deleted: string[] = [];
+  const taints: string[] = [];
   const pinned = { line: fake.hostKey };
   const joiner = createJoiner({
     cluster: {
       ...double.cluster,
       readNode: async () => ok(node),
+      putQuarantine: async (name) => {
+        taints.push(`on ${name}`);
+        return ok(undefined);
+      },
+      releaseQuarantine: async (name) => {
+        taints.push(`off ${name}`);
+        return ok(undefined);
+      },
       deleteNode: async (name) => {
         deleted.push(name);
         return ok(undefined);
@@ -57,9 +66,9 @@ async function begin(t: ExecutionContext, change: Partial<TokenDriver>, node?: J
     id: must(parseDeviceId('d-0123456789ab')),
     name: must(parseHostname('worker-kube1')),
     address: must(parseIpv4('127.0.0.1')),
-    ...{ fixedAddress: true, hostKeys: [fake.hostKey], nodePassword: 'ab'.repeat(16), labels: {} },
+    ...{ fixedAddress: true, hostKeys: [fake.hostKey], nodePassword: 'ab'.repeat(16), serials: [], labels: {} },
   };
-  return { ...double, fake, pinned, log, closing, steps, deleted, joiner, board };
+  return { ...double, fake, pinned, log, closing, steps, deleted, taints, joiner, board };
 }
 
 const codeOf = (end: { ok: true } | { ok: false; error: { code: string } }): string => (end.ok ? 'ok' : end.error.code);
@@ -117,6 +126,24 @@ test('a foreign host key: no token is made, nothing is sent, and the node is not
   t.deepEqual(it.steps, []);
   t.deepEqual(it.fake.offered, []);
   t.false(it.asked.some((line) => line.startsWith('POST ')));
+});
+
+test('a disk in another Pi: its host key is right, and neither token nor work goes to it', async (t) => {
+  const node = { name: 'worker-kube1', uid: 'u', ready: true, internalIp: '127.0.0.1', device: 'd-0123456789ab' };
+  const { signal } = new AbortController();
+  let serial = '10000000abcdef02';
+  const it = await begin(t, {}, node, (command, ...rest) =>
+    obey(command.includes('serial-number') ? `echo ${serial}` : command, ...rest),
+  );
+  const board = { ...it.board, serials: [must(parseSerial('abcdef01'))] };
+  t.is(codeOf(await it.joiner.release(board, signal)), 'SERIAL_DIFFERS');
+  t.deepEqual(it.taints, ['on worker-kube1']);
+  t.is(codeOf(await it.joiner.join(board, signal)), 'SERIAL_DIFFERS');
+  t.deepEqual(it.steps, []);
+  t.false(it.asked.some((line) => line.startsWith('POST ')));
+  serial = '10000000abcdef01';
+  t.is(codeOf(await it.joiner.release(board, signal)), 'ok');
+  t.deepEqual(it.taints, ['on worker-kube1', 'off worker-kube1']);
 });
 
 test('a Node under another address is not released', async (t) => {

@@ -66,6 +66,7 @@ const joinBoard = (board: HypriotBoard, number = 1): JoinBoard => ({
   fixedAddress: true,
   hostKeys: [board.hostKey.publicLine],
   nodePassword: '',
+  serials: [],
   labels: { 'bramble.dev/model': 'pi3b-plus' },
 });
 

@@ -18,7 +18,7 @@ const board: JoinBoard = {
   id: must(parseDeviceId('d-0123456789ab')),
   name: must(parseHostname('worker-kube1')),
   address: must(parseIpv4('127.0.0.1')),
-  ...{ fixedAddress: false, hostKeys: [], nodePassword: 'ab'.repeat(16), labels: {} },
+  ...{ fixedAddress: false, hostKeys: [], nodePassword: 'ab'.repeat(16), serials: [], labels: {} },
 };
 const [program, imagesAt] = [
   '/usr/local/bin/k3s',

@@ -34,7 +34,7 @@ export async function watchBoots(deps: BootWatchDeps, signal: AbortSignal, onTur
     if (address === undefined) return;
     const board = {
       ...{ id, name, address, fixedAddress: addressing === 'reserved' },
-      ...{ hostKeys: deps.keys.accepted({ id }), nodePassword: '', labels: {} },
+      ...{ hostKeys: deps.keys.accepted({ id }), nodePassword: '', serials: device.serials, labels: {} },
     };
     await deps.joiner.onBoard(board, signal, async (session) => {
       const boot = await session.run('cat', ['/proc/sys/kernel/random/boot_id']);

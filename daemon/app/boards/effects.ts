@@ -2,6 +2,7 @@
 import { type Ipv4, type Mac, minutes, seconds } from '../../../config/values.ts';
 import type { Cluster } from '../../cluster/index.ts';
 import type { JoinBoard, Joiner, LeavingBoard } from '../../join/index.ts';
+import { SERIAL_DIFFERS } from '../../lifecycle/cell.ts';
 import type { Device } from '../../lifecycle/device.ts';
 import type { Effect } from '../../lifecycle/effect.ts';
 import type { LifecycleEvent } from '../../lifecycle/event.ts';
@@ -127,6 +128,10 @@ export function effectDesk(deps: EffectDeps): Execute {
     const released = await located(device, signal, (board, there) => joiner.release(board, there));
     if (!released.ok && released.error.code === 'SSH_HOST_KEY_CHANGED')
       return hostKeyChanged(device, released.error.detail);
+    if (!released.ok && released.error.code === SERIAL_DIFFERS) {
+      log.error('the disk of a board is in another Pi', { name: device.name, detail: released.error.detail });
+      return { event: 'join-failed', ...released.error };
+    }
     if (!released.ok) throw new Error(`${released.error.code}: ${released.error.detail}`);
     await located(device, signal, (board, there) => deps.correctBootOrder(board, device, there));
     return { event: 'quarantine-released' };
@@ -195,6 +200,7 @@ export function effectDesk(deps: EffectDeps): Execute {
       hostKeys: accepted,
       nodePassword: await deps.keys.nodePassword(device),
       // `+` is no character of a label's value.
+      serials: device.serials,
       labels: model === undefined ? {} : { 'bramble.dev/model': model.replace('+', '-plus') },
     };
   };

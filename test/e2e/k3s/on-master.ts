@@ -31,7 +31,7 @@ async function plugIn(where: string): Promise<K3sBoard> {
 }
 const boardOf = (address: string, id: string, { hostKeyPublic }: K3sBoard, password = nodePassword): JoinBoard => ({
   ...{ id: must(parseDeviceId(id)), name, address: must(parseIpv4(address)), fixedAddress: true },
-  ...{ hostKeys: [hostKeyPublic], nodePassword: password, labels: { 'bramble.dev/model': 'pi4' } },
+  ...{ hostKeys: [hostKeyPublic], nodePassword: password, serials: [], labels: { 'bramble.dev/model': 'pi4' } },
 });
 const codeOf = (end: Result<unknown, StepProblem>): string => (end.ok ? '' : end.error.code);
 const outputOf = (end: Result<unknown, StepProblem>): string => (end.ok ? '' : (end.error.output ?? ''));

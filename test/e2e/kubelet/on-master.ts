@@ -167,7 +167,12 @@ try {
   const report = (line: CheckReport): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
   const joined: JoinBoard = {
     ...{ id: must(parseDeviceId('d-0123456789ab')), name, address, fixedAddress: true },
-    ...{ hostKeys: [board.hostKeyPublic], nodePassword: 'ab'.repeat(16), labels: { 'bramble.dev/model': 'pi4' } },
+    ...{
+      hostKeys: [board.hostKeyPublic],
+      nodePassword: 'ab'.repeat(16),
+      serials: [],
+      labels: { 'bramble.dev/model': 'pi4' },
+    },
   };
   let failed = false;
   await joins(

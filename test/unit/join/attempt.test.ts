@@ -21,7 +21,7 @@ const boardNumber = (number: number): JoinBoard => ({
   id: must(parseDeviceId(`d-${number.toString(16).padStart(12, '0')}`)),
   name: must(parseHostname(`worker-kube${number}`)),
   address: must(parseIpv4(`10.77.0.${100 + number}`)),
-  ...{ fixedAddress: true, hostKeys: [], nodePassword: 'ab'.repeat(16), labels: {} },
+  ...{ fixedAddress: true, hostKeys: [], nodePassword: 'ab'.repeat(16), serials: [], labels: {} },
 });
 
 /** Each board takes a minute of transfer and a minute of joining; its Node is there when that is over (double). */

@@ -49,6 +49,7 @@ export function clusterDouble() {
       });
     },
     releaseQuarantine: async () => ok(undefined),
+    putQuarantine: async () => ok(undefined),
     deleteNode: async () => ok(undefined),
   };
   return {

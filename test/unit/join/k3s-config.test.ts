@@ -12,6 +12,7 @@ const board: JoinBoard = {
   address: must(parseIpv4('192.168.1.201')),
   fixedAddress: true,
   hostKeys: [],
+  serials: [],
   nodePassword: 'cd'.repeat(16),
   labels: { 'bramble.dev/model': 'pi4' },
 };

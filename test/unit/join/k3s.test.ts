@@ -29,6 +29,7 @@ const board: JoinBoard = {
   address: must(parseIpv4('192.168.1.201')),
   fixedAddress: true,
   hostKeys: [],
+  serials: [],
   nodePassword: 'cd'.repeat(16),
   labels: {},
 };

@@ -17,6 +17,7 @@ const board = {
   fixedAddress: true,
   hostKeys: [],
   nodePassword: 'ab'.repeat(16),
+  serials: [],
   labels: { 'bramble.dev/model': 'pi4' },
 };
 const token = { id: 'abcdef', secret: '0123456789abcdef' };

@@ -54,7 +54,14 @@ test('a distribution that keeps nothing is asked for nothing', async (t) => {
 test('whose Node it is', (t) => {
   const board = {
     ...{ id: must(parseDeviceId('d-0123456789ab')), name: must(parseHostname('worker-kube1')) },
-    ...{ address: must(parseIpv4('10.77.0.100')), fixedAddress: true, hostKeys: [], nodePassword: '', labels: {} },
+    ...{
+      address: must(parseIpv4('10.77.0.100')),
+      fixedAddress: true,
+      hostKeys: [],
+      nodePassword: '',
+      serials: [],
+      labels: {},
+    },
   };
   const node = (device: string | undefined, internalIp: string | undefined): JoinedNode => ({
     ...{ name: 'worker-kube1', uid: 'u', ready: true, internalIp, device },

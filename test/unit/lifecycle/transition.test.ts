@@ -2,6 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { must } from '../../../config/result.ts';
 import { after, instant, minutes, parseMac, parseSerial, seconds } from '../../../config/values.ts';
+import { causeOf } from '../../../daemon/lifecycle/causes.ts';
 import type { Device, DeviceState, StateName } from '../../../daemon/lifecycle/device.ts';
 import type { EventName, LifecycleEvent } from '../../../daemon/lifecycle/event.ts';
 import { armingsOf } from '../../../daemon/lifecycle/installation.ts';
@@ -345,6 +346,27 @@ test('a join that another try cannot mend fails at once, with the last words of 
   ).device;
   t.like(state, { name: 'failed', code: 'NODE_NOT_READY', output: 'cni: not ready' });
   t.is(after_(state, events['node-ready']).name, 'ready', 'it may get so by itself');
+});
+
+for (const code of [
+  ...['ARCH_UNSUPPORTED', 'KERNEL_TOO_OLD', 'SYSTEMD_MISSING', 'CGROUP_MEMORY_OFF', 'CGROUPS_MISSING'],
+  ...['KUBEADM_MISSING', 'K3S_SERVER_ON_BOARD', 'ADDRESS_NOT_FIXED', 'SERIAL_DIFFERS'],
+]) {
+  test(`a join that failed with ${code} is not tried again by itself`, (t) => {
+    const end = transition(aDevice(states.joining), { event: 'join-failed', code, detail: 'd' }, LATER).device.state;
+    t.deepEqual(end, { name: 'failed', code, detail: 'd', resume: { at: 'join' } });
+    t.not(causeOf(code), undefined);
+  });
+}
+
+test('a disk that is in another Pi: its board stays failed, however ready its Node is', (t) => {
+  const differs = { event: 'join-failed', code: 'SERIAL_DIFFERS', detail: 'another Pi' } as const;
+  for (const before of [states.joining, states.ready]) {
+    const failed = after_(before, differs);
+    t.like(failed, { name: 'failed', code: 'SERIAL_DIFFERS', resume: { at: 'join' } });
+    t.deepEqual(after_(failed, events['node-ready']), failed);
+    t.deepEqual(after_(failed, events['retry-requested']), { name: 'joining', attempt: 1 });
+  }
 });
 
 test('a board whose host key changed stays failed, however ready its Node is, until the owner wants it tried again', (t) => {

@@ -45,7 +45,7 @@ async function told(cluster: object, server: string): Promise<{ server: unknown;
   const { session, files } = k3sSession({ start: () => 'mark', wait: () => 'up' });
   const board = {
     ...{ id: must(parseDeviceId('d-0123456789ab')), name: must(parseHostname('worker-kube1')), address },
-    ...{ fixedAddress: true, hostKeys: [], nodePassword: 'ab'.repeat(16), labels: {} },
+    ...{ fixedAddress: true, hostKeys: [], nodePassword: 'ab'.repeat(16), serials: [], labels: {} },
   };
   must(await driver.join(session, board, { id: 'abcdef', secret: '0123456789abcdef' }, stepContext));
   const config = parse(files.get('/etc/rancher/k3s/config.yaml')?.content ?? '');

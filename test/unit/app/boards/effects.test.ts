@@ -274,6 +274,16 @@ test('once it has shown its key, a foreign one ends its join, and its release, a
   }
 });
 
+test('a disk in another Pi is told loudly, and its board is not released', async (t) => {
+  const board = aDevice(states.ready);
+  const { execute, answers, stop, log } = desk(t, board);
+  const end = execute['release-quarantine'](board, stop.signal);
+  await settled();
+  answers[0]?.(problem('SERIAL_DIFFERS', 'another Pi') as never);
+  t.deepEqual(await end, { event: 'join-failed', code: 'SERIAL_DIFFERS', detail: 'another Pi' });
+  t.truthy(log.find('the disk of a board is in another Pi'));
+});
+
 test('another try waits for the board to answer again', async (t) => {
   const board = aDevice({ name: 'joining', attempt: 2 });
   const { execute, asked, answers, stop, clock } = desk(t, board);

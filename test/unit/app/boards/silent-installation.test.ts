@@ -10,7 +10,7 @@ import { createClockDouble } from '../../../support/doubles.ts';
 const device = aDevice();
 const board: JoinBoard = {
   ...{ id: device.id, name: device.name, address: must(parseIpv4('10.77.0.100')) },
-  ...{ fixedAddress: true, hostKeys: [], nodePassword: 'ab'.repeat(16), labels: {} },
+  ...{ fixedAddress: true, hostKeys: [], nodePassword: 'ab'.repeat(16), serials: [], labels: {} },
 };
 const markOf = (arming: string): string => renderMark({ deviceId: device.id, clusterId: 'c1', arming });
 
