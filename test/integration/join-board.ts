@@ -22,9 +22,11 @@ export type Sshd = {
 
 /** Private mounts and processes; the network is the machine's own. $1 a folder for it, the rest is the command. */
 const inside = `mount -t tmpfs board "$1"; shift
-mkdir -p "$0"/etc "$0"/etc.work "$0"/var "$0"/var.work "$0"/bin
+mkdir -p "$0"/etc "$0"/etc.work "$0"/var "$0"/var.work "$0"/root "$0"/root.work "$0"/bin
 printf '#!/bin/sh\\nexec "%s" "%s" "$@"\\n' "$NODE" "$KUBEADM" > "$0"/bin/kubeadm; chmod 755 "$0"/bin/kubeadm
-for d in etc var; do mount -t overlay o -o "lowerdir=/$d,upperdir=$0/$d,workdir=$0/$d.work" "/$d"; done
+for d in etc var root; do mount -t overlay o -o "lowerdir=/$d,upperdir=$0/$d,workdir=$0/$d.work" "/$d"; done
+# bash reads it for every command over SSH, and what this machine's owner has in there may take a minute.
+rm -f /root/.bashrc
 mount -t tmpfs board /run; mkdir /run/sshd
 cp "$HOST_KEY" /etc/ssh/ssh_host_ed25519_key; chmod 600 /etc/ssh/ssh_host_ed25519_key; rm -f /etc/ssh/ssh_host_*.pub
 exec "$@"`;

@@ -28,7 +28,8 @@ for d in etc root home var; do
 done
 mount -t tmpfs run /run; mkdir /run/sshd
 user=$1 address=$2 port=$3 name=$4 sudo=$5; shift 5
-rm -rf /root/.ssh /etc/ssh/ssh_host_* /etc/ssh/sshd_config.d
+# bash reads .bashrc for every command over SSH, and what this machine's owner has in there may take a minute.
+rm -rf /root/.bashrc /root/.ssh /etc/ssh/ssh_host_* /etc/ssh/sshd_config.d
 ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
 { echo "ListenAddress $address"; echo "Port $port"; echo 'PidFile none'; for line in "$@"; do echo "$line"; done; } > /etc/ssh/sshd_config
 [ "$user" = root ] || useradd -m -s /bin/sh "$user"

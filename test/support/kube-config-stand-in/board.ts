@@ -40,7 +40,7 @@ export const loopback = (): Ipv4 =>
 
 /** Ends with the test, however that ends. $0 a folder for it, $1 the cmdline.txt that it has at first, $2 its address, $3… its sshd. Each boot begins a line on stdout. */
 const machine = `mount -t tmpfs disk "$0"; disk=$0
-mkdir "$disk"/etc "$disk"/var "$disk"/usr-local "$disk"/boot "$disk"/work
+mkdir "$disk"/etc "$disk"/var "$disk"/root "$disk"/usr-local "$disk"/boot "$disk"/work
 echo "$1" > "$disk"/boot/cmdline.txt; shift
 n=0
 while :; do
@@ -51,10 +51,12 @@ done`;
 
 /** Its first process: when it ends all others are killed. $0 the disk, $1 which boot, $2 address. */
 const boot = `n=$1; address=$2; shift 2
-for d in etc var usr/local; do
+for d in etc var root usr/local; do
   up="$0/$(echo $d | tr / -)"; mkdir -p "$0/work/$n/$d"
   mount -t overlay o -o "lowerdir=/$d,upperdir=$up,workdir=$0/work/$n/$d" "/$d"
 done
+# bash reads it for every command over SSH, and what this machine's owner has in there may take a minute.
+rm -f /root/.bashrc
 mount --bind "$0/boot" /boot
 [ -e /etc/kube-config-deaf ] || mount --bind "$0/work/$n.cmdline" /proc/cmdline
 mount --bind "$0/work/$n.boot" /proc/sys/kernel/random/boot_id
