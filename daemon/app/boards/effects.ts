@@ -199,8 +199,8 @@ export function effectDesk(deps: EffectDeps): Execute {
       fixedAddress: device.addressing === 'reserved',
       hostKeys: accepted,
       nodePassword: await deps.keys.nodePassword(device),
-      // `+` is no character of a label's value.
       serials: device.serials,
+      // `+` is no character of a label's value.
       labels: model === undefined ? {} : { 'bramble.dev/model': model.replace('+', '-plus') },
     };
   };
