@@ -1,7 +1,8 @@
 /**
  * The keys by which a board's sshd is known. The one in its image travelled in the clear; the first session puts another
  * in its place, which is from then on the only one. An image that is made after that gets a new key, and what was known of
- * the system before it goes in the commit in which the new installation begins.
+ * the system before it goes in the commit in which the new installation begins. Of a card nobody knows whether it is ever put
+ * in: the key of the system before it is laid aside until the card's system answers, and is good again if that is called off.
  */
 import { randomBytes } from 'node:crypto';
 import type { DeviceId } from '../../../config/values.ts';
@@ -24,12 +25,15 @@ export type HostKeys = {
   readonly own: OwnKeys;
   /** 32 hex digits; made and committed at the first call, the same for good. */
   readonly nodePassword: (board: Pick<Board, 'id'>) => Promise<string>;
-  /** The batch, and with the event that a new installation of a board has begun what that means for its keys. */
+  /** The batch, and with each event of another system on a board what that means for its keys. */
   readonly withInstallations: (batch: readonly LifecycleWrite[]) => readonly Write[];
 };
 
-/** `next`: in an image that is to take the place of a system whose key is our own. Each has its public line under `.pub`. */
-const SLOTS = { image: 'ssh-host-key', next: 'ssh-next-key', own: 'ssh-own-key' } as const;
+/**
+ * `next`: in an image that is to take the place of a system whose key is our own. `aside`: that system's, while a card is to take
+ * its place; good for nothing. Each has its public line under `.pub`.
+ */
+const SLOTS = { image: 'ssh-host-key', next: 'ssh-next-key', own: 'ssh-own-key', aside: 'ssh-key-aside' } as const;
 /** `planned`: it may be on the board, or not yet. `pinned`: it was shown. */
 const OWN_STATE = 'ssh-own-key.state';
 const PASSWORD = 'node-password';
@@ -84,22 +88,45 @@ export function hostKeys(store: Pick<Store, 'readBoardSecret'> & { readonly comm
         return made;
       }),
     withInstallations: (batch) =>
-      batch.flatMap((write): readonly Write[] => {
-        if (!beginsInstallation(write) || ownState(write.device) === undefined) return [write];
-        const [id, next] = [write.device, read(write.device, SLOTS.next)];
-        const gone = [SLOTS.own, `${SLOTS.own}.pub`, OWN_STATE, SLOTS.next, `${SLOTS.next}.pub`];
-        return [write, ...(next === undefined ? [] : put(id, SLOTS.image, next)), ...gone.map((key) => drop(id, key))];
-      }),
+      batch.flatMap((write) => (write.write === 'append-event' ? [write, ...meaning(write)] : [write])),
   };
+
+  function meaning(write: Appended): readonly Write[] {
+    const id = write.device;
+    const [own, next, aside] = [read(id, SLOTS.own), read(id, SLOTS.next), read(id, SLOTS.aside)];
+    if (isFlashed(write)) return Object.values(SLOTS).flatMap((slot) => clear(id, slot));
+    if (beginsInstallation(write)) {
+      const known = own !== undefined && ownState(id) !== undefined;
+      const keep =
+        write.event.event === 'card-made' ? (known ? put(id, SLOTS.aside, own) : []) : clear(id, SLOTS.aside);
+      const renewed = next === undefined ? [] : [...put(id, SLOTS.image, next), ...clear(id, SLOTS.next)];
+      return [...keep, ...renewed, ...clear(id, SLOTS.own)];
+    }
+    if (aside === undefined || write.from !== 'starting' || write.to === 'starting') return [];
+    // Its card was put in, or the card is not waited for any more, and may be put in all the same: either key is good.
+    const restored =
+      write.event.event === 'ssh-answered' ? [] : [...put(id, SLOTS.own, aside), secret(id, OWN_STATE, 'planned')];
+    return [...restored, ...clear(id, SLOTS.aside)];
+  }
+
+  /** Deletes what is there. */
+  function clear(id: DeviceId, slot: string): readonly Write[] {
+    const all = slot === SLOTS.own ? [slot, `${slot}.pub`, OWN_STATE] : [slot, `${slot}.pub`];
+    return all.filter((key) => store.readBoardSecret(id, key) !== undefined).map((key) => drop(id, key));
+  }
 }
 
 type Appended = Extract<LifecycleWrite, { write: 'append-event' }>;
 
 /** A copy of the image that a board is being given already begins nothing. */
-const beginsInstallation = (write: LifecycleWrite): write is Appended =>
-  write.write === 'append-event' &&
-  ((write.event.event === 'image-made' && write.to === 'installing') ||
-    (write.event.event === 'card-made' && write.to === 'starting'));
+const beginsInstallation = ({ event, to }: Appended): boolean =>
+  (event.event === 'image-made' && to === 'installing') || (event.event === 'card-made' && to === 'starting');
+
+/**
+ * Somebody wrote its system by hand. The first login goes to whoever answers: it takes along no key that was ever good for
+ * anything. Another try at it finds the key that was made for this one.
+ */
+const isFlashed = ({ event, to }: Appended): boolean => event.event === 'adopt-requested' && to === 'adopting';
 
 const secret = (device: DeviceId, key: string, value: string): Write => ({
   ...{ write: 'put-board-secret', device, key, value },

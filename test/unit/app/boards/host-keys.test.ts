@@ -30,12 +30,25 @@ function storeDouble() {
   };
 }
 
-const happened = (event: EventName, to: StateName): Extract<Write, { write: 'append-event' }> => ({
-  ...{ write: 'append-event', device: board.id, at: START, event: events[event], from: 'accepted', to, reason: '' },
+type Happened = Extract<Write, { write: 'append-event' }>;
+const happened = (event: EventName, to: StateName, from: StateName = 'accepted'): Happened => ({
+  ...{ write: 'append-event', device: board.id, at: START, event: events[event], from, to, reason: '' },
 });
 
-async function begins(keys: HostKeys, store: ReturnType<typeof storeDouble>, event: EventName, to: StateName) {
-  await store.commit(keys.withInstallations([happened(event, to)]));
+async function begins(keys: HostKeys, store: ReturnType<typeof storeDouble>, ...what: Parameters<typeof happened>) {
+  await store.commit(keys.withInstallations([happened(...what)]));
+}
+
+/** Its old system runs, and its card is made. */
+async function withCard() {
+  const store = storeDouble();
+  const keys = hostKeys(store);
+  await keys.forImage(board);
+  const own = await keys.own.plan(board);
+  await keys.own.pin(board.id);
+  const card = await keys.forImage(board);
+  await begins(keys, store, 'card-made', 'starting');
+  return { store, keys, own, card };
 }
 
 test('two images of one board that are made at once have the same host key, the one that is kept', async (t) => {
@@ -117,4 +130,68 @@ test('the node password is the board’s for good, whatever else becomes of it',
   await keys.own.plan(board);
   await begins(keys, store, 'image-made', 'installing');
   t.is(await hostKeys(store).nodePassword(board), one);
+});
+
+test('a card that is called off shuts nobody out: the system before it is known again, and that of the card, too', async (t) => {
+  for (const [event, to] of [
+    ['reject-requested', 'rejected'],
+    ['reinstall-requested', 'reinstalling'],
+  ] as const) {
+    const { store, keys, own, card } = await withCard();
+    t.deepEqual(keys.accepted(board), [card.publicLine], 'the old system is not taken for the card’s');
+    await begins(keys, store, 'dhcp-seen', 'starting', 'starting');
+    t.deepEqual(keys.accepted(board), [card.publicLine]);
+    await begins(keys, store, event, to, 'starting');
+    // Another process, as after a crash.
+    const later = hostKeys(store);
+    t.deepEqual(later.accepted(board), [own.publicLine, card.publicLine], event);
+    t.is(later.own.pinned(board.id), undefined, 'which of them it is, it has to show');
+    t.deepEqual(await later.own.plan(board), own);
+    await later.own.pin(board.id);
+    t.deepEqual(later.accepted(board), [own.publicLine]);
+    t.false([...store.secrets.keys()].some((key) => key.includes('aside')));
+  }
+});
+
+test('a card that is made twice, or anew after it was called off, forgets the system before it no sooner', async (t) => {
+  const { store, keys, own } = await withCard();
+  await begins(keys, store, 'card-made', 'starting', 'starting');
+  await begins(keys, store, 'reject-requested', 'rejected', 'starting');
+  t.is(keys.accepted(board)[0], own.publicLine);
+  const card = await keys.forImage(board);
+  await begins(keys, store, 'card-made', 'starting', 'starting');
+  t.deepEqual(keys.accepted(board), [card.publicLine]);
+  await begins(keys, store, 'reject-requested', 'rejected', 'starting');
+  t.deepEqual(keys.accepted(board), [own.publicLine, card.publicLine]);
+});
+
+test('once the card’s system answers, or another installation begins, the key of the system before it is gone', async (t) => {
+  for (const [event, to] of [
+    ['ssh-answered', 'joining'],
+    ['image-made', 'installing'],
+  ] as const) {
+    const { store, keys, own, card } = await withCard();
+    await begins(keys, store, event, to, 'starting');
+    t.deepEqual(keys.accepted(board), [card.publicLine], event);
+    t.false([...store.secrets.values()].includes(own.privateOpenssh));
+    await begins(keys, store, 'reject-requested', 'rejected', 'starting');
+    t.deepEqual(keys.accepted(board), [card.publicLine]);
+  }
+});
+
+test('a first login takes along a key that was made for it: none of an earlier life, and the same at another try', async (t) => {
+  const { store, keys, own, card } = await withCard();
+  await begins(keys, store, 'reject-requested', 'rejected', 'starting');
+  await keys.own.pin(board.id);
+  await begins(keys, store, 'adopt-requested', 'adopting', 'seen');
+  t.deepEqual(keys.accepted(board), []);
+  const kept = [...store.secrets.values()];
+  t.false(kept.includes(own.privateOpenssh) || kept.includes(card.privateOpenssh));
+  const fresh = await keys.own.plan(board);
+  t.not(fresh.publicLine, own.publicLine);
+  await begins(keys, store, 'retry-requested', 'adopting', 'failed');
+  t.deepEqual(await hostKeys(store).own.plan(board), fresh);
+  await keys.own.pin(board.id);
+  await begins(keys, store, 'adopted', 'starting', 'adopting');
+  t.deepEqual(keys.accepted(board), [fresh.publicLine]);
 });
