@@ -3,6 +3,7 @@
  * seconds apart, and then sleeps until somebody pulls its plug; nothing that is found out here may hold its OFFER up.
  */
 import { type DeviceId, type Ipv4, type Mac, type Millis, millis, minutes, seconds } from '../../../config/values.ts';
+import { ouiOf, raspberryPiOuis } from '../../dhcp/machine-identifier.ts';
 import type { Device } from '../../lifecycle/device.ts';
 import type { Fleet } from '../../lifecycle/fleet.ts';
 import type { Clock, Log } from '../../ports.ts';
@@ -208,8 +209,12 @@ export function createAddressSurvey(deps: {
 /** For the owner: which address, who has it, what to do. */
 export function foreignAdvice(found: readonly Foreign[]): readonly string[] {
   const named = found.slice(0, 3).map(({ address, mac }) => {
-    const who = mac === undefined ? 'another device' : mac;
-    return `${address} of the boards’ range is used by ${who}: no board gets it; give that device another address, or name other \`addresses\``;
+    const used = `${address} of the boards’ range is used by`;
+    const deed = 'give that device another address, or name other `addresses`';
+    if (mac === undefined) return `${used} another device: no board gets it; ${deed}`;
+    return raspberryPiOuis.includes(ouiOf(mac))
+      ? `${used} ${mac}, a Raspberry Pi: no board gets it; if it is a board that was forgotten, start it from the network or a join card to have it back, or switch it off; if not, ${deed}`
+      : `${used} ${mac}: no board gets it; ${deed}`;
   });
   const more = found.length - named.length;
   return more > 0 ? [...named, `${more} more addresses of the boards’ range are used by others`] : named;

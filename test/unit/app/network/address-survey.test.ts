@@ -192,11 +192,13 @@ test('what cannot be asked is asked again', async (t) => {
 test('the owner is told the address, who has it, and what to do; not more than a few lines of it', (t) => {
   const found = [101, 102, 103, 104, 105].map((last) => ({
     address: ip(last),
-    mac: last === 102 ? undefined : laptop,
+    mac: last === 102 ? undefined : last === 103 ? must(parseMac('dc:a6:32:01:02:03')) : laptop,
   }));
-  const [one, two, , more, ...rest] = foreignAdvice(found);
+  const [one, two, three, more, ...rest] = foreignAdvice(found);
   t.regex(one ?? '', /10\.77\.0\.101 .* is used by 00:11:22:33:44:55: no board gets it; .* `addresses`/);
   t.regex(two ?? '', /is used by another device/);
+  t.notRegex(`${one}${two}`, /forgotten/);
+  t.regex(three ?? '', /dc:a6:32:01:02:03, a Raspberry Pi: .*forgotten, start it from the network .*`addresses`/);
   t.is(more, '2 more addresses of the boards’ range are used by others');
   t.deepEqual(rest, []);
   const name = must(parseHostname('worker-kube1'));
