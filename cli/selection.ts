@@ -22,7 +22,9 @@ export const selected = (
   { model }: Selectors,
 ): readonly DeviceView[] =>
   devices
-    .filter(({ state }) => fitting[action].some((fits) => fits === state))
+    .filter(
+      ({ state, adoptable }) => fitting[action].some((fits) => fits === state) || (action === 'accept' && adoptable),
+    )
     .filter((device) => model === undefined || device.model === model)
     .toSorted((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
 

@@ -21,7 +21,8 @@ const decisions: Readonly<Record<Exclude<Action, 'wipe' | 'reinstall'>, string>>
 const notes: Partial<typeof decisions> = {
   accept: `
 A board that is named is accepted whatever its disk holds: bramble describe
-shows it. Where two boards say to be one, the one that is named is let in.`,
+shows it. Where two boards say to be one, the one that is named is let in.
+One that runs a system flashed by hand is taken in with it (join.firstLogin).`,
   leave: `
 Its Node, its token and what the cluster has on the board are taken back; one
 that is off now leaves once more when it is back. Nothing is drained first.`,
@@ -84,7 +85,9 @@ async function boardsMeant(
 /** Accepting writes the disk, whatever is on it. */
 async function confirmLosses(names: readonly string[], { client, terminal }: DecideDeps): Promise<void> {
   const boards = await Promise.all(names.map((name) => client().describe(name)));
-  const losing = boards.flatMap(({ name, disk }) =>
+  // What was flashed by hand stays as it is.
+  const written = boards.filter(({ adoptable }) => !adoptable);
+  const losing = written.flatMap(({ name, disk }) =>
     disk === null || disk.content === 'foreign' || disk.content === 'ours'
       ? [disk === null ? name : `${name} (${diskText(disk)})`]
       : [],

@@ -82,6 +82,8 @@ export type DeviceView = {
   readonly why: string;
   /** What the owner has to do for it, a command or a deed; null where nothing is asked of anybody. */
   readonly deed: string | null;
+  /** It runs a system that somebody flashed, and `accept` takes it in with that, by its first login: nothing on it is lost. */
+  readonly adoptable: boolean;
   readonly since: string;
   readonly deadline: string | null;
   /** 0 to 1 while it installs. */

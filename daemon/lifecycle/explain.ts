@@ -4,8 +4,10 @@ import { causeOf } from './causes.ts';
 import type { Device, DeviceState, InstallerStart } from './device.ts';
 import { mayBeCalledOff } from './system-rows.ts';
 
-export function explain(device: Device): string {
+/** `isAdoptable`: it runs a system that somebody flashed, and would be taken in with it if the owner said so. */
+export function explain(device: Device, isAdoptable = false): string {
   const { state } = device;
+  if (isAdoptable) return `${FLASHED}; bramble accept ${device.name} takes it in by its first login`;
   const lost = device.address === undefined ? '; its address was not heard yet' : '';
   switch (state.name) {
     case 'seen':
@@ -13,7 +15,7 @@ export function explain(device: Device): string {
     case 'booting':
       return 'fetches its boot files';
     case 'adopting':
-      return `runs a system that was flashed by hand; our keys are being put there (${state.by})`;
+      return `${FLASHED}; our keys are being put there (${state.by})`;
     case 'reported':
       return 'its installer runs; deciding whether it is ours';
     case 'pending':
@@ -57,6 +59,8 @@ export function explain(device: Device): string {
       return failureText(state);
   }
 }
+
+const FLASHED = 'runs a system that was flashed by hand';
 
 type Failure = Extract<DeviceState, { name: 'failed' }>;
 
@@ -107,8 +111,9 @@ const cardDeed = ({ name, macs }: Device): string =>
   `put the card of ${name} in and switch it on${macs.length > 0 ? `    (or bramble reinstall ${name})` : ''}`;
 
 /** The one command or deed that brings this board on; undefined where nothing is asked of anybody. */
-export function nextDeed(device: Device): string | undefined {
+export function nextDeed(device: Device, isAdoptable = false): string | undefined {
   const { state, name } = device;
+  if (isAdoptable) return `bramble accept ${name}    (it ${FLASHED}; its first login takes it in)`;
   switch (state.name) {
     case 'pending':
       return `bramble accept ${name}    (${state.reason})`;

@@ -36,6 +36,10 @@ export type Adoption = {
   readonly restarted: (device: Pick<Device, 'id'>) => void;
   /** What `bramble accept` means for it is this. */
   readonly isAdoptable: (device: Device) => boolean;
+  /** And it is not about to be taken in by itself. */
+  readonly awaitsOwner: (device: Device) => boolean;
+  /** It runs such a system, and no login for it is configured. */
+  readonly lacksLogin: (device: Device) => boolean;
   /** Carries out the effect. One try, whatever comes of it. */
   readonly adopt: (device: Device, signal: AbortSignal) => Promise<LifecycleEvent | undefined>;
 };
@@ -51,8 +55,11 @@ export function createAdoption(deps: AdoptionDeps): Adoption {
   const running = new Set<DeviceId>();
   const watched = new Set<DeviceId>();
 
+  const runsItsOwn = (device: Device): boolean => running.has(device.id) && isUnknown(device);
   const isAdoptable = (device: Device): boolean =>
-    login !== undefined && running.has(device.id) && isUnknown(device) && device.address !== undefined;
+    login !== undefined && runsItsOwn(device) && device.address !== undefined;
+  const awaitsOwner = (device: Device): boolean => isAdoptable(device) && !watched.has(device.id);
+  const lacksLogin = (device: Device): boolean => login === undefined && runsItsOwn(device);
 
   /** By the rules of other boards: where nobody else can be, not too many, and nobody else claims to be it. */
   const mayByItself = (device: Device): boolean =>
@@ -75,9 +82,9 @@ export function createAdoption(deps: AdoptionDeps): Adoption {
   }
 
   const systemHeard = (device: Device): void => {
-    if (login === undefined || !isUnknown(device)) return;
+    if (!isUnknown(device)) return;
     running.add(device.id);
-    if (watched.has(device.id) || !mayByItself(device)) return;
+    if (login === undefined || watched.has(device.id) || !mayByItself(device)) return;
     watched.add(device.id);
     const failed = (error: unknown): void => {
       if (!deps.signal.aborted) log.error('a board that was flashed was not taken in', { name: device.name, error });
@@ -103,7 +110,8 @@ export function createAdoption(deps: AdoptionDeps): Adoption {
     return { event: 'adopted' };
   }
 
-  return { systemHeard, restarted: ({ id }) => void running.delete(id), isAdoptable, adopt };
+  const restarted: Adoption['restarted'] = ({ id }) => void running.delete(id);
+  return { systemHeard, restarted, isAdoptable, awaitsOwner, lacksLogin, adopt };
 }
 
 const failed = (detail: string): LifecycleEvent => ({ event: 'first-login-failed', code: 'FIRST_LOGIN', detail });

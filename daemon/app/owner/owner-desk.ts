@@ -50,7 +50,7 @@ export type OwnerDeskDeps = {
   readonly access: AccessDeps;
   readonly opening: OpenDeps;
   readonly rivals: Pick<Rivals, 'now'>;
-  readonly adoption: Pick<Adoption, 'isAdoptable'>;
+  readonly adoption: Pick<Adoption, 'isAdoptable' | 'awaitsOwner' | 'lacksLogin'>;
   readonly guard: Pick<NodeGuard, 'advice'>;
   readonly installer: Pick<InstallerKit, 'advice'>;
   readonly images: Pick<ImageDesk, 'records' | 'kitGaps' | 'files'>;
@@ -86,6 +86,7 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
       opening: deps.opening.opening(),
       rivals: deps.rivals.now(),
       nodeAdvice: deps.guard.advice(),
+      adoption: deps.adoption,
       progressOf,
       traffic: await network.traffic.now(),
     });
@@ -98,6 +99,7 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
       marks: deps.timelines.of(device.id),
       installerLog: deps.installerLog(device.id),
       hostKeys: deps.fingerprints(device),
+      isAdoptable: deps.adoption.awaitsOwner(device),
     });
   };
 

@@ -6,6 +6,7 @@ import type { MasterView, OpeningView, StatusView, TrafficView } from '../../htt
 import type { Device, StateName } from '../../lifecycle/device.ts';
 import { nextDeed } from '../../lifecycle/explain.ts';
 import { isUndecided } from '../../lifecycle/registry.ts';
+import type { Adoption } from '../boards/adoption.ts';
 import { LEGACY } from '../boards/kube-config.ts';
 import type { KitGaps } from '../boards/netboot-kit.ts';
 import { isNetworkDown, type NetworkFacts, networkAdvice } from '../network/advice.ts';
@@ -32,6 +33,8 @@ export type StatusFacts = {
   readonly rivals: ReadonlyMap<DeviceId, string>;
   /** Of Nodes that are not what was joined. */
   readonly nodeAdvice: readonly string[];
+  /** Of boards that run a system which somebody flashed. */
+  readonly adoption: Pick<Adoption, 'awaitsOwner' | 'lacksLogin'>;
   readonly progressOf: (device: Device) => number | undefined;
   readonly traffic: TrafficView;
 };
@@ -43,7 +46,9 @@ export function statusView(facts: StatusFacts): StatusView {
     generatedAt: new Date(facts.now).toISOString(),
     version: facts.version,
     master: masterView(facts),
-    devices: facts.devices.map((device) => deviceView(device, facts.progressOf(device))),
+    devices: facts.devices.map((device) =>
+      deviceView(device, facts.progressOf(device), facts.adoption.awaitsOwner(device)),
+    ),
     strangers: network.strangers,
     guests: network.guests.map(guestView),
   };
@@ -89,8 +94,9 @@ function advice(facts: StatusFacts): readonly string[] {
     ...(config.cluster.driver === 'kube-config' ? [LEGACY] : []),
     ...devices
       .toSorted((a, b) => urgency(a) - urgency(b))
-      .map(nextDeed)
+      .map((device) => nextDeed(device, facts.adoption.awaitsOwner(device)))
       .filter((deed) => deed !== undefined),
+    ...loginAdvice(devices.filter(facts.adoption.lacksLogin)),
   ];
 }
 
@@ -113,6 +119,17 @@ function kitAdvice({ kitGaps: { kit, missing }, devices }: StatusFacts): readonl
     );
 }
 
+/** One line, however many they are, and the last: nothing is amiss. */
+function loginAdvice(flashed: readonly Device[]): readonly string[] {
+  if (flashed.length === 0) return [];
+  const named = flashed.slice(0, 3).map(({ name }) => name);
+  const more = flashed.length - named.length;
+  const who = `${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  return [
+    `running a system that was flashed by hand: ${who}: name its login as join.firstLogin to take that in, or start it from the network or a join card`,
+  ];
+}
+
 /** Of those that go on all the same; what an undecided one waits for is its own deed. */
 const rivalAdvice = ({ rivals, devices }: StatusFacts): readonly string[] =>
   devices
@@ -124,6 +141,7 @@ const rivalAdvice = ({ rivals, devices }: StatusFacts): readonly string[] =>
 
 /** Of the states in which something is asked of the owner. */
 const urgent: readonly StateName[] = [
-  ...(['failed', 'local-boot-failed', 'unreachable', 'reinstalling', 'wiping', 'held', 'pending', 'starting'] as const),
+  ...(['failed', 'local-boot-failed', 'unreachable', 'reinstalling', 'wiping', 'held', 'pending'] as const),
+  ...(['seen', 'booting', 'starting'] as const),
 ];
 const urgency = ({ state }: Device): number => urgent.indexOf(state.name);

@@ -10,7 +10,7 @@ import type { Guest } from '../network/guests.ts';
 
 const rfc3339 = (moment: Instant): string => new Date(moment).toISOString();
 
-export const deviceView = (device: Device, progress: number | undefined): DeviceView => ({
+export const deviceView = (device: Device, progress: number | undefined, isAdoptable = false): DeviceView => ({
   id: device.id,
   name: device.name,
   address: device.address ?? null,
@@ -18,8 +18,9 @@ export const deviceView = (device: Device, progress: number | undefined): Device
   serials: device.serials,
   model: device.model?.model ?? null,
   state: device.state.name,
-  why: explain(device),
-  deed: nextDeed(device) ?? null,
+  why: explain(device, isAdoptable),
+  deed: nextDeed(device, isAdoptable) ?? null,
+  adoptable: isAdoptable,
   since: rfc3339(device.since),
   deadline: device.deadline === undefined ? null : rfc3339(device.deadline),
   progress: progress ?? null,
@@ -53,16 +54,17 @@ export type History = {
   readonly marks: readonly Mark[];
   readonly installerLog: readonly string[];
   readonly hostKeys: readonly string[];
+  readonly isAdoptable: boolean;
 };
 
 export function describeDevice(
   device: Device,
   progress: number | undefined,
-  { rows, marks, installerLog, hostKeys }: History,
+  { rows, marks, installerLog, hostKeys, isAdoptable }: History,
 ): DeviceDescription {
   const report = reportOf(device.state);
   return {
-    ...deviceView(device, progress),
+    ...deviceView(device, progress, isAdoptable),
     firstSeen: rfc3339(device.firstSeen),
     disk: diskView(report?.disk ?? device.disk),
     memoryBytes: report?.memoryBytes || null,

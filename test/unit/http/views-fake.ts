@@ -21,6 +21,7 @@ export const deviceFake = (name: string, more: Partial<DeviceView> = {}): Device
   state: 'ready',
   why: 'its Node is Ready',
   deed: waiting.includes(more.state ?? 'ready') ? `look at ${name}` : null,
+  adoptable: false,
   since: '2026-01-01T11:55:30.000Z',
   deadline: null,
   progress: null,

@@ -61,6 +61,7 @@ test('on a network of our own a board whose system answers SSH is taken in by it
   adoption.systemHeard(board);
   await clock.advance(seconds(9));
   t.deepEqual([seen.asked, events], [2, []], 'its sshd is not there yet');
+  t.deepEqual([adoption.isAdoptable(board), adoption.awaitsOwner(board)], [true, false], 'it is looked after');
   seen.answers = true;
   await clock.advance(seconds(1));
   t.deepEqual(events, [{ event: 'adopt-requested', by: 'auto: nobody else is on this network' }]);
@@ -84,6 +85,11 @@ test('not by itself: a shared network, another mode, a rival, too many, a board 
     await clock.advance(seconds(60));
     t.deepEqual([seen.asked, events], [0, []], yaml);
     t.is(adoption.isAdoptable(aDevice(states.seen)), yaml !== '', 'the owner may ask for it');
+    t.is(adoption.awaitsOwner(aDevice(states.seen)), yaml !== '', 'and nobody else will');
+    t.is(adoption.lacksLogin(aDevice(states.seen)), yaml === '');
+    t.false(adoption.lacksLogin(aDevice(states.ready)), 'it is one of ours by now');
+    adoption.restarted(aDevice(states.seen));
+    t.false(adoption.lacksLogin(aDevice(states.seen)), 'it may be in its boot ROM');
   }
   const { adoption, clock, seen, events, become } = desk(FIRST_LOGIN);
   adoption.systemHeard(aDevice(states.seen));

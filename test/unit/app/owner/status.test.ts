@@ -7,6 +7,7 @@ import type { DhcpStanding } from '../../../../daemon/app/network/dhcp-standing.
 import type { Site } from '../../../../daemon/app/network/site.ts';
 import { type StatusFacts, statusView } from '../../../../daemon/app/owner/status.ts';
 import type { MasterView } from '../../../../daemon/http/wire.ts';
+import type { Device } from '../../../../daemon/lifecycle/device.ts';
 import { createTally } from '../../../../daemon/traffic/counts.ts';
 import { aDevice, states } from '../../../support/boards.ts';
 
@@ -60,6 +61,7 @@ function master(yaml: string, change: Change) {
     opening: null,
     rivals: new Map(),
     nodeAdvice: [],
+    adoption: { awaitsOwner: () => false, lacksLogin: () => false },
     progressOf: () => undefined,
     traffic: createTally().now(),
     ...change,
@@ -69,6 +71,20 @@ const narrowed = { standing: { name: 'narrowed', server: '10.77.0.254' } } as co
 
 test('all is well: nothing to advise', (t) => {
   t.deepEqual(advice('dhcp: {mode: full}'), []);
+});
+
+test('a board that was flashed by hand: the command that takes it in, or one quiet line that names the setting', (t) => {
+  const devices = [aDevice(states.seen)];
+  t.deepEqual(advice('', { devices }), []);
+  const adoptable = { awaitsOwner: ({ state }: Device) => state.name === 'seen', lacksLogin: () => false };
+  const [line, ...more] = advice('', { devices: [...devices, aDevice(states.failed)], adoption: adoptable });
+  t.regex(line ?? '', /READ_BACK/, 'what failed comes first');
+  t.regex(more.join(), /^bramble accept worker-kube1 .*flashed by hand; its first login/);
+  const lacking = { awaitsOwner: () => false, lacksLogin: () => true };
+  const five = Array.from({ length: 5 }, () => aDevice(states.seen));
+  const lines = advice('', { devices: five, adoption: lacking });
+  t.is(lines.length, 1);
+  t.regex(lines[0] ?? '', /worker-kube1 and 2 more: .*join\.firstLogin/);
 });
 
 test('kube-config is legacy, and every status says what that means', (t) => {
