@@ -29,9 +29,10 @@ export function addStatus(parent: Command, deps: StatusDeps): void {
 const help = `
 Ends with 2 when a board waits for you (it is failed, local-boot-failed,
 unreachable, held or pending, needs its card or a join card, or runs a system
-that accept takes in), when the cluster is away, or when boards are not served: no usable network, a service
-that cannot run, another DHCP server where bramble is to be the only one, none
-that could be looked for, a master that was moved to another network.
+that accept takes in), when the cluster is away, or when boards are not served:
+no usable network, a service that cannot run, another DHCP server where bramble
+is to be the only one, none that could be looked for, a master that was moved
+to another network.
 
 -o wide cuts nothing, and adds hardware addresses (of guests, too), serials,
 ids, and what was dropped of the network's packets. It ends with 2 likewise.`;
