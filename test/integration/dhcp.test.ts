@@ -271,7 +271,7 @@ test.serial('renewing by unicast is answered by unicast', async (t) => {
     ] as const),
     'echo $1 $ip',
   );
-  const client = pi.inside.spawn(['busybox', 'udhcpc', '-i', 'eth0', '-f', '-t', '10', '-T', '1', '-s', hook]);
+  const client = pi.inside.spawn(['busybox', 'udhcpc', '-i', 'eth0', '-f', '-t', '10', '-T', '5', '-s', hook]);
   await client.waitFor(/bound 10\.77\.0\.101/);
   process.kill(client.pid, 'SIGUSR1');
   await client.waitFor(/renew 10\.77\.0\.101/);
