@@ -273,8 +273,12 @@ test.serial('renewing by unicast is answered by unicast', async (t) => {
   );
   const client = pi.inside.spawn(['busybox', 'udhcpc', '-i', 'eth0', '-f', '-t', '10', '-T', '5', '-s', hook]);
   await client.waitFor(/bound 10\.77\.0\.101/);
-  process.kill(client.pid, 'SIGUSR1');
-  await client.waitFor(/renew 10\.77\.0\.101/);
+  // busybox 1.35 now and then cannot bind the socket to renew by (its dhcpc.c says so), and broadcasts instead: then once more.
+  for (let asked = 1; asked <= 10; asked++) {
+    process.kill(client.pid, 'SIGUSR1');
+    await client.waitFor(new RegExp(`(?:renew 10\\.77\\.0\\.101\\s+){${asked}}`));
+    if (sightings(server).at(-1)?.['kind'] === 'request-renewing') break;
+  }
   t.is(sightings(server).at(-1)?.['kind'], 'request-renewing');
   t.regex(server.stdout(), /dhcp ack sent.*request-renewing.*"to":"10\.77\.0\.101"/);
 });
