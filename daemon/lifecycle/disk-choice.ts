@@ -1,7 +1,7 @@
 /** Which of a board's disks may be written: the owner's word, and never another one. Pure. */
 import { matchesGlob } from '../../config/glob.ts';
 import { type DiskType, diskTypes } from '../../config/values.ts';
-import type { BoardReport, DiskReport } from './device.ts';
+import { type BoardReport, type DiskReport, sameDisk } from './device.ts';
 
 /** All that is named has to fit. Bytes; `model` with `*` and `?`. */
 export type DiskRule = {
@@ -49,3 +49,10 @@ const fits = ({ type, model, min = 0, max = Number.POSITIVE_INFINITY }: DiskRule
 
 /** Whatever the case: makers are not of one mind. */
 const matches = (glob: string, text: string): boolean => matchesGlob(glob.toLowerCase(), text.toLowerCase());
+
+/**
+ * What was decided does not cover this disk: it holds something that is not ours and that nobody was asked about. Whoever
+ * knew the board's address may have reported in its name, or its disk was changed. A disk that we began to write says so.
+ */
+export const wouldLose = (decided: BoardReport, { disk }: BoardReport): boolean =>
+  disk.content === 'foreign' && !(decided.disk.content === 'foreign' && sameDisk(decided.disk, disk));

@@ -1,4 +1,4 @@
-/** Boards that are out of the cluster and stay known: the rows `left` and `replaced` of the table. Pure. */
+/** Boards that are out of the cluster and stay known: the rows `rejected`, `left` and `replaced` of the table. Pure. */
 import {
   drop,
   late,
@@ -6,6 +6,7 @@ import {
   noDeadline,
   noNode,
   noSystem,
+  notFailed,
   onTheLan,
   packets,
   type Row,
@@ -15,9 +16,40 @@ import {
   stay,
   to,
 } from './cell.ts';
-import { giveWay, nodeIsBack, notYet } from './leaving.ts';
+import type { DeviceState, OwnSystem } from './device.ts';
+import { giveWay, nodeIsBack, notYet, rejectedWishes } from './leaving.ts';
 import { reflashed } from './reflashed.ts';
 import { runs, wishes } from './system-rows.ts';
+
+/** Its system joins once more, and may be written anew or cleared. */
+const takenInAgain: Readonly<Record<OwnSystem, DeviceState>> = {
+  disk: { name: 'starting' },
+  card: { name: 'starting', card: true },
+  none: { name: 'seen' },
+};
+
+const isRejected = refuse('It is rejected: `bramble accept` takes it in again.');
+
+/** Nothing is done to it, whoever asks, until the owner takes that back. */
+export const rejectedRow: Row<'rejected'> = {
+  ...late,
+  ...onTheLan,
+  ...packets,
+  ...notFailed,
+  ...noDeadline,
+  ...noSystem,
+  ...rejectedWishes,
+  'installer-reported': stay,
+  'node-ready': (state, _, context) => nodeIsBack(state, { ...state, left: false }, context),
+  'node-not-ready': (state, _, context) => nodeIsBack(state, { ...state, left: false }, context),
+  'node-deleted': stay,
+  'reinstall-requested': isRejected,
+  'wipe-requested': isRejected,
+  'card-made': isRejected,
+  'accept-requested': ({ system }, { by }) => to(takenInAgain[system], `no longer rejected, asked by ${by}`),
+  'reject-requested': stay,
+  left: (state) => to({ ...state, left: true }, 'its Node and token are gone'),
+};
 
 const joinsAgain = (_: unknown, { by }: { by: string }): Next =>
   to({ name: 'starting' }, `taken in again, asked by ${by}`);

@@ -11,7 +11,7 @@ import {
 } from '../../config/values.ts';
 import type { BoardReport, Device, DeviceState, DiskReport, StateName } from '../../daemon/lifecycle/device.ts';
 import type { EventName, LifecycleEvent } from '../../daemon/lifecycle/event.ts';
-import { lifetime } from '../../daemon/lifecycle/transition.ts';
+import { lifetime } from '../../daemon/lifecycle/lifetime.ts';
 
 export const MAC = must(parseMac('dc:a6:32:01:02:03'));
 export const SERIAL = must(parseSerial('10000000abcdef01'));

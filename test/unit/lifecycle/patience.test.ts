@@ -1,7 +1,7 @@
 import test from 'ava';
 import { after, millis, minutes, seconds } from '../../../config/values.ts';
+import { lifetime } from '../../../daemon/lifecycle/lifetime.ts';
 import { createPatience } from '../../../daemon/lifecycle/patience.ts';
-import { lifetime } from '../../../daemon/lifecycle/transition.ts';
 import { aDevice, START, states } from '../../support/boards.ts';
 
 const late = (patience: ReturnType<typeof createPatience>, time: number, device = aDevice(states.booting)) =>

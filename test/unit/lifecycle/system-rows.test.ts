@@ -6,8 +6,10 @@ import type { Device, DeviceState } from '../../../daemon/lifecycle/device.ts';
 import type { LifecycleEvent } from '../../../daemon/lifecycle/event.ts';
 import { explain, nextDeed } from '../../../daemon/lifecycle/explain.ts';
 import { createFleet } from '../../../daemon/lifecycle/fleet.ts';
+import { lifetime } from '../../../daemon/lifecycle/lifetime.ts';
 import { RESTARTS_MAX } from '../../../daemon/lifecycle/system-rows.ts';
-import { lifetime, transition, wants } from '../../../daemon/lifecycle/transition.ts';
+import { transition } from '../../../daemon/lifecycle/transition.ts';
+import { wants } from '../../../daemon/lifecycle/wants.ts';
 import { aDevice, aDisk, aReport, events, START, states } from '../../support/boards.ts';
 
 /** A board that lives through events, a minute apart. */

@@ -6,7 +6,9 @@ import { causeOf } from '../../../daemon/lifecycle/causes.ts';
 import type { Device, DeviceState, StateName } from '../../../daemon/lifecycle/device.ts';
 import type { EventName, LifecycleEvent } from '../../../daemon/lifecycle/event.ts';
 import { armingsOf } from '../../../daemon/lifecycle/installation.ts';
-import { JOIN_ATTEMPTS, transition, wants } from '../../../daemon/lifecycle/transition.ts';
+import { JOIN_ATTEMPTS } from '../../../daemon/lifecycle/joining-rows.ts';
+import { transition } from '../../../daemon/lifecycle/transition.ts';
+import { wants } from '../../../daemon/lifecycle/wants.ts';
 import { aDevice, aDisk, aHeardDevice, aReport, events, MAC, SERIAL, START, states } from '../../support/boards.ts';
 
 const stateNames = Object.keys(states) as StateName[];
