@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { Ipv4 } from '../../config/values.ts';
 import { loopback } from './kube-config-stand-in/board.ts';
+import type { Host } from './netns.ts';
 import { killNow, startProgram } from './program.ts';
 
 export type FlashedBoard = {
@@ -47,6 +48,8 @@ export async function startFlashedBoard(
   options: {
     readonly port: number;
     readonly address?: Ipv4;
+    /** In its network; on this machine's loopback interface unless given. */
+    readonly within?: Pick<Host, 'netns'>;
     readonly user?: string;
     readonly password?: string;
     readonly hostname?: string;
@@ -70,6 +73,7 @@ export async function startFlashedBoard(
   ];
   await writeFile(join(folder, 'password'), password, { mode: 0o600 });
   const program = startProgram([
+    ...(options.within === undefined ? [] : ['ip', 'netns', 'exec', options.within.netns]),
     ...['setpriv', '--pdeathsig', 'KILL', 'unshare', ...alone, 'sh', '-euc', machine, folder],
     ...[user, address, String(port), hostname, sudo, ...sshd],
   ]);
