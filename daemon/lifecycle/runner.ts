@@ -32,6 +32,11 @@ export type Write =
   | { readonly write: 'delete-device'; readonly device: DeviceId }
   | { readonly write: 'put-setting'; readonly key: string; readonly value: string };
 
+/** Idempotent. Returns the event that ends the effect, or undefined if the end is seen elsewhere (a Node gets Ready). */
+export type Execute = Readonly<
+  Record<Effect, (device: Device, signal: AbortSignal) => Promise<LifecycleEvent | undefined>>
+>;
+
 export type RunnerDeps = {
   readonly commit: (batch: readonly Write[]) => Promise<unknown>;
   readonly devices: readonly Device[];
@@ -43,10 +48,7 @@ export type RunnerDeps = {
   readonly random: Random;
   readonly log: Log;
   readonly signal: AbortSignal;
-  /** Idempotent. Returns the event that ends the effect, or undefined if the end is seen elsewhere (a Node gets Ready). */
-  readonly execute: Readonly<
-    Record<Effect, (device: Device, signal: AbortSignal) => Promise<LifecycleEvent | undefined>>
-  >;
+  readonly execute: Execute;
   /** After each commit. Called once per change, in order for one board. What it throws is logged: the change stands. */
   readonly onChange: (change: Change) => void;
   /** At each turn of `run`, every minute at least: it has not got stuck. */

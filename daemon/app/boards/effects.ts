@@ -1,26 +1,24 @@
 /** How each effect is carried out: the meeting of the life of boards with images, SSH and the cluster. */
 import { type Ipv4, type Mac, minutes, seconds } from '../../../config/values.ts';
 import type { Cluster } from '../../cluster/index.ts';
-import type { JoinBoard, Joiner, LeavingBoard } from '../../join/index.ts';
+import type { JoinBoard, Joiner } from '../../join/index.ts';
 import { SERIAL_DIFFERS } from '../../lifecycle/cell.ts';
 import type { Device } from '../../lifecycle/device.ts';
-import type { Effect } from '../../lifecycle/effect.ts';
 import type { LifecycleEvent } from '../../lifecycle/event.ts';
 import { armingsOf } from '../../lifecycle/installation.ts';
-import type { Change } from '../../lifecycle/runner.ts';
+import type { Execute } from '../../lifecycle/runner.ts';
 import { ADAPTERS_MAX } from '../../lifecycle/two-boards.ts';
 import type { Clock, Log } from '../../ports.ts';
-import { aborted } from '../lifetime.ts';
 import type { AdmissionDesk } from './admission-desk.ts';
+import { type BoardAddressDeps, boardAddress } from './board-address.ts';
 import type { CorrectBootOrder } from './boot-order.ts';
-import type { HostKeys } from './host-keys.ts';
 import type { ImageDesk } from './images.ts';
 import type { NodeLabels } from './node-labels.ts';
 import { inPlaces } from './places.ts';
 import type { StartInstaller } from './reinstall.ts';
 import { installationFinder } from './silent-installation.ts';
 
-export type EffectDeps = {
+export type EffectDeps = BoardAddressDeps & {
   readonly clock: Clock;
   readonly cluster: Pick<Cluster, 'reachable'>;
   readonly log: Log;
@@ -31,11 +29,6 @@ export type EffectDeps = {
   readonly images: ImageDesk;
   readonly decideAdmission: AdmissionDesk['decide'];
   readonly boards: () => readonly Device[];
-  /** As it is by now: an effect may have waited long. */
-  readonly boardNow: (device: Device) => Device;
-  /** Until the returned function is called. */
-  readonly onChange: (listener: (change: Change) => void) => () => void;
-  readonly keys: Pick<HostKeys, 'accepted' | 'nodePassword'>;
   /** Another device answers for its address; the owner is told by whoever knows. */
   readonly hasRival: (board: Device) => boolean;
   readonly startInstaller: StartInstaller;
@@ -65,10 +58,9 @@ const FOREIGN_KEY = minutes(14);
 /** Whether the rival is gone is asked about once a minute. */
 const RIVAL_TURN = seconds(10);
 
-type Execute = Readonly<Record<Effect, (device: Device, signal: AbortSignal) => Promise<LifecycleEvent | undefined>>>;
-
 export function effectDesk(deps: EffectDeps): Execute {
   const { clock, joiner, log } = deps;
+  const { located, inPlace } = boardAddress(deps);
 
   /** The address will stand in it for good: not while it is somebody else's, too. */
   const makeImage = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
@@ -155,54 +147,9 @@ export function effectDesk(deps: EffectDeps): Execute {
   const leave = async (device: Device, signal: AbortSignal): Promise<LifecycleEvent> => {
     // Without a key it never got an image, so there is nothing of it in the cluster.
     if (deps.keys.accepted(device).length === 0) return { event: 'left' };
-    const left = await joiner.leave(await joinBoard(inItsPlace(deps.boardNow(device))), signal);
+    const left = await joiner.leave(await inPlace(device), signal);
     if (!left.ok) throw new Error(`${left.error.code}: ${left.error.detail}`);
     return { event: 'left' };
-  };
-
-  /**
-   * `work` at the address of the board, once that is known; begun again where it went if the router gives it another one.
-   */
-  const located = async <T>(
-    device: Device,
-    signal: AbortSignal,
-    work: (board: JoinBoard, signal: AbortSignal) => Promise<T>,
-  ): Promise<T> => {
-    for (;;) {
-      signal.throwIfAborted();
-      const { address, ...board } = await joinBoard(deps.boardNow(device));
-      const moved = new AbortController();
-      const there = AbortSignal.any([signal, moved.signal]);
-      const unsubscribe = deps.onChange(({ after }) => {
-        if (after?.id === device.id && after.address !== address)
-          moved.abort(new Error('the board has another address'));
-      });
-      try {
-        if (address !== undefined) return await work({ ...board, address }, there);
-        await aborted(there);
-      } catch (error) {
-        if (signal.aborted || !moved.signal.aborted) throw error;
-      } finally {
-        unsubscribe();
-      }
-    }
-  };
-
-  const joinBoard = async (device: Device): Promise<LeavingBoard> => {
-    const accepted = deps.keys.accepted(device);
-    if (accepted.length === 0) throw new Error(`${device.name} has no host key of ours`);
-    const model = device.model?.model;
-    return {
-      id: device.id,
-      name: device.name,
-      address: device.address,
-      fixedAddress: device.addressing === 'reserved',
-      hostKeys: accepted,
-      nodePassword: await deps.keys.nodePassword(device),
-      serials: device.serials,
-      // `+` is no character of a label's value.
-      labels: model === undefined ? {} : { 'bramble.dev/model': model.replace('+', '-plus') },
-    };
   };
 
   const execute: Execute = {
@@ -218,7 +165,3 @@ export function effectDesk(deps: EffectDeps): Execute {
   };
   return inPlaces(execute, deps);
 }
-
-/** One that was replaced is in the cluster, and answers, where it was before. */
-const inItsPlace = (device: Device): Device =>
-  device.state.name === 'replaced' ? { ...device, addressing: 'heard', ...device.state.was } : device;

@@ -4,11 +4,9 @@ import { seconds } from '../../../config/values.ts';
 import type { Cluster } from '../../cluster/index.ts';
 import type { Device } from '../../lifecycle/device.ts';
 import type { LifecycleEvent } from '../../lifecycle/event.ts';
-import type { RunnerDeps } from '../../lifecycle/runner.ts';
+import type { Execute } from '../../lifecycle/runner.ts';
 import type { Clock, Log } from '../../ports.ts';
 import type { NodeLabels } from './node-labels.ts';
-
-type Execute = RunnerDeps['execute'];
 
 export type PlaceDeps = {
   readonly cluster: Pick<Cluster, 'reachable'>;
