@@ -1,5 +1,5 @@
 /** What bramble asks of a Kubernetes distribution. One driver per distribution; each step is idempotent. */
-import type { Problem, Result } from '../../config/result.ts';
+import { ok, type Problem, problem, type Result } from '../../config/result.ts';
 import type { DeviceId, Hostname, Ipv4, Millis, Serial } from '../../config/values.ts';
 import type { ByteSource } from '../ports.ts';
 
@@ -67,6 +67,10 @@ export type BootstrapToken = { readonly id: string; readonly secret: string };
  * join is there. `joined`: everything a joined board has is there; whether it works, the cluster's Node tells.
  */
 export type BoardState = 'absent' | 'clean' | 'partial' | 'joined';
+
+/** What a board has to be after its join. */
+export const mustBeJoined = (state: BoardState): Result<void, Problem<'JOIN_INCOMPLETE'>> =>
+  state === 'joined' ? ok(undefined) : problem('JOIN_INCOMPLETE', `the board is ${state} after its join`);
 
 export type DriverName = 'kubeadm' | 'k3s' | 'kube-config';
 

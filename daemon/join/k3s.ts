@@ -4,15 +4,16 @@
  */
 import { err, ok, type Problem, problem, type Result } from '../../config/result.ts';
 import { minutes, seconds } from '../../config/values.ts';
-import type {
-  BoardState,
-  BootstrapToken,
-  JoinBoard,
-  RunResult,
-  SshSession,
-  StepContext,
-  StepProblem,
-  TokenDriver,
+import {
+  type BoardState,
+  type BootstrapToken,
+  type JoinBoard,
+  mustBeJoined,
+  type RunResult,
+  type SshSession,
+  type StepContext,
+  type StepProblem,
+  type TokenDriver,
 } from './driver.ts';
 import { k3sPaths, renderAgentConfig, renderUnit } from './k3s-config.ts';
 import { type Delivery, deliver, isThere, type K3sFile, type K3sFiles } from './k3s-files.ts';
@@ -160,10 +161,7 @@ async function giveUp<T>(session: SshSession, failed: Result<T, StepProblem>): P
 
 async function verify(session: SshSession): Promise<Result<void, StepProblem>> {
   const state = await probe(session);
-  if (!state.ok) return state;
-  return state.value === 'joined'
-    ? ok(undefined)
-    : problem('JOIN_INCOMPLETE', `the board is ${state.value} after its join`);
+  return state.ok ? mustBeJoined(state.value) : state;
 }
 
 async function leave(session: SshSession): Promise<Result<void, StepProblem>> {

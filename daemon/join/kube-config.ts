@@ -7,7 +7,16 @@ import { err, ok, type Problem, problem, type Result } from '../../config/result
 import { type Ipv4, type Millis, minutes, seconds } from '../../config/values.ts';
 import type { Clock } from '../ports.ts';
 import type { KubeRequest } from './cluster-port.ts';
-import type { BoardState, Driver, JoinBoard, RunResult, SshSession, StepContext, StepProblem } from './driver.ts';
+import {
+  type BoardState,
+  type Driver,
+  type JoinBoard,
+  mustBeJoined,
+  type RunResult,
+  type SshSession,
+  type StepContext,
+  type StepProblem,
+} from './driver.ts';
 import { kubeConfigApi } from './kube-config-api.ts';
 import {
   installScript,
@@ -115,7 +124,8 @@ export function kubeConfigDriver({ master, timezone, request, clock }: KubeConfi
     verify: async (session, board, { signal }) => {
       const state = await probe(session);
       if (!state.ok) return state;
-      if (state.value !== 'joined') return problem('JOIN_INCOMPLETE', `the board is ${state.value} after its join`);
+      const whole = mustBeJoined(state.value);
+      if (!whole.ok) return whole;
       return api.nodeAlive(nodeName(board), signal);
     },
     finish: (_session, board, { signal }) => api.label(nodeName(board), board, signal),

@@ -7,6 +7,7 @@ import {
   type BoardState,
   type BootstrapToken,
   type JoinBoard,
+  mustBeJoined,
   quarantineTaint,
   type SshSession,
   type StepProblem,
@@ -120,10 +121,7 @@ async function join(
 
 async function verify(session: SshSession): Promise<Result<void, Problem>> {
   const state = await probe(session);
-  if (!state.ok) return state;
-  return state.value === 'joined'
-    ? ok(undefined)
-    : problem('JOIN_INCOMPLETE', `the board is ${state.value} after its join`);
+  return state.ok ? mustBeJoined(state.value) : state;
 }
 
 /** On a clean board a reset has nothing to do and ends well. */

@@ -1,0 +1,171 @@
+/**
+ * Joins boards to the cluster, many at a time. Each step is judged by its effect, so that a join that was cut off can
+ * simply be asked for again.
+ */
+import { ok, type Problem, type Result } from '../../config/result.ts';
+import { type Instant, type Millis, minutes, seconds } from '../../config/values.ts';
+import type { Clock, Log, Random } from '../ports.ts';
+import { startApprover } from './approver.ts';
+import { type Attempt, attemptJoin, awaitReady } from './attempt.ts';
+import { isAway, orAway } from './away.ts';
+import { setClock } from './board-clock.ts';
+import { checkSerial } from './board-serial.ts';
+import type { JoinCluster } from './cluster-port.ts';
+import type { Driver, JoinBoard, LeavingBoard, SshProblem, SshSession, StepProblem } from './driver.ts';
+import { type OwnKeys, takeOver } from './host-key.ts';
+import { retryIntervals } from './intervals.ts';
+import { leave } from './leave.ts';
+import { LOGIN, onBoardAt, type Work } from './on-board.ts';
+import { release } from './release.ts';
+import { semaphore } from './semaphore.ts';
+import { awaitSsh } from './ssh.ts';
+import type { SshTarget } from './ssh-connection.ts';
+import { randomText, revokeTokens, sweepTokens } from './tokens.ts';
+
+type JoinerOptions = {
+  readonly cluster: JoinCluster;
+  /** Asked for at each join: where the cluster is may be known only later. */
+  readonly driver: (signal: AbortSignal) => Promise<Result<Driver, Problem>>;
+  /** The daemon's own key, in OpenSSH format. */
+  readonly privateKey: string;
+  /** Of the boards' sshds. */
+  readonly ownKeys: OwnKeys;
+  /** It cannot be before this, whatever our clock says. */
+  readonly earliest: () => Promise<Instant>;
+  readonly ssh?: { readonly port?: number; readonly username?: string };
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** Transfers at a time: 8 unless given. */
+  readonly parallel?: number;
+  /** Unless given: tokens live 15 minutes, a joined Node has 15 s to become Ready before its board is joined again. */
+  readonly tokenLifetime?: Millis;
+  readonly settle?: Millis;
+};
+
+export type Joiner = {
+  /** Waits until the board's sshd answers with a key of ours. `foreignKeyEnds`: it has done so before. */
+  readonly awaitSsh: (
+    board: JoinBoard,
+    deadline: Millis,
+    signal: AbortSignal,
+    how?: { readonly foreignKeyEnds: boolean },
+  ) => Promise<Result<void, SshProblem>>;
+  /**
+   * The Node is Ready, under this board's name and address, with the quarantine taint. Leaves no token, however it ends.
+   * `API_UNREACHABLE`: the cluster is away, wherever the join failed for it.
+   */
+  readonly join: (board: JoinBoard, signal: AbortSignal) => Promise<Result<void, StepProblem>>;
+  /** Once Node, address, host key and serial agree: takes the taint off, and from the board what only the join needed. */
+  readonly release: (board: JoinBoard, signal: AbortSignal) => Promise<Result<void, StepProblem>>;
+  /** A root shell on it, with its host key verified, for what is neither of these. */
+  readonly onBoard: (
+    board: JoinBoard,
+    signal: AbortSignal,
+    work: (session: SshSession) => Promise<Result<void, StepProblem>>,
+  ) => Promise<Result<void, StepProblem>>;
+  /** Takes token and Node back, and what is on the board if it can be reached. */
+  readonly leave: (board: LeavingBoard, signal: AbortSignal) => Promise<Result<void, Problem>>;
+  /** Settles once the signal is aborted. */
+  readonly done: Promise<void>;
+};
+
+/** Boards that are being joined at a time, whatever of it is not a transfer: an SSH connection each. */
+const SESSIONS = 32;
+
+export function createJoiner(options: JoinerOptions): Joiner {
+  const { cluster, clock, random, log } = options;
+  const approver = startApprover({ cluster, clock, log, signal: options.signal });
+  const transfers = semaphore(options.parallel ?? 8);
+  const sessions = semaphore(SESSIONS);
+  const target = (board: JoinBoard): SshTarget => ({
+    host: board.address,
+    port: options.ssh?.port ?? 22,
+    username: options.ssh?.username ?? 'root',
+    privateKey: options.privateKey,
+    hostKeys: board.hostKeys,
+  });
+  const work: Work = { cluster, clock, log, transfers, onBoard: onBoardAt(target) };
+
+  const run = randomText(random, 12);
+  /** Whatever an earlier process left is an orphan. */
+  const swept = sweep().catch(() => undefined);
+  async function sweep(): Promise<void> {
+    for (const pause of retryIntervals(seconds(1), minutes(1))) {
+      const end = await sweepTokens(cluster.request, run, options.signal);
+      if (end.ok || !isAway(end.error)) return;
+      await clock.sleep(pause, options.signal);
+    }
+  }
+
+  const join: Joiner['join'] = async (board, caller) => {
+    const signal = AbortSignal.any([caller, options.signal]);
+    const end = await joinOnce(board, signal);
+    const driver = await options.driver(signal);
+    // Where it is to be on this very board, what went wrong there is why it is away.
+    if (driver.ok && driver.value.controlPlane?.isOn(board) === true) return end;
+    return await orAway(end, cluster.request, signal);
+  };
+
+  const joinOnce = async (board: JoinBoard, signal: AbortSignal): Promise<Result<void, StepProblem>> => {
+    const driver = await options.driver(signal);
+    if (!driver.ok) return driver;
+    const { needsToken } = driver.value;
+    const revoked = needsToken ? await revokeTokens(cluster.request, board.id, signal) : ok(0);
+    if (!revoked.ok) return revoked;
+    try {
+      const there = await sessions(signal, () => register(driver.value, board, signal));
+      if (!there.ok) return there;
+      const node = { name: driver.value.nodeName(board), uid: there.value };
+      return await awaitReady({ cluster, clock }, node, signal);
+    } finally {
+      // The Ready, the failed, the aborted and the thrown: none leaves a token.
+      if (needsToken) await takeTokenBack(board);
+    }
+  };
+
+  /** From the first session to a Node. */
+  const register = async (
+    driver: Driver,
+    seen: JoinBoard,
+    signal: AbortSignal,
+  ): Promise<Result<string, StepProblem>> => {
+    const taken = await takeOver({ keys: options.ownKeys, target, clock, signal, timeout: LOGIN }, seen);
+    if (!taken.ok) return taken;
+    const board = taken.value;
+    const earliest = await options.earliest();
+    const attempt: Omit<Attempt, 'session'> = {
+      ...{ cluster, approver, clock, random, transfers, driver, board, signal },
+      run,
+      tokenLifetime: options.tokenLifetime ?? minutes(15),
+      settle: options.settle ?? seconds(15),
+    };
+    return await work.onBoard(board, signal, async (session) => {
+      const same = await checkSerial(session, board);
+      if (!same.ok) return same;
+      const set = await setClock(session, { clock, earliest });
+      return set.ok ? await attemptJoin({ ...attempt, session }) : set;
+    });
+  };
+
+  const takeTokenBack = async (board: JoinBoard): Promise<void> => {
+    const end = await revokeTokens(cluster.request, board.id, new AbortController().signal);
+    if (!end.ok) log.warn('join token not deleted, it will expire', { node: board.name, code: end.error.code });
+  };
+
+  return {
+    awaitSsh: (board, deadline, signal, how) => awaitSsh({ ...target(board), ...how, clock, signal, deadline }),
+    join,
+    release: async (board, signal) => {
+      const driver = await options.driver(signal);
+      return driver.ok ? await release(work, driver.value, board, signal) : driver;
+    },
+    onBoard: work.onBoard,
+    leave: async (board, signal) => {
+      const driver = await options.driver(signal);
+      return driver.ok ? await leave(work, driver.value, board, signal) : driver;
+    },
+    done: Promise.all([approver.done, swept]).then(() => undefined),
+  };
+}
