@@ -243,6 +243,12 @@ const keys = z.strictObject({
         .describe(
           'API server as the boards reach it. Default: the server of the kubeconfig. `kube-config` only: `http://192.168.1.10:8080`, of a master that is no board of ours.',
         ),
+      workloadOnMaster: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Whether the master may carry pods of yours, for a cluster of one or two boards. `false`: it is tainted at the start (node-role.kubernetes.io/control-plane:NoSchedule), and what can move is moved.',
+        ),
       ranges: z
         .array(subnet)
         .optional()
@@ -277,6 +283,40 @@ const keys = z.strictObject({
         .describe(
           'For boards that run a system which was flashed by hand: the login that its image came with. Such a board is taken in with one try, which leaves it with our keys and without passwords. Without this they are not touched.',
         ),
+    })
+    .prefault({}),
+  failover: z
+    .strictObject({
+      mode: z
+        .enum(['on', 'off'])
+        .default('on')
+        .describe(
+          '`on`: the pods of a board that is gone are replaced within seconds. `off`: when Kubernetes says so.',
+        ),
+      after: z
+        .int()
+        .min(2)
+        .max(600)
+        .default(4)
+        .describe('Seconds for which two independent signs have to say that a board is gone.'),
+    })
+    .prefault({}),
+  balance: z
+    .enum(['on-change', 'always', 'off'])
+    .default('on-change')
+    .describe(
+      'Keeps replicas even over the boards. `on-change`: after a board joined or came back. `always`: whenever they are uneven. `off`: only `bramble balance`.',
+    ),
+  power: z
+    .strictObject({
+      command: z
+        .string()
+        .startsWith('/', 'an absolute path')
+        .optional()
+        .describe(
+          'Your program that switches a board’s power, at a PoE switch or a plug: it is run as `COMMAND on|off|state NAME MAC ADDRESS`. Without it boards are switched by hand.',
+        ),
+      batch: z.int().min(1).max(64).default(5).describe('Boards that are switched on, or shut down, at the same time.'),
     })
     .prefault({}),
   http: z

@@ -38,6 +38,7 @@ import { installerStarter } from './boards/reinstall.ts';
 import { createRivals } from './boards/rivals.ts';
 import { createChanges } from './changes.ts';
 import { loadIdentity } from './identity.ts';
+import { createKeeping } from './keeping/keeping.ts';
 import { together } from './lifetime.ts';
 import { createNetwork, type Network } from './network/network.ts';
 import type { LaunchedSockets } from './network/whereabouts.ts';
@@ -237,6 +238,18 @@ export async function runApp(deps: AppDeps): Promise<void> {
     },
   });
   const feed = eventFeed(store, () => runner.fleet);
+  const keeping = createKeeping({
+    ...{
+      config,
+      cluster,
+      joiner,
+      runner,
+      settings: snapshot.settings,
+      commit: written.commit,
+      onNotice: feed.committed,
+    },
+    ...{ pulse, rests, clock, random, log },
+  });
   const clusterFacts = createClusterFacts(cluster, clock);
   const guard = createNodeGuard({
     cluster,
@@ -288,6 +301,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     rivals,
     adoption,
     guard,
+    keeping,
     installer,
     cluster: clusterFacts,
     metrics,
@@ -366,7 +380,9 @@ export async function runApp(deps: AppDeps): Promise<void> {
       rests.follow(signal),
       opening.follow(signal),
       // Kubernetes 1.3 has no taints that it could set.
-      ...(isLegacy ? [watchBoots(boots, signal, pulse.loop('boots', minutes(10)))] : [guard.follow(signal)]),
+      ...(isLegacy
+        ? [watchBoots(boots, signal, pulse.loop('boots', minutes(10)))]
+        : [guard.follow(signal), ...keeping.follow(signal)]),
       clusterFacts.follow(signal),
       joiner.done,
       cluster.done,

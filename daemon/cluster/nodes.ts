@@ -4,6 +4,7 @@ import type { Clock, Log, Random } from '../ports.ts';
 import type { Api, ApiProblem } from './api.ts';
 import { type Change, type ReflectLimits, type Reflector, reflect } from './watch.ts';
 import { field, isJson, list, text } from './watch-event.ts';
+import { bytesOf, cpuOf } from './workloads/quantity.ts';
 
 export type Taint = { readonly key: string; readonly value: string; readonly effect: string };
 
@@ -21,6 +22,11 @@ export type NodeFacts = {
   readonly unschedulable: boolean;
   /** When `ready` last changed, as the Node says: RFC 3339. */
   readonly lastTransition: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  /** `cordonAnnotation`; undefined: not by us. */
+  readonly cordonedBy: string | undefined;
+  /** What pods may ask for in all: `cpu` in thousandths of a core, `memory` in bytes. */
+  readonly allocatable: { readonly cpu: number; readonly memory: number; readonly pods: number };
 };
 
 export const nodesPath = '/api/v1/nodes';
@@ -44,8 +50,27 @@ export function readNode(object: unknown): NodeFacts | undefined {
     taints: list(field(spec, 'taints')).filter(isJson).map(readTaint),
     unschedulable: field(spec, 'unschedulable') === true,
     lastTransition: text(field(ready, 'lastTransitionTime')),
+    labels: textsOf(labels),
+    cordonedBy: text(field(field(metadata, 'annotations'), cordonAnnotation)),
+    allocatable: readAllocatable(field(status, 'allocatable')),
   };
 }
+
+/** Who cordoned a Node, where that was bramble: what we did not cordon we never uncordon. */
+export const cordonAnnotation = 'bramble.dev/cordoned-by';
+
+const textsOf = (value: unknown): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(isJson(value) ? value : {}).filter(
+      (entry): entry is [string, string] => typeof entry[1] === 'string',
+    ),
+  );
+
+const readAllocatable = (value: unknown): NodeFacts['allocatable'] => ({
+  cpu: cpuOf(field(value, 'cpu')),
+  memory: bytesOf(field(value, 'memory')),
+  pods: bytesOf(field(value, 'pods')),
+});
 
 /** One Node as it is now; undefined if there is none of that name. */
 export async function fetchNode(

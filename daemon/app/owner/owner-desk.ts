@@ -23,6 +23,7 @@ import type { ImageDesk } from '../boards/images.ts';
 import type { InstallerKit } from '../boards/installer-kit.ts';
 import type { NodeGuard } from '../boards/node-guard.ts';
 import type { Rivals } from '../boards/rivals.ts';
+import type { Keeping } from '../keeping/keeping.ts';
 import type { Network } from '../network/network.ts';
 import type { EventFeed } from './event-feed.ts';
 import type { Metrics } from './metrics.ts';
@@ -52,6 +53,7 @@ export type OwnerDeskDeps = {
   readonly rivals: Pick<Rivals, 'now'>;
   readonly adoption: Pick<Adoption, 'isAdoptable' | 'awaitsOwner' | 'lacksLogin'>;
   readonly guard: Pick<NodeGuard, 'advice'>;
+  readonly keeping: Pick<Keeping, 'advice'>;
   readonly installer: Pick<InstallerKit, 'advice'>;
   readonly images: Pick<ImageDesk, 'records' | 'kitGaps' | 'files'>;
   readonly cluster: ClusterFacts;
@@ -85,7 +87,7 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
       devices: runner.fleet.all(),
       opening: deps.opening.opening(),
       rivals: deps.rivals.now(),
-      nodeAdvice: deps.guard.advice(),
+      nodeAdvice: [...deps.keeping.advice(), ...deps.guard.advice()],
       adoption: deps.adoption,
       progressOf,
       traffic: await network.traffic.now(),

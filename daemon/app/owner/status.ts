@@ -31,7 +31,7 @@ export type StatusFacts = {
   readonly opening: OpeningView | null;
   /** Who else says to be a board of ours, in words. */
   readonly rivals: ReadonlyMap<DeviceId, string>;
-  /** Of Nodes that are not what was joined. */
+  /** Of keeping the cluster, and of Nodes that are not what was joined. */
   readonly nodeAdvice: readonly string[];
   /** Of boards that run a system which somebody flashed. */
   readonly adoption: Pick<Adoption, 'awaitsOwner' | 'lacksLogin'>;

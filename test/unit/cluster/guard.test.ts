@@ -1,6 +1,7 @@
 import test from 'ava';
 import { createGuard, type Place } from '../../../daemon/cluster/guard.ts';
 import type { NodeFacts } from '../../../daemon/cluster/nodes.ts';
+import { nodeFacts } from '../../support/nodes.ts';
 
 const place = (number: number, changes: Partial<Place> = {}): Place => ({
   device: `d-${number}`,
@@ -10,11 +11,8 @@ const place = (number: number, changes: Partial<Place> = {}): Place => ({
   hasNode: true,
   ...changes,
 });
-const node = (number: number, changes: Partial<NodeFacts> = {}): NodeFacts => ({
-  ...{ name: `worker-kube${number}`, uid: `u${number}`, ready: true, internalIp: `10.77.0.${number}` },
-  ...{ device: `d-${number}`, controlPlane: false, taints: [], unschedulable: false, lastTransition: undefined },
-  ...changes,
-});
+const node = (number: number, changes: Partial<NodeFacts> = {}): NodeFacts =>
+  nodeFacts({ name: `worker-kube${number}`, internalIp: `10.77.0.${number}`, device: `d-${number}`, ...changes });
 const places = [place(1), place(2), place(3, { hasNode: false }), place(4, { address: undefined })];
 const seen = createGuard(places);
 

@@ -50,9 +50,13 @@ test('lists', (t) => {
 
 test('a Node: only what it says clearly', (t) => {
   const node = {
-    metadata: { name: 'a', uid: 'u', labels: { 'bramble.dev/device': 'd-1' } },
+    metadata: {
+      ...{ name: 'a', uid: 'u', labels: { 'bramble.dev/device': 'd-1' } },
+      annotations: { 'bramble.dev/cordoned-by': 'anna' },
+    },
     spec: { unschedulable: true, taints: [{ key: 'k', effect: 'NoSchedule' }, 'nonsense'] },
     status: {
+      allocatable: { cpu: '3500m', memory: '3906220Ki', pods: '110' },
       conditions: [
         { type: 'MemoryPressure', status: 'False' },
         { type: 'Ready', status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' },
@@ -68,6 +72,9 @@ test('a Node: only what it says clearly', (t) => {
     controlPlane: false,
     taints: [{ key: 'k', value: '', effect: 'NoSchedule' }],
     lastTransition: '2026-01-01T00:00:00Z',
+    labels: { 'bramble.dev/device': 'd-1' },
+    cordonedBy: 'anna',
+    allocatable: { cpu: 3500, memory: 3_999_969_280, pods: 110 },
   });
   const unknown = { ...node, status: { conditions: [{ type: 'Ready', status: 'Unknown' }] } };
   t.like(readNode(unknown), { ready: false, internalIp: undefined });

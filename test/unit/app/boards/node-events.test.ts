@@ -3,10 +3,10 @@ import { parseConfig } from '../../../../config/load.ts';
 import type { Config } from '../../../../config/schema.ts';
 import { masterAddress, nodeNames, plainServer } from '../../../../daemon/app/boards/kube-config.ts';
 import { followNodes, NODES_TURN, nodeEvent } from '../../../../daemon/app/boards/node-events.ts';
-import type { NodeFacts } from '../../../../daemon/cluster/nodes.ts';
 import { createFleet } from '../../../../daemon/lifecycle/fleet.ts';
 import { aDevice, aHeardDevice, states } from '../../../support/boards.ts';
 import { createClockDouble, createLogDouble } from '../../../support/doubles.ts';
+import { nodeFacts } from '../../../support/nodes.ts';
 
 function config(text: string): Config {
   const parsed = parseConfig(text);
@@ -44,10 +44,7 @@ test('what cannot be written is logged and looked at again, and no rejection is 
 });
 
 test('a Node with another address is another machine, unless the router may have given the board a new one', (t) => {
-  const node: NodeFacts = {
-    ...{ name: 'worker-kube1', uid: 'u', ready: true, internalIp: '10.77.0.77' },
-    ...{ device: undefined, controlPlane: false, taints: [], unschedulable: false, lastTransition: undefined },
-  };
+  const node = nodeFacts({ name: 'worker-kube1', internalIp: '10.77.0.77' });
   const nodes = { node: () => node, synced: () => true, onNodes: () => () => undefined };
   t.deepEqual(nodeEvent(aDevice(states.ready), nodes), { event: 'node-not-ready' });
   t.deepEqual(nodeEvent(aHeardDevice(states.ready), nodes), { event: 'node-ready' });
@@ -58,10 +55,7 @@ test('a Node with another address is another machine, unless the router may have
 test('a Node that only has the name of a board whose join failed is not taken for it', (t) => {
   const failed = aHeardDevice({ name: 'failed', code: 'X', detail: '', resume: { at: 'join' } });
   const eventOf = (board: typeof failed, device: string | undefined, nodeName?: string) => {
-    const node: NodeFacts = {
-      ...{ name: 'worker-kube1', uid: 'u', ready: true, internalIp: String(board.address), device },
-      ...{ controlPlane: false, taints: [], unschedulable: false, lastTransition: undefined },
-    };
+    const node = nodeFacts({ name: 'worker-kube1', internalIp: String(board.address), device });
     return nodeEvent(board, { node: () => node, synced: () => true }, nodeName)?.event;
   };
   t.is(eventOf(failed, failed.id), 'node-ready');

@@ -9,13 +9,11 @@ import { transition } from '../../../../daemon/lifecycle/transition.ts';
 import type { Write } from '../../../../daemon/store/store.ts';
 import { aDevice, START, states } from '../../../support/boards.ts';
 import { createClockDouble, createLogDouble } from '../../../support/doubles.ts';
+import { nodeFacts } from '../../../support/nodes.ts';
 
 const quarantined = [{ key: 'bramble.dev/quarantine', value: '', effect: 'NoSchedule' }];
-const nodeOf = (name: string, changes: Partial<NodeFacts> = {}): NodeFacts => ({
-  ...{ name, uid: `uid-${name}`, ready: true, internalIp: '10.77.0.200', device: undefined, controlPlane: false },
-  ...{ taints: [], unschedulable: false, lastTransition: undefined },
-  ...changes,
-});
+const nodeOf = (name: string, changes: Partial<NodeFacts> = {}): NodeFacts =>
+  nodeFacts({ name, internalIp: '10.77.0.200', ...changes });
 const ours = (board: Device): NodeFacts => nodeOf(board.name, { internalIp: board.address, device: board.id });
 
 /** One process; the cluster and the disk (doubles) outlive it. */
