@@ -1,5 +1,12 @@
 /** All boards, in memory, by everything they are looked up with. The disk is the truth; this is what it says. */
-import { type DeviceId, type Hostname, type Ipv4, type Mac, parseHostname } from '../../config/values.ts';
+import {
+  type DeviceId,
+  type Hostname,
+  type Ipv4,
+  type Mac,
+  parseDeviceId,
+  parseHostname,
+} from '../../config/values.ts';
 import type { Device, DeviceState } from './device.ts';
 import { isUndecided } from './registry.ts';
 
@@ -75,4 +82,10 @@ export function createFleet(devices: readonly Device[]): Fleet {
     put,
     remove,
   };
+}
+
+/** By name or by id. */
+export function boardNamed(fleet: Fleet, name: string): Device | undefined {
+  const [asName, asId] = [parseHostname(name), parseDeviceId(name)];
+  return (asName.ok ? fleet.byName(asName.value) : undefined) ?? (asId.ok ? fleet.byId(asId.value) : undefined);
 }

@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { ok, problem } from '../../../config/result.ts';
 import type { Config } from '../../../config/schema.ts';
-import { type DeviceId, parseDeviceId, parseHostname } from '../../../config/values.ts';
+import type { DeviceId } from '../../../config/values.ts';
 import { isInstalled } from '../../boot/offer.ts';
 import type { Timelines } from '../../boot/timeline.ts';
 import type { AccessDeps } from '../../http/endpoints/access.ts';
@@ -13,7 +13,7 @@ import { noBoardText } from '../../http/endpoints/read.ts';
 import type { Device } from '../../lifecycle/device.ts';
 import type { LifecycleEvent } from '../../lifecycle/event.ts';
 import { explain } from '../../lifecycle/explain.ts';
-import type { Fleet } from '../../lifecycle/fleet.ts';
+import { boardNamed } from '../../lifecycle/fleet.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Clock, Random } from '../../ports.ts';
 import type { Store } from '../../store/store.ts';
@@ -177,10 +177,4 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
     ...deps.access,
     ...deps.opening,
   };
-}
-
-/** By name or by id. */
-export function boardNamed(fleet: Fleet, name: string): Device | undefined {
-  const [asName, asId] = [parseHostname(name), parseDeviceId(name)];
-  return (asName.ok ? fleet.byName(asName.value) : undefined) ?? (asId.ok ? fleet.byId(asId.value) : undefined);
 }
