@@ -1,7 +1,7 @@
 /** Who is who, and which name and address a new board gets. Pure: decides over the devices that are known. */
 
+import { nameFromPattern } from '../../config/keys/network.ts';
 import { ok, type Problem, problem, type Result } from '../../config/result.ts';
-import { nameFromPattern } from '../../config/schema.ts';
 import {
   type AddressRange,
   addressesFrom,
