@@ -15,8 +15,22 @@ export type AccessRule = {
 const clusterRules: readonly AccessRule[] = [
   // The watch, the quarantine taint and labels, a board that left.
   { apiGroups: [''], resources: ['nodes'], verbs: ['get', 'list', 'watch', 'patch', 'delete'] },
-  // Whether data lie on a board that is to be replaced.
-  { apiGroups: [''], resources: ['persistentvolumes'], verbs: ['list'] },
+  // Kubernetes is told that a board is gone.
+  { apiGroups: [''], resources: ['nodes/status'], verbs: ['patch'] },
+  // Whether data lie on a board that is to be replaced; where volumes let pods run.
+  { apiGroups: [''], resources: ['persistentvolumes', 'persistentvolumeclaims'], verbs: ['list', 'watch'] },
+  // What runs where, who wants how many of it, and what binds it.
+  { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch', 'patch', 'delete'] },
+  { apiGroups: [''], resources: ['pods/eviction'], verbs: ['create'] },
+  { apiGroups: ['apps'], resources: ['deployments'], verbs: ['get', 'list', 'watch', 'patch'] },
+  { apiGroups: ['apps'], resources: ['replicasets', 'statefulsets'], verbs: ['list', 'watch'] },
+  { apiGroups: [''], resources: ['replicationcontrollers'], verbs: ['list', 'watch'] },
+  { apiGroups: ['autoscaling'], resources: ['horizontalpodautoscalers'], verbs: ['list', 'watch'] },
+  { apiGroups: ['policy'], resources: ['poddisruptionbudgets'], verbs: ['list', 'watch'] },
+  // Whether kubelets are alive.
+  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['list', 'watch'] },
+  // What was done to a Node, and why, where `kubectl describe node` shows it.
+  { apiGroups: [''], resources: ['events'], verbs: ['create'] },
   // kubeadm: certificates of boards that join, approved one by one. People's (`bramble kubeconfig`) are asked for here as well.
   {
     apiGroups: ['certificates.k8s.io'],

@@ -4,8 +4,9 @@
  */
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
-import { ok, type Problem, problem, type Result } from '../../config/result.ts';
+import { err, ok, type Problem, problem, type Result } from '../../config/result.ts';
 import { type Millis, seconds } from '../../config/values.ts';
+import { field, list } from './watch-event.ts';
 
 export type ApiCode =
   | 'API_UNREACHABLE'
@@ -15,8 +16,14 @@ export type ApiCode =
   | 'API_CONFLICT'
   | 'API_GONE'
   | 'API_INVALID'
+  | 'API_BUSY'
   | 'API_FAILED';
-export type ApiProblem = Problem<ApiCode>;
+export type ApiProblem = Problem<ApiCode> & {
+  /** Of a Status object: what it names as causes, such as `DisruptionBudget`. */
+  readonly causes?: readonly string[];
+  /** When the server would like to be asked again. */
+  readonly retryAfter?: Millis;
+};
 
 export type RequestMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 export type CallOptions = {
@@ -39,6 +46,8 @@ export type StreamOptions = {
   readonly signal: AbortSignal;
   /** Silence for so long ends the stream with API_UNREACHABLE: the link is dead. */
   readonly inactivity: Millis;
+  /** The server said yes: from now on it tells. */
+  readonly onOpen?: () => void;
   readonly onChunk: (chunk: Buffer) => void;
 };
 
@@ -68,7 +77,7 @@ export function createApi(source: AccessSource): Api {
     if (status >= 200 && status < 300) return answer;
     if (status === 401) source.refused();
     const text = await readAll(answer.value);
-    return problem(codeOf(status), text.ok ? `${status} ${statusMessage(text.value)}` : String(status));
+    return err({ ...refusalOf(status, text.ok ? text.value : ''), ...retryAfter(answer.value) });
   };
 
   const request: Api['request'] = async (method, path, { body, accept = 'application/json', signal, timeout }) => {
@@ -85,10 +94,11 @@ export function createApi(source: AccessSource): Api {
     return read.ok ? parseJson(read.value) : read;
   };
 
-  const stream: Api['stream'] = async (path, { signal, inactivity, onChunk }) => {
+  const stream: Api['stream'] = async (path, { signal, inactivity, onOpen, onChunk }) => {
     const headers = { accept: 'application/json' };
     const answer = await send(path, { method: 'GET', headers, body: undefined, signal, timeout: inactivity });
     if (!answer.ok) return answer;
+    onOpen?.();
     const end = await readChunks(answer.value, onChunk);
     signal.throwIfAborted();
     return end;
@@ -157,13 +167,22 @@ function parseJson(text: string): Result<unknown, ApiProblem> {
 }
 
 /** From a Status object, or the beginning of whatever a proxy says instead. */
-function statusMessage(text: string): string {
+function refusalOf(status: number, text: string): ApiProblem {
   const parsed = parseJson(text);
-  const message: unknown =
-    parsed.ok && typeof parsed.value === 'object' && parsed.value !== null
-      ? Reflect.get(parsed.value, 'message')
-      : undefined;
-  return (typeof message === 'string' ? message : text).slice(0, 500);
+  const said = parsed.ok ? parsed.value : undefined;
+  const message = field(said, 'message');
+  const causes = list(field(field(said, 'details'), 'causes')).map((cause) => field(cause, 'reason'));
+  return {
+    code: codeOf(status),
+    detail: `${status} ${(typeof message === 'string' ? message : text).slice(0, 500)}`.trim(),
+    causes: causes.filter((cause) => typeof cause === 'string'),
+  };
+}
+
+/** Seconds; a date (RFC 9110 10.2.3) is nothing that this server sends. */
+function retryAfter({ headers }: IncomingMessage): { readonly retryAfter?: Millis } {
+  const said = headers['retry-after'];
+  return said !== undefined && /^\d{1,5}$/.test(said) ? { retryAfter: seconds(Number(said)) } : {};
 }
 
 function codeOf(status: number): ApiCode {
@@ -180,6 +199,8 @@ function codeOf(status: number): ApiCode {
       return 'API_GONE';
     case 422:
       return 'API_INVALID';
+    case 429:
+      return 'API_BUSY';
     default:
       return 'API_FAILED';
   }

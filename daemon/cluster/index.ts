@@ -5,10 +5,13 @@ import type { Clock, Log, Random } from '../ports.ts';
 import type { ApiProblem, CallOptions, RequestMethod } from './api.ts';
 import { type ApiEndpoint, connectCluster } from './connect.ts';
 import { type CsrFacts, watchCsrs } from './csrs.ts';
+import type { Gate } from './gate.ts';
+import { createGate } from './gate-api.ts';
 import { fetchNode, type NodeFacts, watchNodes } from './nodes.ts';
 import { connectPlain } from './plain.ts';
 import { deleteNode, putQuarantine, releaseQuarantine } from './taints.ts';
 import type { Change } from './watch.ts';
+import { openWorkloads, type Workloads } from './workloads/workloads.ts';
 
 export type ClusterOptions = {
   /** A file that may not be there yet. */
@@ -41,6 +44,9 @@ export type Cluster = {
   readonly putQuarantine: (name: string, uid: string, signal: AbortSignal) => Promise<Result<void, Problem>>;
   readonly releaseQuarantine: (name: string, uid: string, signal: AbortSignal) => Promise<Result<void, Problem>>;
   readonly deleteNode: (name: string, uid: string, signal: AbortSignal) => Promise<Result<void, Problem>>;
+  /** Pods, and what owns and binds them. Watched from the first call on; undefined where nothing is kept (Kubernetes 1.3). */
+  readonly workloads: () => Workloads | undefined;
+  readonly gate: Gate;
   /** Settles once the signal is aborted and every connection is closed. */
   readonly done: Promise<void>;
 };
@@ -63,6 +69,11 @@ export function openCluster({ kubeconfig, plainServer, clock, random, log, signa
       for (const listener of [...listeners]) listener(change);
     },
   });
+  let workloads: Workloads | undefined;
+  const onNodes: Cluster['onNodes'] = (listener) => {
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  };
   return {
     request: connection.request,
     endpoint: connection.endpoint,
@@ -72,10 +83,7 @@ export function openCluster({ kubeconfig, plainServer, clock, random, log, signa
     nodes: () => [...nodes.items.values()],
     synced: nodes.synced,
     lastHeard: nodes.lastHeard,
-    onNodes: (listener) => {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
+    onNodes,
     // Kubernetes 1.3 has none.
     watchCsrs: plainServer
       ? ({ signal: until }) => untilAborted(until)
@@ -83,6 +91,11 @@ export function openCluster({ kubeconfig, plainServer, clock, random, log, signa
     putQuarantine: (name, uid, until) => putQuarantine(connection, name, uid, until),
     releaseQuarantine: (name, uid, until) => releaseQuarantine(connection, name, uid, until),
     deleteNode: (name, uid, until) => deleteNode(connection, name, uid, until),
-    done: nodes.done.finally(connection.close),
+    workloads: () => {
+      if (plainServer === undefined) workloads ??= openWorkloads({ ...watching, nodes, onNodes, signal });
+      return workloads;
+    },
+    gate: createGate(connection, { clock, log }),
+    done: nodes.done.then(() => workloads?.done).finally(connection.close),
   };
 }

@@ -3,7 +3,7 @@ import { ok, type Result } from '../../config/result.ts';
 import type { Clock, Log, Random } from '../ports.ts';
 import type { Api, ApiProblem } from './api.ts';
 import { type Change, type ReflectLimits, type Reflector, reflect } from './watch.ts';
-import { field, isJson, list, text } from './watch-event.ts';
+import { field, isJson, list, text, textsOf } from './watch-event.ts';
 import { bytesOf, cpuOf } from './workloads/quantity.ts';
 
 export type Taint = { readonly key: string; readonly value: string; readonly effect: string };
@@ -58,13 +58,6 @@ export function readNode(object: unknown): NodeFacts | undefined {
 
 /** Who cordoned a Node, where that was bramble: what we did not cordon we never uncordon. */
 export const cordonAnnotation = 'bramble.dev/cordoned-by';
-
-const textsOf = (value: unknown): Readonly<Record<string, string>> =>
-  Object.fromEntries(
-    Object.entries(isJson(value) ? value : {}).filter(
-      (entry): entry is [string, string] => typeof entry[1] === 'string',
-    ),
-  );
 
 const readAllocatable = (value: unknown): NodeFacts['allocatable'] => ({
   cpu: cpuOf(field(value, 'cpu')),

@@ -2,6 +2,7 @@
 import { type Problem, problem, type Result } from '../../config/result.ts';
 import type { Api, ApiProblem } from './api.ts';
 import { nodesPath } from './nodes.ts';
+import { pointer } from './patch.ts';
 import { field, isJson, text } from './watch-event.ts';
 
 export type Labels = Readonly<Record<string, string>>;
@@ -54,6 +55,3 @@ export async function putLabels(
   ];
   return api.request('PATCH', path, { body, signal });
 }
-
-/** RFC 6901. */
-const pointer = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1');

@@ -8,6 +8,19 @@ export const isJson = (value: unknown): value is Json =>
 export const field = (value: unknown, name: string): unknown => (isJson(value) ? value[name] : undefined);
 export const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 export const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+/** What is text in a map of texts: labels, annotations. */
+export const textsOf = (value: unknown): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(isJson(value) ? value : {}).filter(
+      (entry): entry is [string, string] => typeof entry[1] === 'string',
+    ),
+  );
+/** How an object is called among all of its kind: `namespace/name` in a namespace. */
+export function nameOf(object: unknown): string | undefined {
+  const metadata = field(object, 'metadata');
+  const [name, namespace] = [text(field(metadata, 'name')), text(field(metadata, 'namespace'))];
+  return name === undefined || namespace === undefined ? name : `${namespace}/${name}`;
+}
 
 export type WatchEvent =
   | { readonly type: 'upsert' | 'delete'; readonly object: Json; readonly version: string }

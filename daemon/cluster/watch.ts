@@ -9,7 +9,7 @@ import type { Clock, Log, Random } from '../ports.ts';
 import type { Api } from './api.ts';
 import { backoff, fractionOf } from './backoff.ts';
 import { LineTooLong, lineSplitter } from './lines.ts';
-import { readListPage, readWatchLine, type WatchEvent } from './watch-event.ts';
+import { nameOf, readListPage, readWatchLine, type WatchEvent } from './watch-event.ts';
 
 export type Change<T> =
   | { readonly type: 'added' | 'changed'; readonly item: T }
@@ -22,6 +22,10 @@ export type Reflector<T> = {
   readonly synced: () => boolean;
   /** When the server was last heard on this resource: nothing may be decided on a copy that is too old. */
   readonly lastHeard: () => Instant | undefined;
+  /** Its watch stands: what the server has to say about this resource is heard at once, and silence means that nothing changed. */
+  readonly isOpen: () => boolean;
+  /** Why it is not, at the last attempt. */
+  readonly trouble: () => Problem | undefined;
   /** Settles once the signal is aborted and everything is closed. */
   readonly done: Promise<void>;
 };
@@ -30,8 +34,12 @@ export type ReflectOptions<T> = {
   readonly api: Api;
   /** Of the collection: `/api/v1/nodes`. */
   readonly path: string;
-  /** The slim copy of one object; undefined if it is not to be kept. Cheap: it runs for every event. */
+  /** The slim copy of one object, called as `nameOf` has it; undefined if it is not to be kept. Cheap: it runs for every event. */
   readonly project: (object: unknown) => T | undefined;
+  /** Whether two slim copies say the same; as JSON unless given. */
+  readonly isSame?: (a: T, b: T) => boolean;
+  /** An older server does not know the resource (404, facts 6.6): then there are none, and it is asked again with the next resync. */
+  readonly mayBeUnknown?: boolean;
   /** What it throws is logged; the watch goes on. */
   readonly onChange: (change: Change<T>) => void;
   readonly clock: Clock;
@@ -45,11 +53,15 @@ export type ReflectLimits = { readonly inactivity: Millis; readonly resync: Mill
 /** Bookmarks come about once a minute. A Node with fifty images is some 30 KB. */
 const usualLimits: ReflectLimits = { inactivity: seconds(75), resync: minutes(10), lineBytes: 4 * 1024 * 1024 };
 
+const sameJson = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+
 export function reflect<T extends { readonly name: string }>(options: ReflectOptions<T>): Reflector<T> {
-  const { clock, random, log, signal, path } = options;
+  const { clock, random, log, signal, path, isSame = sameJson } = options;
   const limits = { ...usualLimits, ...options.limits };
   const items = new Map<string, T>();
   let heard: Instant | undefined;
+  let open = false;
+  let trouble: Problem | undefined;
   let listed: Instant | undefined;
   let version = '';
   /** Whether the next list may come from the server's cache, which can be as old as what has just expired. */
@@ -67,7 +79,7 @@ export function reflect<T extends { readonly name: string }>(options: ReflectOpt
     items.set(item.name, item);
     // Heartbeats change an object ten times a minute and nothing in its slim copy.
     if (before === undefined) report({ type: 'added', item });
-    else if (JSON.stringify(before) !== JSON.stringify(item)) report({ type: 'changed', item });
+    else if (!isSame(before, item)) report({ type: 'changed', item });
   };
   const remove = (name: string): void => {
     const item = items.get(name);
@@ -103,10 +115,9 @@ export function reflect<T extends { readonly name: string }>(options: ReflectOpt
   const apply = (event: WatchEvent): void => {
     version = event.version;
     if (event.type === 'bookmark') return;
-    const item = options.project(event.object);
-    if (item === undefined) return;
-    if (event.type === 'delete') remove(item.name);
-    else upsert(item);
+    const item = event.type === 'delete' ? undefined : options.project(event.object);
+    if (item !== undefined) upsert(item);
+    else remove(nameOf(event.object) ?? '');
   };
 
   const readWatch = async (): Promise<Result<void, Problem>> => {
@@ -116,6 +127,9 @@ export function reflect<T extends { readonly name: string }>(options: ReflectOpt
     try {
       return await options.api.stream(`${path}?${query}`, {
         ...{ signal, inactivity: limits.inactivity },
+        onOpen: () => {
+          [open, trouble, heard] = [true, undefined, clock.now()];
+        },
         onChunk: (chunk) => {
           heard = clock.now();
           for (const line of split(chunk)) {
@@ -129,7 +143,18 @@ export function reflect<T extends { readonly name: string }>(options: ReflectOpt
       if (error instanceof WatchBroken) return { ok: false, error: error.problem };
       if (error instanceof LineTooLong) return { ok: false, error: { code: 'WATCH_GARBAGE', detail: error.message } };
       throw error;
+    } finally {
+      open = false;
     }
+  };
+
+  /** Settles when it is time to ask whether the server knows the resource by now. */
+  const liveWithout = async (): Promise<void> => {
+    for (const name of [...items.keys()]) remove(name);
+    [version, open, trouble, heard] = ['0', true, undefined, clock.now()];
+    await clock.sleep(limits.resync, signal).finally(() => {
+      open = false;
+    });
   };
 
   /**
@@ -139,11 +164,17 @@ export function reflect<T extends { readonly name: string }>(options: ReflectOpt
   const step = async (): Promise<{ healthy: boolean; worked?: boolean; error?: Problem }> => {
     if (listed === undefined) {
       const end = await readList();
+      if (!end.ok && end.error.code === 'API_NOT_FOUND' && options.mayBeUnknown) {
+        await liveWithout();
+        return { healthy: true };
+      }
       if (!end.ok && end.error.code === 'API_GONE') fromCache = false;
       return end.ok ? { healthy: true } : { healthy: false, error: end.error };
     }
     const started = clock.now();
     const end = await readWatch();
+    // Ended in order: that was heard, too.
+    if (end.ok) heard = clock.now();
     // Expired, or not to be understood: only a fresh list is certain. Otherwise go on where it stopped.
     const lost = !end.ok && ['API_GONE', 'WATCH_EXPIRED', 'WATCH_GARBAGE', 'WATCH_FAILED'].includes(end.error.code);
     if (lost && !end.ok) fromCache = end.error.code === 'WATCH_GARBAGE';
@@ -172,6 +203,7 @@ export function reflect<T extends { readonly name: string }>(options: ReflectOpt
       try {
         const { healthy, worked = false, error } = await attempt();
         if (worked) failures = 0;
+        trouble = error;
         if (error !== undefined) log.debug('watch interrupted', { path, code: error.code, detail: error.detail });
         if (error !== undefined && failures === 3)
           log.warn('watch keeps failing', { path, code: error.code, detail: error.detail });
@@ -187,6 +219,8 @@ export function reflect<T extends { readonly name: string }>(options: ReflectOpt
     items,
     synced: () => version !== '',
     lastHeard: () => heard,
+    isOpen: () => open,
+    trouble: () => trouble,
     done: run(),
   };
 }
