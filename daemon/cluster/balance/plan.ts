@@ -78,8 +78,8 @@ export type Plan = {
 export type PlanOptions = {
   /** The Node has been steady long enough to be given something. Default: every Node. */
   readonly settled?: (node: string) => boolean;
-  /** Something of this owner came to this Node, or left it, not long ago: nothing more between the two for now. Default: none. */
-  readonly cooling?: (owner: string, node: string) => boolean;
+  /** A pod of this owner came to this Node (`from`: none is taken from it again) or left it (`to`) not long ago. Default: none. */
+  readonly cooling?: (owner: string, node: string, as: 'from' | 'to') => boolean;
   /** Not more moves than this: the same ones, only that it is not thought on. Default: all. */
   readonly limit?: number;
   /** The goals that are planned for. Default: all. */

@@ -1,0 +1,171 @@
+/**
+ * A plan while it is being made: moves are done in the model as they are found, so that the next one is looked for in the world
+ * as it will be, and all are taken back at the end.
+ */
+import type { PodShape } from '../workloads/facts.ts';
+import { matchesSelector } from './eligible.ts';
+import { type Group, isBalanced, type Seat } from './groups.ts';
+import { type Landing, landing } from './landing.ts';
+import { nameOf, place } from './ledger.ts';
+import { type Model, namespaceOf } from './model.ts';
+import type { Counts, Goal, Move, PlanOptions, Skip, SkipCode } from './plan.ts';
+import { byLeastLoss, isAlive, protection } from './protect.ts';
+
+/** An owner that something is wanted of. */
+export type Roster = {
+  readonly group: Group;
+  readonly title: string;
+  /** Pods by slot, wherever they are. */
+  readonly counts: Map<number, number>;
+  readonly before: Counts;
+  /** Those that may go, by slot, the one to go first at the end. */
+  readonly movable: ReadonlyMap<number, Seat[]>;
+  /** Why others of that slot stay. */
+  readonly guarded: ReadonlyMap<number, string>;
+  /** Why nothing of it is moved now. */
+  readonly obstacle: { readonly code: SkipCode; readonly reason: string } | undefined;
+};
+
+export type Draft = {
+  readonly model: Model;
+  readonly options: PlanOptions;
+  readonly moves: Move[];
+  readonly skipped: Skip[];
+  readonly rosters: Map<Group, Roster>;
+  /** What was done in the model. */
+  readonly done: { readonly shape: PodShape; readonly from: number; readonly to: number }[];
+  /** Slots that may be given something. */
+  readonly settled: (slot: number) => boolean;
+};
+
+export function rosterOf(draft: Draft, group: Group): Roster {
+  const known = draft.rosters.get(group);
+  if (known !== undefined) return known;
+  const { model } = draft;
+  const counts = new Map<number, number>();
+  const movable = new Map<number, Seat[]>();
+  const guarded = new Map<number, string>();
+  let isSettling = false;
+  for (const seat of group.seats.values()) {
+    const { pod, slot } = seat;
+    // What is left of a pod on a Node that does not answer goes away with the Node.
+    if (pod.terminating && model.ledger.nodes[slot]?.ready === true) isSettling = true;
+    if (!isAlive(pod)) continue;
+    if (slot < 0 || pod.phase === 'Pending') isSettling = true;
+    if (slot < 0) continue;
+    counts.set(slot, (counts.get(slot) ?? 0) + 1);
+    const why = protection(pod, group.owner, model.claims);
+    if (why !== undefined) guarded.set(slot, why);
+    else if (movable.get(slot)?.push(seat) === undefined) movable.set(slot, [seat]);
+  }
+  const { owner } = group;
+  if (owner !== undefined) {
+    const order = byLeastLoss(owner);
+    for (const seats of movable.values()) if (seats.length > 1) seats.sort((a, b) => order(b.pod, a.pod));
+  }
+  const roster: Roster = {
+    ...{ group, counts, movable, guarded, title: owner?.title ?? group.uid, before: countsOf(model, counts) },
+    obstacle:
+      owner?.rolling === true
+        ? { code: 'rolling', reason: 'it is being rolled out, or not all of its pods are available' }
+        : isSettling
+          ? { code: 'settling', reason: 'a pod of it is being made or is on its way out' }
+          : undefined,
+  };
+  draft.rosters.set(group, roster);
+  return roster;
+}
+
+/** By the names of Nodes, in their order; those without any only if asked for. */
+export function countsOf({ ledger }: Model, counts: ReadonlyMap<number, number>, ...also: readonly number[]): Counts {
+  const slots = [...counts.keys()];
+  for (const slot of also) if (!counts.has(slot)) slots.push(slot);
+  slots.sort((a, b) => (ledger.rank[a] ?? 0) - (ledger.rank[b] ?? 0));
+  const named: Record<string, number> = {};
+  for (const slot of slots) {
+    const count = counts.get(slot) ?? 0;
+    if (count > 0 || also.includes(slot)) named[nameOf(ledger, slot)] = count;
+  }
+  return named;
+}
+
+/** The budget that covers a pod; or why it cannot be evicted now. */
+export function budgetOf(
+  { budgets }: Model,
+  { pod }: Seat,
+): { readonly budget: string | undefined } | { readonly code: SkipCode; readonly reason: string } {
+  const covering = (budgets.get(namespaceOf(pod.name)) ?? []).filter(({ selector }) =>
+    matchesSelector(selector, pod.labels),
+  );
+  const [first, second] = covering.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  if (first === undefined) return { budget: undefined };
+  if (second !== undefined)
+    return {
+      code: 'several-budgets',
+      reason: `the budgets ${first.name} and ${second.name} cover the same pod, and Kubernetes evicts none of such`,
+    };
+  if (first.allowed < 1) return { code: 'budget', reason: `its disruption budget ${first.name} allows none to go now` };
+  return { budget: first.name };
+}
+
+/** It has one replica, and another can be made before that one goes. */
+export const canSurge = ({ owner }: Group, { pod }: Seat): boolean =>
+  isBalanced(owner) &&
+  owner.replicas === 1 &&
+  owner.deployment !== undefined &&
+  owner.scaledBy === undefined &&
+  pod.shape.claims.length === 0;
+
+/** Where the one that takes this pod's place would be put. `surge`: while it is still there. */
+export function landingOf({ model }: Draft, { counts }: Roster, { profile, slot, pod }: Seat, surge: boolean): Landing {
+  const { ledger } = model;
+  if (surge) return landing(ledger, { profile, counts, allows: undefined });
+  const count = counts.get(slot) ?? 0;
+  if (count > 1) counts.set(slot, count - 1);
+  else counts.delete(slot);
+  place(ledger, slot, pod.shape, -1);
+  const found = landing(ledger, { profile, counts, allows: undefined });
+  place(ledger, slot, pod.shape, 1);
+  counts.set(slot, count);
+  return found;
+}
+
+/** Writes a move down, and does it in the model. */
+export function carryOut(
+  draft: Draft,
+  roster: Roster,
+  seat: Seat,
+  to: number,
+  { goal, method, budget, why }: Pick<Move, 'goal' | 'method' | 'budget' | 'why'>,
+): void {
+  const { model } = draft;
+  const { pod, slot: from } = seat;
+  const { counts } = roster;
+  const before = countsOf(model, counts, from, to);
+  roster.movable.get(from)?.splice(roster.movable.get(from)?.indexOf(seat) ?? 0, 1);
+  place(model.ledger, from, pod.shape, -1);
+  place(model.ledger, to, pod.shape, 1);
+  const left = (counts.get(from) ?? 0) - 1;
+  if (left > 0) counts.set(from, left);
+  else counts.delete(from);
+  counts.set(to, (counts.get(to) ?? 0) + 1);
+  draft.moves.push({
+    ...{ owner: roster.group.uid, title: roster.title, pod: { name: pod.name, uid: pod.uid } },
+    ...{ from: nameOf(model.ledger, from), to: nameOf(model.ledger, to), goal, method, budget, why },
+    ...{ before, after: countsOf(model, counts, from, to) },
+  });
+  draft.done.push({ shape: pod.shape, from, to });
+}
+
+export function takeBack({ model: { ledger }, done }: Draft): void {
+  for (const { shape, from, to } of done) {
+    place(ledger, to, shape, -1);
+    place(ledger, from, shape, 1);
+  }
+}
+
+export const isFull = ({ options: { limit }, moves }: Draft): boolean => limit !== undefined && moves.length >= limit;
+
+export function skip(draft: Draft, { group, title }: Roster, goal: Goal, code: SkipCode, reason: string): void {
+  draft.skipped.push({ owner: group.uid, title, goal, code, reason });
+}

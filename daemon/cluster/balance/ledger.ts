@@ -1,0 +1,96 @@
+/**
+ * What is on each Node, in numbers: Nodes have a slot each, sums are kept in arrays by slot. Plans move pods in it to see what
+ * comes of it, and take that back. All sums are of whole numbers, so that what is taken back leaves nothing behind.
+ */
+import type { NodeFacts } from '../nodes.ts';
+import type { PodShape } from '../workloads/facts.ts';
+
+export type Ledger = {
+  /** By slot; undefined: no Node of that name is known, though pods say that they are on it. */
+  readonly nodes: (NodeFacts | undefined)[];
+  readonly slotOf: Map<string, number>;
+  /** Names of slots in order: ties are decided by it, so that a plan does not depend on who was heard of first. */
+  rank: Int32Array;
+  pods: Float64Array;
+  cpu: Float64Array;
+  memory: Float64Array;
+  /** As the scheduler scores: who asks for nothing is taken to need a little. */
+  scoredCpu: Float64Array;
+  scoredMemory: Float64Array;
+  /** Changes whenever anything of the slot does. */
+  version: Float64Array;
+  clock: number;
+};
+
+/** `DefaultMilliCPURequest` and `DefaultMemoryRequest` of the scheduler. */
+const assumed = { cpu: 100, memory: 200 * 2 ** 20 };
+export const scoredRequests = ({ requests: { cpu, memory } }: PodShape): { cpu: number; memory: number } => ({
+  cpu: cpu || assumed.cpu,
+  memory: memory || assumed.memory,
+});
+
+export function createLedger(): Ledger {
+  const empty = () => new Float64Array(64);
+  return {
+    ...{ nodes: [], slotOf: new Map(), rank: new Int32Array(0), clock: 1 },
+    ...{ pods: empty(), cpu: empty(), memory: empty(), scoredCpu: empty(), scoredMemory: empty(), version: empty() },
+  };
+}
+
+/** The slot of a Node of that name, made if need be. */
+export function slotFor(ledger: Ledger, name: string): number {
+  const known = ledger.slotOf.get(name);
+  if (known !== undefined) return known;
+  const slot = ledger.nodes.length;
+  ledger.slotOf.set(name, slot);
+  ledger.nodes.push(undefined);
+  if (slot >= ledger.pods.length) grow(ledger);
+  return slot;
+}
+
+function grow(ledger: Ledger): void {
+  const larger = (of: Float64Array): Float64Array => {
+    const made = new Float64Array(of.length * 2);
+    made.set(of);
+    return made;
+  };
+  ledger.pods = larger(ledger.pods);
+  ledger.cpu = larger(ledger.cpu);
+  ledger.memory = larger(ledger.memory);
+  ledger.scoredCpu = larger(ledger.scoredCpu);
+  ledger.scoredMemory = larger(ledger.scoredMemory);
+  ledger.version = larger(ledger.version);
+}
+
+export function setNode(ledger: Ledger, slot: number, node: NodeFacts | undefined): void {
+  ledger.nodes[slot] = node;
+  touch(ledger, slot);
+}
+
+function touch(ledger: Ledger, slot: number): void {
+  ledger.clock += 1;
+  ledger.version[slot] = ledger.clock;
+}
+
+/** `times`: 1 puts a pod of this shape there, -1 takes one away. */
+export function place(ledger: Ledger, slot: number, shape: PodShape, times: 1 | -1): void {
+  const scored = scoredRequests(shape);
+  ledger.pods[slot] = at(ledger.pods, slot) + times;
+  ledger.cpu[slot] = at(ledger.cpu, slot) + times * shape.requests.cpu;
+  ledger.memory[slot] = at(ledger.memory, slot) + times * shape.requests.memory;
+  ledger.scoredCpu[slot] = at(ledger.scoredCpu, slot) + times * scored.cpu;
+  ledger.scoredMemory[slot] = at(ledger.scoredMemory, slot) + times * scored.memory;
+  touch(ledger, slot);
+}
+
+export function rankSlots(ledger: Ledger): void {
+  const order = [...ledger.slotOf].sort(([a], [b]) => (a < b ? -1 : 1));
+  ledger.rank = new Int32Array(ledger.pods.length);
+  for (const [rank, [, slot]] of order.entries()) ledger.rank[slot] = rank;
+}
+
+/** Slots are never out of bounds; the compiler cannot know. */
+export const at = (values: { readonly [index: number]: number | undefined }, index: number): number =>
+  values[index] ?? 0;
+
+export const nameOf = ({ nodes }: Ledger, slot: number): string => nodes[slot]?.name ?? '?';

@@ -1,0 +1,64 @@
+/** Plans what balance moves (facts 4.3): a function of the world alone, whatever order it was told in. */
+import type { World } from '../workloads/facts.ts';
+import { countsOf, type Draft, takeBack } from './draft.ts';
+import { planEven } from './even.ts';
+import { loadOf } from './load.ts';
+import { planMisplaced } from './misplaced.ts';
+import { createModel, type Model } from './model.ts';
+import type { Goal, Objective, Plan, Planner, PlanOptions, Spread } from './plan.ts';
+import { planSpread } from './spread.ts';
+
+const steps: readonly (readonly [Goal, (draft: Draft) => void])[] = [
+  ['ineligible', planMisplaced],
+  ['spread', planSpread],
+  ['even', planEven],
+];
+
+export function createPlanner(): Planner {
+  const kept = createModel();
+  return { take: kept.take, changed: kept.changed, plan: (options = {}) => planFor(kept.current(), options) };
+}
+
+/** Once, for a world that is not followed. */
+export function planBalance(world: World, options: PlanOptions = {}): Plan {
+  const planner = createPlanner();
+  planner.take(world);
+  return planner.plan(options);
+}
+
+function planFor(model: Model, options: PlanOptions): Plan {
+  const draft: Draft = {
+    ...{ model, options, moves: [], skipped: [], rosters: new Map(), done: [] },
+    settled: settledSlots(model, options),
+  };
+  const load = loadOf(model);
+  const before: Objective = { misplaced: model.misplaced, uneven: model.squares, load: load.objective() };
+  for (const [goal, plan] of steps) if (options.goals?.includes(goal) !== false) plan(draft);
+  const after = { ...objectiveAfter(draft, before), load: load.objective() };
+  takeBack(draft);
+  return { moves: draft.moves, skipped: draft.skipped, spread: spreadsOf(draft), objective: { before, after } };
+}
+
+function settledSlots({ ledger: { nodes } }: Model, { settled }: PlanOptions): Draft['settled'] {
+  if (settled === undefined) return () => true;
+  const steady = nodes.map((node) => node !== undefined && settled(node.name));
+  return (slot) => steady[slot] === true;
+}
+
+function objectiveAfter({ moves }: Draft, before: Objective): Pick<Objective, 'misplaced' | 'uneven'> {
+  let { misplaced, uneven } = before;
+  for (const { goal, from, to, before: counts } of moves) {
+    const [had, has] = [counts[from] ?? 0, counts[to] ?? 0];
+    if (goal === 'ineligible') misplaced -= 1;
+    uneven += 2 * has + 1 - (goal === 'ineligible' ? 0 : 2 * had - 1);
+  }
+  return { misplaced, uneven };
+}
+
+function spreadsOf({ model, rosters, moves }: Draft): readonly Spread[] {
+  const moved = new Set(moves.map(({ owner }) => owner));
+  return [...rosters.values()]
+    .filter(({ group }) => moved.has(group.uid))
+    .map(({ group, title, before, counts }) => ({ owner: group.uid, title, before, after: countsOf(model, counts) }))
+    .sort((a, b) => (a.owner < b.owner ? -1 : 1));
+}
