@@ -8,7 +8,7 @@ const fitting = {
   accept: ['pending'],
   reject: ['reported', 'pending', 'held'],
   retry: ['failed', 'local-boot-failed'],
-  reinstall: ['ready', 'unreachable', 'local-boot-failed'],
+  reinstall: ['ready', 'unreachable', 'waiting-for-proof', 'local-boot-failed'],
   forget: ['rejected', 'left', 'replaced'],
 } as const;
 type Selectable = keyof typeof fitting;

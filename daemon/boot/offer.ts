@@ -23,6 +23,7 @@ export function mayNetboot({ state }: Device): boolean {
     case 'joining':
     case 'ready':
     case 'unreachable':
+    case 'waiting-for-proof':
     // Not by itself: the owner may want to look at its disk first.
     case 'local-boot-failed':
     case 'left':
@@ -54,6 +55,7 @@ export function isInstalled({ state }: Device): boolean {
     case 'joining':
     case 'ready':
     case 'unreachable':
+    case 'waiting-for-proof':
     case 'local-boot-failed':
     case 'left':
       return true;

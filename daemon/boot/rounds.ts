@@ -38,6 +38,7 @@ function limitOf(state: Device['state']): number | undefined {
       return state.card ? undefined : FIRST_ROUNDS;
     case 'joining':
     case 'unreachable':
+    case 'waiting-for-proof':
       return ROUNDS;
     case 'failed':
       return state.resume.at === 'start' || state.resume.at === 'join' ? ROUNDS : undefined;

@@ -4,11 +4,17 @@
  */
 import { ok, type Problem, problem, type Result } from '../../config/result.ts';
 import type { Api, ApiProblem } from './api.ts';
-import { nodesPath, readTaint, type Taint } from './nodes.ts';
+import { type NodeFacts, nodesPath, readTaint, type Taint } from './nodes.ts';
 import { isItself, isUntouched, type JsonPatch, type PatchTarget, patchObject } from './patch.ts';
 import { field, list } from './watch-event.ts';
 
 export const quarantine = { key: 'bramble.dev/quarantine', effect: 'NoSchedule' } as const;
+
+/** Held gone by `failover`: pods go elsewhere at once, and none comes. */
+export const fence = { key: 'bramble.dev/unreachable', effect: 'NoExecute' } as const;
+
+export const isFenced = ({ taints }: Pick<NodeFacts, 'taints'>): boolean =>
+  taints.some(({ key, effect }) => key === fence.key && effect === fence.effect);
 
 type PlacedTaint = Pick<Taint, 'key' | 'effect'> & { readonly value?: string; readonly timeAdded?: string };
 

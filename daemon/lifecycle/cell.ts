@@ -58,6 +58,7 @@ function systemOf(state: DeviceState): OwnSystem {
     case 'joining':
     case 'ready':
     case 'unreachable':
+    case 'waiting-for-proof':
     case 'local-boot-failed':
     case 'reinstalling':
     case 'left':
@@ -103,6 +104,9 @@ export const late = {
   'cluster-programs-gone': stay,
   'quarantine-released': stay,
   left: stay,
+  'node-gone': stay,
+  'proof-wanted': stay,
+  'proof-given': stay,
 } as const;
 export const noNode = { 'node-ready': stay, 'node-not-ready': stay, 'node-deleted': stay } as const;
 /** In every state, and changing none: where it is, which `learn` takes in, and whether another host has its name. */

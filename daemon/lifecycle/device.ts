@@ -52,8 +52,13 @@ export type DeviceState =
   | { readonly name: 'joining'; readonly attempt: number; readonly waits?: string }
   /** Its Node is Ready. `quarantined` until our taint is off and its token deleted. */
   | { readonly name: 'ready'; readonly quarantined: boolean }
-  /** Its Node was Ready and is not any more. */
-  | { readonly name: 'unreachable' }
+  /**
+   * Its Node was Ready and is not any more. `signs`: it is held gone by these, in words, and its Node is fenced. `proof`: who showed
+   * that it is off; then its pods that must never run twice are let go of, too.
+   */
+  | { readonly name: 'unreachable'; readonly signs?: string; readonly proof?: string }
+  /** It is held gone, and so many pods of its Node must never run twice: somebody has to make sure that it is off. */
+  | { readonly name: 'waiting-for-proof'; readonly signs: string; readonly pods: number }
   /** It asked the network for a boot `rounds` times in a row, and its system was not heard. `joined`: it has a Node of ours. */
   | { readonly name: 'local-boot-failed'; readonly rounds: number; readonly joined: boolean }
   /** The owner wants one new installation of it: the next installer that reports is given it, and no other. */

@@ -70,6 +70,12 @@ export type LifecycleEvent =
   | { readonly event: 'node-ready' }
   | { readonly event: 'node-not-ready' }
   | { readonly event: 'node-deleted' }
+  /** It is held gone by `signs`, in words: its Node is being fenced. */
+  | { readonly event: 'node-gone'; readonly signs: string }
+  /** So many pods of its fenced Node must never run twice; 0: there are none any more. */
+  | { readonly event: 'proof-wanted'; readonly pods: number }
+  /** It is off, as `by` showed or says. */
+  | { readonly event: 'proof-given'; readonly by: string }
   | { readonly event: 'quarantine-released' }
   /** Node and token of a board that is to be out of the cluster are gone. */
   | { readonly event: 'left' }

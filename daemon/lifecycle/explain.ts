@@ -34,7 +34,9 @@ export function explain(device: Device, isAdoptable = false): string {
     case 'ready':
       return state.quarantined ? 'Node is Ready; last checks before it gets work' : 'Node is Ready';
     case 'unreachable':
-      return 'its Node is not Ready any more';
+      return unreachableText(state);
+    case 'waiting-for-proof':
+      return `waiting for proof: power off ${device.name} and run \`bramble confirm-off ${device.name}\``;
     case 'local-boot-failed':
       return `asked the network for a boot ${state.rounds} times in a row, and its own system was not heard: its disk does not start`;
     case 'reinstalling':
@@ -60,7 +62,16 @@ export function explain(device: Device, isAdoptable = false): string {
   }
 }
 
+function unreachableText({ signs, proof }: Extract<DeviceState, { name: 'unreachable' }>): string {
+  if (signs === undefined) return 'its Node is not Ready any more';
+  return proof === undefined
+    ? `held gone: ${signs}; its pods run on other boards`
+    : `held gone: ${signs}; it is off, by the proof of ${proof}, and none of its pods waits for it`;
+}
+
 const FLASHED = 'runs a system that was flashed by hand';
+
+const podsText = (pods: number): string => (pods === 1 ? '1 pod' : `${pods} pods`);
 
 type Failure = Extract<DeviceState, { name: 'failed' }>;
 
@@ -122,7 +133,9 @@ export function nextDeed(device: Device, isAdoptable = false): string | undefine
     case 'failed':
       return failureDeed(name, state);
     case 'unreachable':
-      return `look at ${name}: its Node is not Ready`;
+      return `look at ${name}: ${state.signs ?? 'its Node is not Ready'}`;
+    case 'waiting-for-proof':
+      return `power off ${name} and run bramble confirm-off ${name}    (waiting for proof: ${podsText(state.pods)} of it must never run twice)`;
     case 'local-boot-failed':
       return `bramble reinstall ${name}    (its disk does not start: it asked the network ${state.rounds} times in a row)`;
     case 'reinstalling':

@@ -1,10 +1,9 @@
-/** Boards whose system is waited for, joins, or has joined: the rows `starting`, `joining`, `ready` and `unreachable` of the table. Pure. */
+/** Boards whose system is waited for, joins, or has joined: the rows `starting`, `joining` and `ready` of the table. Pure. */
 import {
   alreadyOurs,
   fail,
   hostKeyChanged,
   late,
-  type Next,
   noDeadline,
   notFailed,
   onTheLan,
@@ -16,6 +15,7 @@ import {
   stay,
   to,
 } from './cell.ts';
+import { heldGone, startedAnew } from './gone-rows.ts';
 import { isAway, isExpected, works } from './leaving.ts';
 import { reflashed } from './reflashed.ts';
 import { doesNotStart, runs, wishes } from './system-rows.ts';
@@ -90,9 +90,6 @@ export const joining: Row<'joining'> = {
   'deadline-passed': () => fail('JOIN_TIMEOUT', 'its Node did not become Ready', { at: 'join' }),
 };
 
-const startedAnew = (): Next =>
-  to({ name: 'joining', attempt: 1 }, 'its system was started anew, and what joins it to the cluster was not');
-
 export const readyRow: Row<'ready'> = {
   ...late,
   ...onTheLan,
@@ -108,6 +105,7 @@ export const readyRow: Row<'ready'> = {
   'local-boot-failed': stay,
   'node-ready': stay,
   'node-not-ready': () => to({ name: 'unreachable' }, 'its Node is not Ready any more'),
+  'node-gone': heldGone,
   // Its Node is Ready, of whatever Pi its disk is in by now.
   'join-failed': (_, { code, detail }) => (code === SERIAL_DIFFERS ? fail(code, detail, { at: 'join' }) : stay()),
   'cluster-programs-gone': startedAnew,
@@ -115,25 +113,5 @@ export const readyRow: Row<'ready'> = {
   'host-key-changed': hostKeyChanged({ at: 'join' }),
   'quarantine-released': ({ quarantined }) =>
     quarantined ? to({ name: 'ready', quarantined: false }, 'name, address and host key agree: open for work') : stay(),
-  'reject-requested': rejected,
-};
-
-export const unreachable: Row<'unreachable'> = {
-  ...late,
-  ...onTheLan,
-  ...packets,
-  ...alreadyOurs,
-  // A card as well: its disk may be what broke. If its old system comes back first, that one is Ready as before.
-  ...wishes,
-  ...isAway,
-  ...noDeadline,
-  'installer-reported': reflashed,
-  'local-boot-failed': doesNotStart(true),
-  // It may run another system than the one that joined: from a card that was made for it, say.
-  'retry-requested': (_, { by }) => to({ name: 'starting' }, `waited for again, asked by ${by}`),
-  'node-ready': ready,
-  'cluster-programs-gone': startedAnew,
-  'node-not-ready': stay,
-  'node-deleted': () => fail('NODE_DELETED', 'its Node was deleted; `bramble retry` joins it again', { at: 'join' }),
   'reject-requested': rejected,
 };

@@ -30,6 +30,7 @@ export function lifetime(state: DeviceState): Millis | undefined {
     case 'accepted':
     case 'ready':
     case 'unreachable':
+    case 'waiting-for-proof':
     case 'local-boot-failed':
     case 'held':
     case 'rejected':

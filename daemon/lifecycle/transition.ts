@@ -11,9 +11,10 @@ import type { Effect } from './effect.ts';
 import type { LifecycleEvent } from './event.ts';
 import { learn } from './evidence.ts';
 import { failed } from './failed-row.ts';
+import { unreachable, waitingForProof } from './gone-rows.ts';
 import { writtenDisk } from './installation.ts';
 import { accepted, installing } from './installing-rows.ts';
-import { joining, readyRow, starting, unreachable } from './joining-rows.ts';
+import { joining, readyRow, starting } from './joining-rows.ts';
 import { left, rejectedRow, replaced } from './leaving-rows.ts';
 import { lifetime } from './lifetime.ts';
 import { localBootFailed, reinstalling, wiping } from './system-rows.ts';
@@ -58,6 +59,7 @@ const table: { readonly [S in StateName]: Row<S> } = {
   joining,
   ready: readyRow,
   unreachable,
+  'waiting-for-proof': waitingForProof,
   'local-boot-failed': localBootFailed,
   reinstalling,
   wiping,

@@ -33,6 +33,7 @@ export function wants(state: DeviceState): readonly Effect[] {
     case 'booting':
     case 'pending':
     case 'unreachable':
+    case 'waiting-for-proof':
     case 'held':
       return [];
     case 'failed':

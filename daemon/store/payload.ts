@@ -57,6 +57,7 @@ const stateNames: readonly StateName[] = namesOf<StateName>({
   joining: true,
   ready: true,
   unreachable: true,
+  'waiting-for-proof': true,
   'local-boot-failed': true,
   reinstalling: true,
   wiping: true,
@@ -106,6 +107,9 @@ const eventNames: readonly EventName[] = namesOf<EventName>({
   'node-ready': true,
   'node-not-ready': true,
   'node-deleted': true,
+  'node-gone': true,
+  'proof-wanted': true,
+  'proof-given': true,
   'quarantine-released': true,
   left: true,
   'name-conflict': true,
@@ -126,8 +130,14 @@ export function readState(row: Fields): DeviceState {
   switch (name) {
     case 'seen':
     case 'booting':
-    case 'unreachable':
       return { name };
+    case 'unreachable': {
+      // Absent where nobody holds it gone, or nothing was proven; and before boards were fenced.
+      const [signs, proof] = [optional(from, 'signs', text), optional(from, 'proof', text)];
+      return { name, ...(signs !== undefined && { signs }), ...(proof !== undefined && { proof }) };
+    }
+    case 'waiting-for-proof':
+      return { name, signs: text(from, 'signs'), pods: count(from, 'pods') };
     case 'starting':
       // Absent before there were cards made for one board.
       return optional(from, 'card', flag) === true ? { name, card: true } : { name };
@@ -246,6 +256,12 @@ export function readEvent(row: Fields): LifecycleEvent {
       return { event, by: text(from, 'by') };
     case 'node-suspected':
       return { event, node: text(from, 'node'), why: text(from, 'why') };
+    case 'node-gone':
+      return { event, signs: text(from, 'signs') };
+    case 'proof-wanted':
+      return { event, pods: count(from, 'pods') };
+    case 'proof-given':
+      return { event, by: text(from, 'by') };
     case 'deadline-passed':
       return { event, since: instant(count(from, 'since')) };
     default:

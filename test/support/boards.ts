@@ -55,6 +55,7 @@ export const states: { readonly [S in StateName]: Extract<DeviceState, { name: S
   joining: { name: 'joining', attempt: 1 },
   ready: { name: 'ready', quarantined: true },
   unreachable: { name: 'unreachable' },
+  'waiting-for-proof': { name: 'waiting-for-proof', signs: 'silence', pods: 2 },
   'local-boot-failed': { name: 'local-boot-failed', rounds: 3, joined: true },
   reinstalling: { name: 'reinstalling', by: 'owner', start: { step: 'trying', restarts: 0 } },
   wiping: {
@@ -110,6 +111,9 @@ export const events: { readonly [E in EventName]: Extract<LifecycleEvent, { even
   'node-ready': { event: 'node-ready' },
   'node-not-ready': { event: 'node-not-ready' },
   'node-deleted': { event: 'node-deleted' },
+  'node-gone': { event: 'node-gone', signs: 'silence' },
+  'proof-wanted': { event: 'proof-wanted', pods: 2 },
+  'proof-given': { event: 'proof-given', by: 'anna' },
   'quarantine-released': { event: 'quarantine-released' },
   left: { event: 'left' },
   'name-conflict': { event: 'name-conflict', by: '10.77.0.99' },

@@ -61,6 +61,7 @@ export const sameBoard = (
 /** It was installed, and nothing of it answers. */
 const isAway = ({ state }: Device): boolean =>
   state.name === 'unreachable' ||
+  state.name === 'waiting-for-proof' ||
   state.name === 'local-boot-failed' ||
   state.name === 'left' ||
   (state.name === 'failed' && state.resume.at !== 'install');

@@ -45,6 +45,7 @@ export function instructions({
       case 'joining':
       case 'ready':
       case 'unreachable':
+      case 'waiting-for-proof':
       case 'left':
         return toItsSystem(device, board);
       case 'local-boot-failed':

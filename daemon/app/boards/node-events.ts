@@ -1,6 +1,7 @@
 /** What the watch on Nodes means for boards. Level-based: it compares what is, so a missed change is made up for. */
 import { seconds } from '../../../config/values.ts';
 import type { Cluster } from '../../cluster/index.ts';
+import { isFenced } from '../../cluster/taints.ts';
 import { hasLeft } from '../../lifecycle/cell.ts';
 import type { Device, DeviceState } from '../../lifecycle/device.ts';
 import type { LifecycleEvent } from '../../lifecycle/event.ts';
@@ -17,7 +18,7 @@ export function nodeEvent(
   nodeName: string | undefined = device.name,
 ): LifecycleEvent | undefined {
   const { state } = device;
-  const joined = state.name === 'ready' || state.name === 'unreachable';
+  const joined = state.name === 'ready' || state.name === 'unreachable' || state.name === 'waiting-for-proof';
   const mayHaveJoined =
     (state.name === 'failed' && state.resume.at === 'join') || (state.name === 'local-boot-failed' && state.joined);
   if (!nodes.synced()) return undefined;
@@ -31,7 +32,8 @@ export function nodeEvent(
   if (node.device === undefined ? !mayLack : node.device !== device.id) return { event: 'node-not-ready' };
   // The router's lease may be another one by now; kubelet then tells its new address by itself.
   const isThere = device.addressing === 'heard' || node.internalIp === device.address;
-  const isReady = node.ready && isThere;
+  // Held gone by `failover`, and not steady yet: whatever its kubelet said last.
+  const isReady = node.ready && isThere && !isFenced(node);
   return { event: isReady ? 'node-ready' : 'node-not-ready' };
 }
 

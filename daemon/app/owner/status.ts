@@ -141,7 +141,16 @@ const rivalAdvice = ({ rivals, devices }: StatusFacts): readonly string[] =>
 
 /** Of the states in which something is asked of the owner. */
 const urgent: readonly StateName[] = [
-  ...(['failed', 'local-boot-failed', 'unreachable', 'reinstalling', 'wiping', 'held', 'pending'] as const),
+  ...([
+    'failed',
+    'local-boot-failed',
+    'waiting-for-proof',
+    'unreachable',
+    'reinstalling',
+    'wiping',
+    'held',
+    'pending',
+  ] as const),
   ...(['seen', 'booting', 'starting'] as const),
 ];
 const urgency = ({ state }: Device): number => urgent.indexOf(state.name);

@@ -31,7 +31,9 @@ test('file names as boards send them', (t) => {
 test('who may boot over the network, and whose system is on its disk', (t) => {
   const undecided: StateName[] = ['seen', 'booting', 'reported', 'pending'];
   const boots: StateName[] = [...undecided, 'accepted', 'installing', 'reinstalling', 'wiping', 'failed'];
-  const installed: StateName[] = ['starting', 'joining', 'ready', 'unreachable', 'local-boot-failed', 'left'];
+  const installed: StateName[] = [
+    ...(['starting', 'joining', 'ready', 'unreachable', 'waiting-for-proof', 'local-boot-failed', 'left'] as const),
+  ];
   for (const [name, state] of Object.entries(states)) {
     t.is(
       mayNetboot(aDevice(state)),

@@ -129,6 +129,7 @@ test('sick boards come first, rejected ones last, names count as people count', 
 for (const [state, degraded] of [
   ['failed', true],
   ['unreachable', true],
+  ['waiting-for-proof', true],
   ['local-boot-failed', true],
   ['reinstalling', false],
   ['held', true],

@@ -9,7 +9,7 @@ import type {
 } from '../../../daemon/http/wire.ts';
 
 /** States in which the daemon names a deed, whatever else is known of the board. */
-const waiting = ['failed', 'local-boot-failed', 'unreachable', 'held', 'pending'];
+const waiting = ['failed', 'local-boot-failed', 'unreachable', 'waiting-for-proof', 'held', 'pending'];
 
 export const deviceFake = (name: string, more: Partial<DeviceView> = {}): DeviceView => ({
   id: `d-0000000000${name.slice(-1).padStart(2, '0')}`,

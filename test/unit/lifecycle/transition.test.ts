@@ -163,6 +163,7 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'wipe-requested': 'wiping',
 
     'node-not-ready': 'unreachable',
+    'node-gone': 'unreachable',
     'cluster-programs-gone': 'joining',
     'node-deleted': 'failed',
     'host-key-changed': 'failed',
@@ -181,6 +182,25 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'wipe-requested': 'wiping',
     'local-boot-failed': 'local-boot-failed',
 
+    'node-gone': 'unreachable',
+    'proof-wanted': 'waiting-for-proof',
+    'node-ready': 'ready',
+    'node-deleted': 'failed',
+    'accept-requested': '!',
+    'reject-requested': 'rejected',
+    'retry-requested': 'starting',
+  },
+  'waiting-for-proof': {
+    'cluster-programs-gone': 'joining',
+    'leave-requested': 'left',
+    'forget-requested': '!',
+    'replace-requested': 'replaced',
+    'card-made': 'starting',
+    'reinstall-requested': 'reinstalling',
+    'wipe-requested': 'wiping',
+    'local-boot-failed': 'local-boot-failed',
+
+    'proof-given': 'unreachable',
     'node-ready': 'ready',
     'node-deleted': 'failed',
     'accept-requested': '!',

@@ -106,6 +106,7 @@ test('the new board has name and address of the old one, in one commit; the old 
 test('it is refused, and nothing is written, where one of the two is not as it has to be', async (t) => {
   const away: readonly StateName[] = [
     'unreachable',
+    'waiting-for-proof',
     'starting',
     'local-boot-failed',
     'left',

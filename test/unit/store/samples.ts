@@ -58,6 +58,9 @@ export const states: readonly DeviceState[] = [
   { name: 'ready', quarantined: true },
   { name: 'ready', quarantined: false },
   { name: 'unreachable' },
+  { name: 'unreachable', signs: 'silence' },
+  { name: 'unreachable', signs: 'silence', proof: 'anna' },
+  { name: 'waiting-for-proof', signs: 'silence', pods: 2 },
   { name: 'local-boot-failed', rounds: 3, joined: false },
   { name: 'reinstalling', by: 'owner', start: { step: 'trying', restarts: 1 } },
   {

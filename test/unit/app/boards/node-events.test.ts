@@ -52,6 +52,16 @@ test('a Node with another address is another machine, unless the router may have
   t.deepEqual(nodeEvent(aHeardDevice(states.ready), away), { event: 'node-not-ready' });
 });
 
+test('a Node that is fenced is not Ready for its board, whatever its kubelet said last', (t) => {
+  const taints = [{ key: 'bramble.dev/unreachable', value: '', effect: 'NoExecute' }];
+  const fenced = nodeFacts({ name: 'worker-kube1', internalIp: '10.77.0.100', taints });
+  const nodes = (node: typeof fenced) => ({ node: () => node, synced: () => true });
+  for (const state of [states.ready, states.unreachable, states['waiting-for-proof']]) {
+    t.deepEqual(nodeEvent(aDevice(state), nodes(fenced)), { event: 'node-not-ready' }, state.name);
+    t.deepEqual(nodeEvent(aDevice(state), nodes({ ...fenced, taints: [] })), { event: 'node-ready' }, state.name);
+  }
+});
+
 test('a Node that only has the name of a board whose join failed is not taken for it', (t) => {
   const failed = aHeardDevice({ name: 'failed', code: 'X', detail: '', resume: { at: 'join' } });
   const eventOf = (board: typeof failed, device: string | undefined, nodeName?: string) => {

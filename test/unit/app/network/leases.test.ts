@@ -105,6 +105,7 @@ const toldToBoot: Readonly<Record<StateName, boolean>> = {
   joining: true,
   ready: true,
   unreachable: true,
+  'waiting-for-proof': true,
   'local-boot-failed': true,
   reinstalling: true,
   wiping: true,

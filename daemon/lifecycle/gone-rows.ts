@@ -1,0 +1,79 @@
+/**
+ * Boards whose Node was Ready and is not: the rows `unreachable` and `waiting-for-proof` of the table. Pure. Whatever was held
+ * of them, a Node that is Ready and not fenced any more ends it.
+ */
+import {
+  alreadyOurs,
+  type EventOf,
+  fail,
+  late,
+  type Next,
+  noDeadline,
+  onTheLan,
+  packets,
+  type Row,
+  ready,
+  rejected,
+  type StateOf,
+  stay,
+  to,
+} from './cell.ts';
+import { isAway } from './leaving.ts';
+import { reflashed } from './reflashed.ts';
+import { doesNotStart, wishes } from './system-rows.ts';
+
+export const heldGone = (_: unknown, { signs }: EventOf<'node-gone'>): Next =>
+  to({ name: 'unreachable', signs }, `held gone, its Node is fenced: ${signs}`);
+
+export const startedAnew = (): Next =>
+  to({ name: 'joining', attempt: 1 }, 'its system was started anew, and what joins it to the cluster was not');
+
+const isAbsent = {
+  ...late,
+  ...onTheLan,
+  ...packets,
+  ...alreadyOurs,
+  // A card as well: its disk may be what broke. If its old system comes back first, that one is Ready as before.
+  ...wishes,
+  ...isAway,
+  ...noDeadline,
+  'installer-reported': reflashed,
+  'local-boot-failed': doesNotStart(true),
+  // It may run another system than the one that joined: from a card that was made for it, say.
+  'retry-requested': (_: unknown, { by }: EventOf<'retry-requested'>): Next =>
+    to({ name: 'starting' }, `waited for again, asked by ${by}`),
+  'node-ready': ready,
+  'cluster-programs-gone': startedAnew,
+  'node-not-ready': stay,
+  'node-deleted': (): Next =>
+    fail('NODE_DELETED', 'its Node was deleted; `bramble retry` joins it again', { at: 'join' }),
+  'reject-requested': rejected,
+} as const;
+
+/** Also over a restart of the daemon, which knows the Node's taint and not what led to it. */
+const UNKNOWN_SIGNS = 'its Node was fenced before';
+
+const wantsProof = (pods: number): string =>
+  `${pods} ${pods === 1 ? 'pod' : 'pods'} of it must never run twice: proof that it is off is waited for`;
+
+export const unreachable: Row<'unreachable'> = {
+  ...isAbsent,
+  // Kubernetes may have been first to say that its Node is not Ready.
+  'node-gone': ({ signs }, event) => (signs === event.signs ? stay() : heldGone(undefined, event)),
+  'proof-wanted': ({ signs = UNKNOWN_SIGNS, proof }, { pods }) =>
+    pods === 0 || proof !== undefined ? stay() : to({ name: 'waiting-for-proof', signs, pods }, wantsProof(pods)),
+};
+
+export const waitingForProof: Row<'waiting-for-proof'> = {
+  ...isAbsent,
+  'proof-wanted': (state, { pods }) => moreOrLess(state, pods),
+  'proof-given': ({ signs }, { by }) =>
+    to({ name: 'unreachable', signs, proof: by }, `it is off, by the proof of ${by}: its pods are let go of`),
+};
+
+function moreOrLess(state: StateOf<'waiting-for-proof'>, pods: number): Next {
+  if (pods === state.pods) return stay();
+  return pods === 0
+    ? to({ name: 'unreachable', signs: state.signs }, 'none of its pods waits for proof any more')
+    : to({ ...state, pods }, wantsProof(pods));
+}
