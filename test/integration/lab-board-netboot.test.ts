@@ -85,8 +85,7 @@ async function bootsFromDnsmasq(t: ExecutionContext, model: BoardModel, number: 
   });
   const event = await installer;
   t.regex(String(event['line']), new RegExp(`board ${identity.mac}, disks: mmcblk0\\|sd\\|\\d+\\|blank`));
-  board.powerOff();
-  await board.ended;
+  await board.powerOff();
   return await readFile(log, 'utf8');
 }
 

@@ -125,7 +125,7 @@ test('a thief of a ready board: its serial number, its hardware address, its nam
   t.regex(why, new RegExp(`^${name} has the same serial number`));
   t.regex(deed ?? '', new RegExp(`^bramble accept ${bySerial.name}, or bramble reject`));
   t.is(bySerial.timeline.installing, undefined);
-  bySerial.hardware.powerOff();
+  await bySerial.hardware.powerOff();
 
   const node = (called: string, labels: Readonly<Record<string, string>>, addresses: readonly unknown[] = []) =>
     kubectl(lab, 'POST', '/api/v1/nodes', {
@@ -153,7 +153,7 @@ test('a thief of a ready board: its serial number, its hardware address, its nam
       (line) => line.includes(`another board says to be ${name}`) && line.includes('hardware address'),
     );
   });
-  byMac.hardware.powerOff();
+  await byMac.hardware.powerOff();
   await lab.pull(byMac);
 
   // Its uplink was contested for a moment; it is the same Node, and has lost nothing.

@@ -53,7 +53,7 @@ test('a board leaves and joins again; one that died is replaced under its name, 
   await released();
   t.like(await node(name), { metadata: { labels: { disk: 'ssd', 'bramble.dev/device': id } } });
 
-  first.hardware.powerOff();
+  await first.hardware.powerOff();
   // Its namespace would answer for its address.
   await lab.pull(first);
   await lab.until(() => first.state === 'unreachable', patience());

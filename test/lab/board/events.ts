@@ -7,8 +7,8 @@ export type BoardEvent = {
 };
 export type Emit = (event: string, details?: Readonly<Record<string, unknown>>) => void;
 
-/** Exit codes of the board's program. */
-export const exits = { reboot: 75, stopped: 76 } as const;
+/** Exit codes of the board's program. `halted`: by its own system; it stays so until its power is switched off and on. */
+export const exits = { reboot: 75, stopped: 76, halted: 77 } as const;
 
 /** `undefined` for a line that is no event (a warning of some program). */
 export function parseBoardEvent(line: string): BoardEvent | undefined {

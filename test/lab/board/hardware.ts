@@ -7,7 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type BootOrder, renderBoardFile } from './board-file.ts';
 import { type BoardEvent, exits, parseBoardEvent } from './events.ts';
+import { device } from './link.ts';
 import type { Identity } from './models.ts';
+import { run } from './run.ts';
 
 const repository = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
 const enter = fileURLToPath(new URL('enter.sh', import.meta.url));
@@ -36,8 +38,12 @@ export type Hardware = {
   readonly switchedOn: number;
   /** Off and on again, as with the plug. */
   readonly powerCycle: () => void;
-  readonly powerOff: () => void;
-  /** Settles when it is off for good. */
+  /** Settles when nothing runs on it any more. */
+  readonly powerOff: () => Promise<void>;
+  readonly powerOn: () => void;
+  /** Whether it has power; its system may have halted all the same. */
+  readonly powered: () => boolean;
+  /** Settles once the signal is aborted and nothing of it is left. */
   readonly ended: Promise<void>;
 };
 
@@ -56,13 +62,20 @@ async function prepare(options: HardwareOptions, switchedOn: number): Promise<vo
   await disk.close();
 }
 
-/** Switches the board on; it reboots by itself until the signal is aborted or it is switched off. */
+/** Switches the board on; it reboots by itself until the signal is aborted. */
 export async function switchOn(options: HardwareOptions): Promise<Hardware> {
   const switchedOn = Date.now();
   await prepare(options, switchedOn);
-  const off = new AbortController();
-  const signal = AbortSignal.any([options.signal, off.signal]);
+  const { signal } = options;
+  let powered = true;
   let cut = new AbortController();
+  let switchedAgain = Promise.withResolvers<void>();
+  let atRest = Promise.withResolvers<void>();
+  const isSwitched = (): void => {
+    switchedAgain.resolve();
+    switchedAgain = Promise.withResolvers<void>();
+  };
+  signal.addEventListener('abort', isSwitched, { once: true });
 
   async function onePowerOn(): Promise<number> {
     cut = new AbortController();
@@ -91,7 +104,13 @@ export async function switchOn(options: HardwareOptions): Promise<Hardware> {
   async function live(): Promise<void> {
     let crashes = 0;
     while (!signal.aborted) {
+      if (!powered) {
+        atRest.resolve();
+        await switchedAgain.promise;
+        continue;
+      }
       const code = await onePowerOn();
+      if (cut.signal.aborted) atRest.resolve();
       if (signal.aborted) return;
       if (fresh) {
         // A new image on the disk: nothing of the system before it is left.
@@ -100,6 +119,10 @@ export async function switchOn(options: HardwareOptions): Promise<Hardware> {
         fresh = false;
       }
       if (code === exits.reboot || cut.signal.aborted) continue;
+      if (code === exits.halted) {
+        await switchedAgain.promise;
+        continue;
+      }
       if (code !== exits.stopped) crashes += 1;
       if (crashes > crashesAllowed) throw new Error(`${options.name} crashed ${crashes} times`);
       await sleep(handMillis, undefined, { signal }).catch(() => undefined);
@@ -111,8 +134,24 @@ export async function switchOn(options: HardwareOptions): Promise<Hardware> {
   return {
     identity: options.identity,
     switchedOn,
-    powerCycle: () => cut.abort(),
-    powerOff: () => off.abort(),
+    powerCycle: () => {
+      cut.abort();
+      isSwitched();
+    },
+    powerOff: async () => {
+      if (powered) atRest = Promise.withResolvers();
+      powered = false;
+      // Before its programs end: they say no farewell, and its namespace does not answer in their place.
+      await run('ip', ['-n', options.netns, 'link', 'set', device, 'down'], { signal });
+      cut.abort();
+      isSwitched();
+      await Promise.race([atRest.promise, ended]);
+    },
+    powerOn: () => {
+      powered = true;
+      isSwitched();
+    },
+    powered: () => powered,
     ended,
   };
 }

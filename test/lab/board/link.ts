@@ -48,6 +48,8 @@ export async function openLink(own: Mac, onReply: (payload: Uint8Array) => void,
 /** What a power cycle does to the port: no address, no route, link up. */
 export async function resetPort(mac: Mac, signal: AbortSignal): Promise<void> {
   await run('ip', ['addr', 'flush', 'dev', device], { signal });
+  // The addresses of Pods.
+  await run('ip', ['addr', 'flush', 'dev', 'lo', 'scope', 'global'], { signal });
   await run('ip', ['link', 'set', device, 'address', mac, 'up'], { signal });
   await run('ip', ['link', 'set', 'lo', 'up'], { signal });
 }

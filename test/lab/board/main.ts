@@ -1,6 +1,6 @@
 /**
  * One power-on of a virtual board; see enter.sh for the place where it runs. `/mnt/board/board.json` says which board.
- * Exit 75: starts again (reboot). Exit 76: its boot ROM gave up, a power cycle is needed.
+ * Exit 75: starts again (reboot). Exit 76: its boot ROM gave up; 77: its system was shut down. Then a power cycle is needed.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { must } from '../../../config/result.ts';
@@ -8,7 +8,7 @@ import { parseBoardFile } from './board-file.ts';
 import { parseCmdline } from './config-txt.ts';
 import { type Emit, exits } from './events.ts';
 import { joinConf, runInstaller } from './installer.ts';
-import { resetPort } from './link.ts';
+import { device, resetPort } from './link.ts';
 import { type Identity, modelTable } from './models.ts';
 import { startSystem } from './os.ts';
 import { powerOn, serverOf } from './rom.ts';
@@ -64,14 +64,20 @@ async function boot(): Promise<number> {
     await runInstaller({ ...common, server: card.server, initramfs, source: 'join-card', key: card.key });
     return exits.reboot;
   }
-  const rebooted = new Promise<number>((resolve) => process.once('SIGUSR1', () => resolve(exits.reboot)));
+  const ended = new Promise<number>((resolve) => {
+    process.once('SIGUSR1', () => resolve(exits.reboot));
+    process.once('SIGUSR2', () => resolve(exits.halted));
+  });
   await startSystem(partition, repository, emit, signal);
-  return await rebooted;
+  const code = await ended;
+  // Its namespace would go on answering.
+  if (code === exits.halted) await run('ip', ['link', 'set', device, 'down'], { signal });
+  return code;
 }
 
 try {
   const code = await boot();
-  emit(code === exits.reboot ? 'reboot' : 'stopped');
+  emit(code === exits.reboot ? 'reboot' : code === exits.halted ? 'halted' : 'stopped');
   process.exitCode = code;
 } catch (error) {
   emit('crashed', { reason: error instanceof Error ? error.message : String(error) });
