@@ -24,6 +24,8 @@ export type DaemonOptions = {
   readonly images?: Readonly<Record<string, unknown>>;
   /** `admission` of bramble.yaml. */
   readonly admission?: Readonly<Record<string, unknown>>;
+  /** `failover`, `balance`, `power` of bramble.yaml. */
+  readonly keeping?: Readonly<Record<string, unknown>>;
   /** Where `bramble-gateway` answers. */
   readonly gatewaySocket: string;
   readonly signal: AbortSignal;
@@ -59,6 +61,7 @@ export async function prepareDaemon(options: DaemonOptions): Promise<Daemon> {
     },
     cluster: { driver: 'kubeadm', kubeconfig: options.kubeconfig },
     ...(options.admission !== undefined && { admission: options.admission }),
+    ...options.keeping,
     http: { port: httpPort },
     data: dataDirectory,
     socket,

@@ -26,6 +26,8 @@ export type LabOptions = {
   readonly images?: Readonly<Record<string, unknown>>;
   /** `admission` of bramble.yaml. */
   readonly admission?: Readonly<Record<string, unknown>>;
+  /** `failover`, `balance`, `power` of bramble.yaml. */
+  readonly keeping?: Readonly<Record<string, unknown>>;
   readonly signal: AbortSignal;
   /** What the lab does, for a person. */
   readonly log: (line: string) => void;
@@ -51,6 +53,8 @@ export type LabBoard = {
   lastEvent: BoardEvent | undefined;
   plugged: boolean;
   timeline: Timeline;
+  /** Pods of the article's web server that are Ready there; undefined before the first `scale`. */
+  replicas: number | undefined;
 };
 
 export type Lab = {
@@ -74,7 +78,7 @@ export type Lab = {
   readonly close: () => Promise<void>;
 };
 
-const masterAddress = '10.77.0.1';
+export const masterAddress = '10.77.0.1';
 /** Of a host on the other side of the master (TEST-NET-3, RFC 5737). */
 export const outsideAddress = '203.0.113.1';
 const uplink = 'uplink0';
@@ -144,6 +148,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
       network: options.besideRouter === true ? besideRouter : behindMaster,
       ...(options.images !== undefined && { images: options.images }),
       ...(options.admission !== undefined && { admission: options.admission }),
+      ...(options.keeping !== undefined && { keeping: options.keeping }),
       gatewaySocket,
       signal,
     });
@@ -191,7 +196,7 @@ export async function startLab(options: LabOptions): Promise<Lab> {
       });
       const board: LabBoard = {
         ...{ label, plan, identity, hardware, host, name: undefined, state: 'off', address: undefined },
-        ...{ lastEvent: undefined, plugged: true, timeline: {} },
+        ...{ lastEvent: undefined, plugged: true, timeline: {}, replicas: undefined },
       };
       self = board;
       boards.push(board);

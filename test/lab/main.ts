@@ -4,6 +4,8 @@ import { createInterface } from 'node:readline';
 import { httpPort } from './daemon.ts';
 import { type Lab, startLab } from './lab.ts';
 import { commandHelp, deadlineSeconds, parseCommand, parseOptions, type StartOptions, usage } from './options.ts';
+import { openPage, type Page } from './page/page.ts';
+import { pageName } from './page/workload.ts';
 import { openScreen, type Screen, table } from './screen.ts';
 import { resultLine } from './timeline.ts';
 import { openWindow } from './window.ts';
@@ -25,7 +27,17 @@ async function plugAll(lab: Lab, { pis, json }: StartOptions, screen: Screen, st
 }
 
 /** Commands from standard input until `quit` or its end. */
-async function takeCommands(lab: Lab, screen: Screen, signal: AbortSignal): Promise<void> {
+async function takeCommands(lab: Lab, screen: Screen, stop: AbortSignal): Promise<void> {
+  const over = new AbortController();
+  try {
+    await takeEach(lab, screen, AbortSignal.any([stop, over.signal]));
+  } finally {
+    over.abort();
+  }
+}
+
+async function takeEach(lab: Lab, screen: Screen, signal: AbortSignal): Promise<void> {
+  let page: Page | undefined;
   const lines = createInterface({ input: process.stdin, signal });
   for await (const line of lines) {
     screen.typed();
@@ -43,7 +55,13 @@ async function takeCommands(lab: Lab, screen: Screen, signal: AbortSignal): Prom
         break;
       }
       case 'scale':
-        screen.say('scale comes with balance: nothing in this version runs workloads yet');
+        if (lab.controlPlane.version === 'simulator') {
+          screen.say('scale needs a real control plane: the simulator has no Deployments');
+          break;
+        }
+        page ??= await openPage({ lab, say: screen.say, onReplicas: screen.replicas, signal });
+        await page.scale(wanted.replicas);
+        screen.say(`${pageName}: ${wanted.replicas} wanted`);
         break;
       case 'pull':
       case 'return': {

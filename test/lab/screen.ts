@@ -2,7 +2,10 @@
 import type { Lab, LabBoard, LabEvent } from './lab.ts';
 import { milestones } from './timeline.ts';
 
-type Row = Pick<LabBoard, 'label' | 'plan' | 'name' | 'state' | 'address' | 'lastEvent' | 'plugged' | 'timeline'>;
+type Row = Pick<
+  LabBoard,
+  'label' | 'plan' | 'name' | 'state' | 'address' | 'lastEvent' | 'plugged' | 'timeline' | 'replicas'
+>;
 
 const columns = (rows: readonly (readonly string[])[]): readonly string[] => {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
@@ -18,12 +21,14 @@ const secondsOf = (number: number | undefined): string => (number === undefined 
 
 /** Header first; one line a board. Pure. */
 export function table(boards: readonly Row[]): readonly string[] {
+  const scaled = boards.some(({ replicas }) => replicas !== undefined);
   const header = [
     'BOARD',
     'NAME',
     'MODEL',
     'ADDRESS',
     'STATE',
+    ...(scaled ? ['PODS'] : []),
     ...milestones.map((name) => name.toUpperCase()),
     'ON ITS CONSOLE',
   ];
@@ -33,6 +38,7 @@ export function table(boards: readonly Row[]): readonly string[] {
     board.plan.model,
     board.address ?? '-',
     board.plugged ? board.state : `${board.state} (cable pulled)`,
+    ...(scaled ? [String(board.replicas ?? 0)] : []),
     ...milestones.map((name) => secondsOf(board.timeline[name])),
     consoleLine(board.lastEvent),
   ]);
@@ -48,6 +54,8 @@ function consoleLine(event: LabBoard['lastEvent']): string {
 export type Screen = {
   readonly say: (line: string) => void;
   readonly show: (event: LabEvent) => void;
+  /** Of some board. */
+  readonly replicas: () => void;
   /** A line was typed: the terminal has put it below what is drawn. */
   readonly typed: () => void;
   /** For good: what follows is written below. */
@@ -58,8 +66,8 @@ type Output = { readonly write: (text: string) => unknown; readonly isTTY?: bool
 
 /** `lab` is asked for its boards at every drawing; it may not be there yet. */
 export function openScreen(output: Output, json: boolean, lab: () => Lab | undefined): Screen {
-  if (json) return jsonScreen(output);
-  return output.isTTY === true ? liveScreen(output, lab) : plainScreen(output);
+  if (json) return jsonScreen(output, lab);
+  return output.isTTY === true ? liveScreen(output, lab) : plainScreen(output, lab);
 }
 
 const describe = ({ source, board, event }: LabEvent): Readonly<Record<string, unknown>> => ({
@@ -69,18 +77,37 @@ const describe = ({ source, board, event }: LabEvent): Readonly<Record<string, u
   ...event,
 });
 
-function jsonScreen(output: Output): Screen {
+/** How many Pods each board has: `worker-kube1 2, worker-kube2 1`; undefined if that is what was said last. */
+function replicasTeller(lab: () => Lab | undefined): () => string | undefined {
+  let told: string | undefined;
+  return () => {
+    const text = (lab()?.boards ?? [])
+      .map(({ name, label, replicas }) => `${name ?? label} ${replicas ?? 0}`)
+      .join(', ');
+    if (text === told) return;
+    told = text;
+    return text;
+  };
+}
+
+function jsonScreen(output: Output, lab: () => Lab | undefined): Screen {
+  const news = replicasTeller(lab);
   const print = (value: unknown): void => void output.write(`${JSON.stringify(value)}\n`);
   return {
     say: (line) => print({ source: 'lab', line }),
     show: (event) => print(describe(event)),
+    replicas: () => {
+      const pods = news();
+      if (pods !== undefined) print({ source: 'lab', pods });
+    },
     typed: () => undefined,
     finish: () => undefined,
   };
 }
 
 /** Only what the daemon decided: the boards' own words are too many for a log. */
-function plainScreen(output: Output): Screen {
+function plainScreen(output: Output, lab: () => Lab | undefined): Screen {
+  const news = replicasTeller(lab);
   return {
     say: (line) => void output.write(`${line}\n`),
     show: (labEvent) => {
@@ -89,6 +116,10 @@ function plainScreen(output: Output): Screen {
       const seconds = board === undefined ? '' : secondsOf((Date.parse(event.at) - board.hardware.switchedOn) / 1000);
       output.write(`${seconds.padStart(8)}  ${event.device}  ${event.from} → ${event.to}  ${event.reason}`.trimEnd());
       output.write('\n');
+    },
+    replicas: () => {
+      const pods = news();
+      if (pods !== undefined) output.write(`pods: ${pods}\n`);
     },
     typed: () => undefined,
     finish: () => undefined,
@@ -110,18 +141,20 @@ function liveScreen(output: Output, lab: () => Lab | undefined): Screen {
     output.write(`${lines.join('\n')}\n`);
     drawn = lines.length;
   };
+  const drawSoon = (): void => {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      draw();
+    }, 100);
+  };
   return {
     say: (line) => {
       erase();
       output.write(`${line}\n`);
       draw();
     },
-    show: () => {
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        draw();
-      }, 100);
-    },
+    show: drawSoon,
+    replicas: drawSoon,
     typed: () => {
       if (drawn > 0) drawn += 1;
     },

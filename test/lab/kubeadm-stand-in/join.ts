@@ -8,6 +8,7 @@ import { type Cluster, discover } from './discovery.ts';
 import { type JoinConfiguration, parseJoinConfiguration } from './join-configuration.ts';
 import { startKubelet, stopKubelet } from './kubelet-process.ts';
 import { certificateInConf, type Layout } from './layout.ts';
+import { pageServersIn } from './page-server.ts';
 import { retrying } from './retry.ts';
 import { type KeyKind, requestCertificate } from './tls-bootstrap.ts';
 import { splitToken } from './token-signature.ts';
@@ -126,6 +127,7 @@ async function bootstrapCertificate(
 export async function reset(layout: Layout, log: Log): Promise<void> {
   log('[reset] Stopping the kubelet');
   await stopKubelet(layout);
+  await pageServersIn(layout.pods, '').endOthers(new Set());
   log('[reset] Deleting the files of this node');
   await Promise.all(
     [

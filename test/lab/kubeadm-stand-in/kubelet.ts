@@ -10,6 +10,7 @@ import { type ApiClient, ApiError, connect } from '../control-plane/api-client.t
 import { readKubeconfig } from '../control-plane/kubeconfig.ts';
 import { type Layout, layoutAt } from './layout.ts';
 import { labelsOf, leaseObject, microTime, type NodeFacts, nodeObject, nodeStatus, readFlags } from './node-object.ts';
+import { pageServersIn } from './page-server.ts';
 import { writePidFile } from './pid-file.ts';
 import { followPods } from './pods.ts';
 import { intervals } from './retry.ts';
@@ -47,6 +48,7 @@ export async function kubelet(layout: Layout): Promise<void> {
   const startDelayMs = Number(setting('KUBELET_STAND_IN_START_DELAY_MS', '300'));
   const stopDelayMs = Number(setting('KUBELET_STAND_IN_STOP_DELAY_MS', '300'));
   const { name: nodeName, address: hostIp, bootId } = facts;
+  const hasNetwork = setting('KUBELET_STAND_IN_PAGES', 'no') === 'yes';
   const { signal } = stopping;
   const working = Promise.all([
     keepAlive(api, facts, signal, onLoss),
@@ -57,6 +59,7 @@ export async function kubelet(layout: Layout): Promise<void> {
       bootId,
       startDelayMs,
       stopDelayMs,
+      ...(hasNetwork && { pages: pageServersIn(layout.pods, nodeName) }),
       signal,
       connection: () => link.signal,
       log,

@@ -20,6 +20,8 @@ export function layoutAt(root: string) {
     pidFile: at('/run/kubelet-stand-in.pid'),
     /** On a tmpfs: a new one per boot. */
     bootId: at('/run/kubelet-stand-in.boot-id'),
+    /** What runs of them. */
+    pods: at('/run/kubelet-stand-in.pods'),
     machineId: at('/etc/machine-id'),
     kubeletLog: at('/var/log/kubelet-stand-in.log'),
   };

@@ -1,13 +1,14 @@
 /**
  * Stands for `kubeadm` and the kubelet inside a virtual Pi. What passes between a board and the cluster is real
- * (discovery, TLS bootstrap, Node, Lease, Pod status); no container ever runs.
+ * (discovery, TLS bootstrap, Node, Lease, Pod status); of containers only web servers run, as processes.
  *
  *   main.ts join --config FILE     main.ts reset -f
  *   main.ts kubelet                the kubelet, in the foreground: what an init system starts at boot
  *   main.ts kubelet --background   the same, returning once it runs
  *
  * KUBEADM_STAND_IN_ROOT: a folder in place of `/`. KUBEADM_STAND_IN_KEY: ec (default) or rsa. KUBEADM_STAND_IN_ARCH: arm64.
- * The kubelet: KUBELET_STAND_IN_START_DELAY_MS, _STOP_DELAY_MS, _HEARTBEAT_MS, _PORT (10250).
+ * The kubelet: KUBELET_STAND_IN_START_DELAY_MS, _STOP_DELAY_MS, _HEARTBEAT_MS, _PORT (10250); _PAGES=yes where it has a network
+ * namespace to itself, to which it may add the addresses of Pods that serve a page.
  */
 import { enableCompileCache } from 'node:module';
 import { tmpdir } from 'node:os';

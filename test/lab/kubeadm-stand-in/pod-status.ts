@@ -2,7 +2,11 @@
 import type { ApiObject } from '../control-plane/api-client.ts';
 import { seconds } from './node-object.ts';
 
-type Container = { readonly name: string; readonly image: string };
+type Container = {
+  readonly name: string;
+  readonly image: string;
+  readonly ports?: ReadonlyArray<{ readonly containerPort: number }>;
+};
 type ContainerStatus = { readonly name: string; readonly containerID?: string; readonly restartCount?: number };
 
 export type Pod = ApiObject<{
