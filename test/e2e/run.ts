@@ -6,6 +6,7 @@ import { install } from './install.ts';
 import { joinAttacks } from './join.ts';
 import { joinK3s } from './join-k3s.ts';
 import { joinKubelet } from './join-kubelet.ts';
+import { keep } from './keep.ts';
 import { mainJob } from './main-job.ts';
 import { namedPackages } from './named-packages.ts';
 import { networks } from './networks.ts';
@@ -22,6 +23,7 @@ const scenarios = {
   k3s: joinK3s,
   join: joinAttacks,
   kubelet: joinKubelet,
+  keep,
   package: debianPackage,
   fuzz,
   'fuzz-limited': fuzzLimited,

@@ -1,0 +1,65 @@
+/** What has a name and perhaps a disk is run elsewhere only once it is proven that it does not run any more. */
+import assert from 'node:assert/strict';
+import { type Site, type Stage, withSite } from './site.ts';
+import { isReady } from './view.ts';
+
+const statefulSet = {
+  ...{ apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'archive', labels: { app: 'archive' } } },
+  spec: {
+    ...{ replicas: 1, serviceName: 'archive', selector: { matchLabels: { app: 'archive' } } },
+    template: {
+      metadata: { labels: { app: 'archive' } },
+      spec: { containers: [{ name: 'archive', image: 'archive' }] },
+    },
+  },
+};
+
+export async function statefulSets(stage: Stage): Promise<void> {
+  // By hand: with a power command the daemon would have the proof by itself.
+  await withSite(stage, { workers: 2, powerBatch: 0 }, play);
+}
+
+async function play(site: Site): Promise<void> {
+  const { admin, check, lab, say, view } = site;
+  await admin.create('/apis/apps/v1/namespaces/default/statefulsets', statefulSet);
+  await view.until('it runs', 60, () => view.pods().some(isReady));
+  const [pod] = view.pods();
+  const node = pod?.spec.nodeName ?? '';
+  const board = site.board(node);
+  await lab.pull(board);
+  await check('the board is held gone, and waits for proof', async () => {
+    await view.until('waiting-for-proof', 120, () => board.state === 'waiting-for-proof');
+    const { stdout } = await site.bramble(['status']);
+    assert.ok(stdout.includes(`waiting for proof: power off ${node} and run \`bramble confirm-off ${node}\``), stdout);
+  });
+  await check('until then its Pod is not run a second time', () => {
+    const pods = view.pods();
+    assert.deepEqual(
+      pods.map(({ metadata }) => metadata.uid),
+      [pod?.metadata.uid],
+    );
+  });
+  await check('bramble confirm-off: it runs on the other worker', async () => {
+    await board.hardware.powerOff();
+    const confirmed = performance.now();
+    const { code, stdout, stderr } = await site.bramble(['confirm-off', node, '--yes'], 90);
+    assert.equal(code, 0, `${stdout}${stderr}`);
+    await view.until('it runs elsewhere', 120, () =>
+      view.pods().some((each) => isReady(each) && each.spec.nodeName !== node),
+    );
+    say(`  ${((performance.now() - confirmed) / 1000).toFixed(1)} s after the owner's word`);
+  });
+  await check('power back: the board is Ready, without a taint, and the Pod stays where it is', async () => {
+    const elsewhere = view.pods().map(({ metadata }) => metadata.uid);
+    await lab.putBack(board);
+    board.hardware.powerOn();
+    await view.until('Ready, without a taint', 180, () => {
+      const own = view.nodes().find(({ metadata }) => metadata.name === node);
+      return board.state === 'ready' && (own?.spec.taints ?? []).length === 0;
+    });
+    assert.deepEqual(
+      view.pods().map(({ metadata }) => metadata.uid),
+      elsewhere,
+    );
+  });
+}

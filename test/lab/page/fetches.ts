@@ -1,0 +1,36 @@
+/** What a reader who asks again and again has got: pure. Times are milliseconds of the machine's monotonic clock. */
+
+export type Fetch = {
+  /** When it was asked for, and when it was answered or given up. */
+  readonly at: number;
+  readonly end: number;
+  readonly ok: boolean;
+  /** The page, or what went wrong. */
+  readonly said: string;
+};
+
+export type Reading = {
+  readonly asked: number;
+  readonly failed: number;
+  /** The longest time from one page to the next. */
+  readonly longestGap: number;
+  /** From the first request that failed to the end of the last one. */
+  readonly disturbed: number;
+};
+
+/** Of what was asked for within [from, to]. The gap at its begin counts from the page before. */
+export function readingOf(fetches: readonly Fetch[], from: number, to: number): Reading {
+  const within = fetches.filter(({ at }) => at >= from && at <= to);
+  const failures = within.filter(({ ok }) => !ok);
+  const before = Math.max(from, ...fetches.filter(({ ok, at }) => ok && at < from).map(({ end }) => end));
+  const pages = within.filter(({ ok }) => ok).map(({ end }) => end);
+  let last = before;
+  let longestGap = 0;
+  for (const end of [...pages.sort((a, b) => a - b), to]) {
+    longestGap = Math.max(longestGap, end - last);
+    last = Math.max(last, end);
+  }
+  const disturbed =
+    failures.length === 0 ? 0 : Math.max(...failures.map(({ end }) => end)) - Math.min(...failures.map(({ at }) => at));
+  return { asked: within.length, failed: failures.length, longestGap, disturbed };
+}
