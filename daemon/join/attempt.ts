@@ -7,7 +7,7 @@ import { awaitNode } from './await-node.ts';
 import type { JoinCluster, JoinedNode } from './cluster-port.ts';
 import type { Driver, JoinBoard, SshSession, StepContext, StepProblem, TokenDriver } from './driver.ts';
 import { agrees, isItsNode } from './node-match.ts';
-import { deleteNode } from './old-node.ts';
+import { deleteNode, reserveName } from './old-node.ts';
 import { mask } from './output.ts';
 import type { Turn } from './semaphore.ts';
 import { runStep, type StepName } from './steps.ts';
@@ -19,9 +19,10 @@ export type Attempt = {
   readonly clock: Clock;
   readonly random: Random;
   readonly transfers: Turn;
-  /** Of the tokens: the process that makes them, and how long they live. */
+  /** Whoever computes what takes 32 MiB: one at a time. */
+  readonly hashing: Turn;
+  /** The process, by which its tokens are known. */
   readonly run: string;
-  readonly tokenLifetime: Millis;
   /** How long a Node that is there already has to become Ready before its board is joined again. */
   readonly settle: Millis;
   readonly driver: Driver;
@@ -51,6 +52,10 @@ export async function attemptJoin(attempt: Attempt): Promise<Result<string, Step
   if (old.value !== undefined && !isItsNode(old.value, board)) return foreignNode(name);
   const cleared = await step(attempt, 'leave', (context) => driver.leave(attempt.session, context));
   if (!cleared.ok) return cleared;
+  const secret = await nameSecretOf(attempt);
+  const early = secret === undefined ? ok(undefined) : await reserveName(attempt, name, secret);
+  // An old Node of the board's own still has it; anybody else is told apart below.
+  if (!early.ok && early.error.code !== 'NAME_CONTESTED') return early;
   const installed = await step(attempt, 'install', (context) => driver.install(attempt.session, board, context));
   if (!installed.ok) return installed;
   // Installing took minutes, and more until its turn: whoever registered under the name meanwhile would be joined upon.
@@ -62,12 +67,34 @@ export async function attemptJoin(attempt: Attempt): Promise<Result<string, Step
   const oldUid = driver.needsToken ? present.value?.uid : undefined;
   const deleted = await deleteNode(attempt, name, oldUid);
   if (!deleted.ok) return deleted;
+  // Before there is a token, and anew: the distribution forgets an earlier one after some minutes.
+  const reserved = secret === undefined ? ok(undefined) : await reserveName(attempt, name, secret);
+  if (!reserved.ok) return reserved;
+  const there = await joinBoard(attempt, name, oldUid);
+  const { giveUp } = driver;
+  // It may be out of reach; the next attempt begins with a leaving.
+  if (!there.ok && giveUp !== undefined) await step(attempt, 'give-up', (context) => giveUp(attempt.session, context));
+  return there;
+}
+
+/** From a board on which all is installed to its Node. */
+async function joinBoard(
+  attempt: Attempt,
+  name: string,
+  oldUid: string | undefined,
+): Promise<Result<string, StepProblem>> {
+  const { driver, board, session } = attempt;
   const joined = driver.needsToken
     ? await joinWithToken(attempt, driver)
-    : await step(attempt, 'join', (context) => driver.join(attempt.session, board, context));
+    : await step(attempt, 'join', (context) => driver.join(session, board, context));
   if (!joined.ok) return joined;
-  const verified = await step(attempt, 'verify', (context) => driver.verify(attempt.session, board, context));
+  const verified = await step(attempt, 'verify', (context) => driver.verify(session, board, context));
   return verified.ok ? awaitNewNode(attempt, name, oldUid) : verified;
+}
+
+async function nameSecretOf({ driver, board, random, hashing, signal }: Attempt): Promise<unknown> {
+  const { nameSecret } = driver.needsToken ? driver : {};
+  return nameSecret && (await hashing(signal, () => nameSecret(board, random)));
 }
 
 const step = <T>(
@@ -87,8 +114,9 @@ async function works(
 }
 
 async function joinWithToken(attempt: Attempt, driver: TokenDriver): Promise<Result<void, StepProblem>> {
-  const { cluster, approver, random, clock, session, board, signal, run, tokenLifetime } = attempt;
-  const wanted = { device: board.id, run, name: board.name, groups: driver.tokenGroups, lifetime: tokenLifetime };
+  const { cluster, approver, random, clock, session, board, signal, run } = attempt;
+  const { tokenGroups: groups, tokenLifetime: lifetime = minutes(15) } = driver;
+  const wanted = { device: board.id, run, name: board.name, groups, lifetime };
   const token = await mintToken({ request: cluster.request, random, clock }, wanted, signal);
   if (!token.ok) return token;
   const denied = new AbortController();

@@ -1,7 +1,7 @@
 /** What bramble asks of a Kubernetes distribution. One driver per distribution; each step is idempotent. */
 import { ok, type Problem, problem, type Result } from '../../config/result.ts';
 import type { DeviceId, Hostname, Ipv4, Millis, Serial } from '../../config/values.ts';
-import type { ByteSource } from '../ports.ts';
+import type { ByteSource, Random } from '../ports.ts';
 
 /** The board to be joined. */
 export type JoinBoard = {
@@ -102,6 +102,8 @@ export type Driver = {
   readonly verify: Step<[board: JoinBoard]>;
   /** Once its Node is Ready: takes away what only the join needed. */
   readonly finish?: Step<[board: JoinBoard]>;
+  /** Stops what a join that failed left running. */
+  readonly giveUp?: Step<[]>;
   /** Makes anything into `clean`. */
   readonly leave: Step<[]>;
   /** Where the cluster itself may run on a board of ours. `raise`: installs and starts it there, and ends when it works. */
@@ -118,6 +120,13 @@ export type Driver = {
       readonly needsToken: true;
       /** The groups that its tokens authenticate as. */
       readonly tokenGroups: string;
+      /** Of its tokens: 15 minutes unless given. */
+      readonly tokenLifetime?: Millis;
+      /**
+       * Where the distribution gives a name to whoever asks for it first: the Secret by which it is this board's already. Outlives
+       * the token. Takes 32 MiB for a moment.
+       */
+      readonly nameSecret?: (board: JoinBoard, random: Random) => Promise<unknown>;
       /** Its nodes ask for their certificate in the cluster, and we approve it. */
       readonly certificateRequests: boolean;
       /** Makes `clean` into `joined`. */

@@ -3,24 +3,24 @@
  * simply be asked for again.
  */
 import { ok, type Problem, type Result } from '../../config/result.ts';
-import { type Instant, type Millis, minutes, seconds } from '../../config/values.ts';
+import { type Instant, type Millis, seconds } from '../../config/values.ts';
 import type { Clock, Log, Random } from '../ports.ts';
 import { startApprover } from './approver.ts';
 import { type Attempt, attemptJoin, awaitReady } from './attempt.ts';
-import { isAway, orAway } from './away.ts';
+import { orAway } from './away.ts';
 import { setClock } from './board-clock.ts';
 import { checkSerial } from './board-serial.ts';
 import type { JoinCluster } from './cluster-port.ts';
 import type { Driver, JoinBoard, LeavingBoard, SshProblem, SshSession, StepProblem } from './driver.ts';
 import { type OwnKeys, takeOver } from './host-key.ts';
-import { retryIntervals } from './intervals.ts';
 import { leave } from './leave.ts';
 import { LOGIN, onBoardAt, type Work } from './on-board.ts';
+import { sweepOrphans } from './orphan-tokens.ts';
 import { release } from './release.ts';
 import { semaphore } from './semaphore.ts';
 import { awaitSsh } from './ssh.ts';
 import type { SshTarget } from './ssh-connection.ts';
-import { randomText, revokeTokens, sweepTokens } from './tokens.ts';
+import { randomText, revokeTokens } from './tokens.ts';
 
 type JoinerOptions = {
   readonly cluster: JoinCluster;
@@ -39,8 +39,7 @@ type JoinerOptions = {
   readonly signal: AbortSignal;
   /** Transfers at a time: 8 unless given. */
   readonly parallel?: number;
-  /** Unless given: tokens live 15 minutes, a joined Node has 15 s to become Ready before its board is joined again. */
-  readonly tokenLifetime?: Millis;
+  /** Unless given, a joined Node has 15 s to become Ready before its board is joined again. */
   readonly settle?: Millis;
 };
 
@@ -79,6 +78,7 @@ export function createJoiner(options: JoinerOptions): Joiner {
   const approver = startApprover({ cluster, clock, log, signal: options.signal });
   const transfers = semaphore(options.parallel ?? 8);
   const sessions = semaphore(SESSIONS);
+  const hashing = semaphore(1);
   const target = (board: JoinBoard): SshTarget => ({
     host: board.address,
     port: options.ssh?.port ?? 22,
@@ -89,15 +89,7 @@ export function createJoiner(options: JoinerOptions): Joiner {
   const work: Work = { cluster, clock, log, transfers, onBoard: onBoardAt(target) };
 
   const run = randomText(random, 12);
-  /** Whatever an earlier process left is an orphan. */
-  const swept = sweep().catch(() => undefined);
-  async function sweep(): Promise<void> {
-    for (const pause of retryIntervals(seconds(1), minutes(1))) {
-      const end = await sweepTokens(cluster.request, run, options.signal);
-      if (end.ok || !isAway(end.error)) return;
-      await clock.sleep(pause, options.signal);
-    }
-  }
+  const orphans = sweepOrphans({ request: cluster.request, run, clock, signal: options.signal });
 
   const join: Joiner['join'] = async (board, caller) => {
     const signal = AbortSignal.any([caller, options.signal]);
@@ -112,6 +104,7 @@ export function createJoiner(options: JoinerOptions): Joiner {
     const driver = await options.driver(signal);
     if (!driver.ok) return driver;
     const { needsToken } = driver.value;
+    orphans.drop(board.id);
     const revoked = needsToken ? await revokeTokens(cluster.request, board.id, signal) : ok(0);
     if (!revoked.ok) return revoked;
     try {
@@ -137,8 +130,7 @@ export function createJoiner(options: JoinerOptions): Joiner {
     const earliest = await options.earliest();
     const attempt: Omit<Attempt, 'session'> = {
       ...{ cluster, approver, clock, random, transfers, driver, board, signal },
-      run,
-      tokenLifetime: options.tokenLifetime ?? minutes(15),
+      ...{ hashing, run },
       settle: options.settle ?? seconds(15),
     };
     return await work.onBoard(board, signal, async (session) => {
@@ -151,7 +143,12 @@ export function createJoiner(options: JoinerOptions): Joiner {
 
   const takeTokenBack = async (board: JoinBoard): Promise<void> => {
     const end = await revokeTokens(cluster.request, board.id, new AbortController().signal);
-    if (!end.ok) log.warn('join token not deleted, it will expire', { node: board.name, code: end.error.code });
+    if (end.ok) return;
+    orphans.add(board.id);
+    log.warn('join token not deleted, it is tried again until it expires', {
+      node: board.name,
+      code: end.error.code,
+    });
   };
 
   return {
@@ -166,6 +163,6 @@ export function createJoiner(options: JoinerOptions): Joiner {
       const driver = await options.driver(signal);
       return driver.ok ? await leave(work, driver.value, board, signal) : driver;
     },
-    done: Promise.all([approver.done, swept]).then(() => undefined),
+    done: Promise.all([approver.done, orphans.done]).then(() => undefined),
   };
 }

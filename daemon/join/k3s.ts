@@ -21,6 +21,7 @@ import { agentTrouble } from './k3s-log.ts';
 import { boardFactsScript, checkRequirements, parseBoardFacts, refuseServer } from './k3s-requirements.ts';
 import { giveUpScript, journalScript, leaveScript, probeScript, startScript, waitScript } from './k3s-scripts.ts';
 import { joinToken, spentToken } from './k3s-token.ts';
+import { nodePasswordName, nodePasswordSecret, SALT } from './node-password.ts';
 import { lastWords, programFailed } from './output.ts';
 
 export type K3sConfig = {
@@ -44,6 +45,9 @@ export function k3sDriver(config: K3sConfig): TokenDriver {
     name: 'k3s',
     needsToken: true,
     tokenGroups: 'system:bootstrappers:k3s:default-node-token',
+    // k3s takes the name back ten minutes after it was reserved, if no Node has come. Longer than the step lasts.
+    tokenLifetime: minutes(9),
+    nameSecret: ({ name, nodePassword }, random) => nodePasswordSecret(name, nodePassword, random.bytes(SALT)),
     // Its certificates come from the server itself, for the token and the node password.
     certificateRequests: false,
     probe,
@@ -51,9 +55,10 @@ export function k3sDriver(config: K3sConfig): TokenDriver {
     join: (session, board, token) => join(config, session, board, token),
     verify,
     finish: (session) => session.putFile(k3sPaths.token, `${spentToken(config.caHash)}\n`, 0o600),
+    giveUp,
     leave,
     nodeName: ({ name }) => name,
-    secretsOf: (nodeName) => [`${nodeName}.node-password.k3s`],
+    secretsOf: (nodeName) => [nodePasswordName(nodeName)],
   };
 }
 
@@ -121,10 +126,9 @@ async function join(
   ] as const;
   for (const [path, content, mode] of files) {
     const written = await session.putFile(path, content, mode);
-    if (!written.ok) return giveUp(session, written);
+    if (!written.ok) return written;
   }
-  const started = await startAgent(session, [token.secret, board.nodePassword]);
-  return started.ok ? started : giveUp(session, started);
+  return startAgent(session, [token.secret, board.nodePassword]);
 }
 
 /** The token stays until its Node is there: without a Node the agent's certificate counts for nothing (facts 2.1). */
@@ -153,10 +157,10 @@ async function startAgent(session: SshSession, secrets: readonly string[]): Prom
   }
 }
 
-/** Leaves no token, and no agent that goes on asking. If the board is out of reach the caller still deletes the token. */
-async function giveUp<T>(session: SshSession, failed: Result<T, StepProblem>): Promise<Result<T, StepProblem>> {
-  await shell(session, giveUpScript, [], minutes(2));
-  return failed;
+/** Leaves no token, and no agent that goes on asking. */
+async function giveUp(session: SshSession): Promise<Result<void, StepProblem>> {
+  const end = await shell(session, giveUpScript, [], minutes(2));
+  return end.ok ? ok(undefined) : end;
 }
 
 async function verify(session: SshSession): Promise<Result<void, StepProblem>> {

@@ -1,5 +1,5 @@
-/** Takes a Node out of the cluster, and with it what the distribution keeps about it. */
-import { ok, type Problem, type Result } from '../../config/result.ts';
+/** A Node's name: given back, with what the distribution keeps about it, and reserved for the next one who is to have it. */
+import { ok, type Problem, problem, type Result } from '../../config/result.ts';
 import type { JoinCluster } from './cluster-port.ts';
 import type { Driver } from './driver.ts';
 
@@ -23,4 +23,17 @@ export async function deleteNode(
     if (!gone.ok && gone.error.code !== 'API_NOT_FOUND') return gone;
   }
   return ok(undefined);
+}
+
+/** From now on nobody but who has the password of this Secret gets the name. `NAME_CONTESTED`: somebody else has it reserved. */
+export async function reserveName(
+  { cluster, signal }: { readonly cluster: Pick<JoinCluster, 'request'>; readonly signal: AbortSignal },
+  name: string,
+  secret: unknown,
+): Promise<Result<void, Problem>> {
+  const made = await cluster.request('POST', secrets, { body: secret, signal });
+  if (made.ok) return ok(undefined);
+  return made.error.code === 'API_CONFLICT'
+    ? problem('NAME_CONTESTED', `somebody else asked the cluster for the name ${name} at this very moment`)
+    : made;
 }

@@ -5,7 +5,7 @@ import type { Clock } from '../ports.ts';
 import type { StepContext, StepProblem } from './driver.ts';
 import type { Turn } from './semaphore.ts';
 
-export type StepName = 'raise' | 'probe' | 'install' | 'join' | 'verify' | 'finish' | 'leave';
+export type StepName = 'raise' | 'probe' | 'install' | 'join' | 'verify' | 'finish' | 'give-up' | 'leave';
 
 /** Several times what the slowest board and card need; in each, a program that is stuck is cut by its own time-out first. */
 export const stepDeadlines: Readonly<Record<StepName, Millis>> = {
@@ -17,6 +17,7 @@ export const stepDeadlines: Readonly<Record<StepName, Millis>> = {
   join: minutes(8),
   verify: minutes(2),
   finish: minutes(2),
+  'give-up': minutes(3),
   leave: minutes(5),
 };
 

@@ -47,10 +47,11 @@ export const joinAttacks: Scenario = async (check) => {
     const { ready, commands } = await firstBoard(check, site);
     const start = numberOf(commands, /systemctl restart --no-block/);
     await eachStep(check, site, commands, { chance, all: false });
-    await k3sThieves(check, site, start, ready);
+    // Each file is looked for before it is fetched.
+    const fetching = numberOf(commands, fetches, 2);
+    await k3sThieves(check, site, { fetching, start }, ready);
     await nothingSecretShown(check, site, watching);
-    // Each file is looked for before it is fetched: this is the second one on its way.
-    hangs = { join: start, transfer: numberOf(commands, /path=\$1 bytes=\$2/, 4) };
+    hangs = { join: start, transfer: numberOf(commands, fetches, 4) };
   });
   await withSite('kube-config', {}, async (site) => {
     const { commands } = await firstBoard(check, site);
@@ -78,5 +79,6 @@ async function withSite(
   }
 }
 
+const fetches = /path=\$1 bytes=\$2/;
 const parallel = 4;
 const watchPauseMs = 100;

@@ -15,14 +15,21 @@ const program = fileURLToPath(new URL('./thief/main.ts', import.meta.url));
 const address = '10.77.0.250';
 const quarantine = 'bramble.dev/quarantine';
 
-/** `start`: the number of the command that starts the agent. `ready`: a board that is. */
-export async function k3sThieves(check: Check, site: Site, start: number, ready: Expected): Promise<void> {
-  const [victim] = await site.expect(1);
-  assert.ok(victim !== undefined);
+/** The numbers of the commands that fetch the first file and that start the agent. `ready`: a board that is. */
+export async function k3sThieves(
+  check: Check,
+  site: Site,
+  { fetching, start }: { readonly fetching: number; readonly start: number },
+  ready: Expected,
+): Promise<void> {
+  const [victim, installing, started] = await site.expect(3);
+  assert.ok(victim !== undefined && installing !== undefined && started !== undefined);
   const thief = await site.host('thief', { address: `${address}/24` });
   await victim.prepare({ command: start, how: 'hold' });
-  const board = await victim.switchOn();
-  await board.wasCut();
+  await installing.prepare({ command: fetching, how: 'hold' });
+  await started.prepare({ command: start, how: 'hold-after' });
+  const boards = await Promise.all([victim, installing, started].map((one) => one.switchOn()));
+  await Promise.all(boards.map((board) => board.wasCut()));
   const { id, secret } = await tokenOf(site, victim);
   const token = `K10${caHash(site.server.caPem)}::${id}.${secret}`;
   let thefts = 0;
@@ -71,16 +78,20 @@ export async function k3sThieves(check: Check, site: Site, start: number, ready:
     await suspected('worker-thief3');
   });
   await check(
-    'with the name of the board that it was stolen from, before that one: the board gets its name back',
+    'with the name of a board that is joining, whatever it is doing and before it was there itself: refused by its node password',
     async () => {
-      const end = await steal(victim.name, { 'bramble.dev/device': victim.id });
-      const before = (await site.api.nodes()).find(({ metadata }) => metadata.name === victim.name)?.metadata.uid;
-      assert.equal(end, 'joined');
-      assert.ok(before !== undefined);
-      await board.release();
-      await site.ready([victim], 300);
-      const after = (await site.api.nodes()).find(({ metadata }) => metadata.name === victim.name)?.metadata.uid;
-      assert.notEqual(after, before);
+      for (const { name, id } of [victim, installing, started]) {
+        assert.match(await steal(name, { 'bramble.dev/device': id }), /Node password rejected/, name);
+      }
+      assert.equal(await taintsOf(victim.name), undefined, 'its agent has not started');
+      assert.equal(await taintsOf(installing.name), undefined);
+      for (const board of boards) await board.release();
+      await site.ready([victim, installing, started], 300);
+      // The third's last word was kept from us, so it was joined twice.
+      for (const { name } of [victim, installing]) {
+        const { events } = await site.client().describe(name);
+        assert.ok(!events.some(({ event }) => event === 'join-failed'), `${name}: it cost no attempt`);
+      }
     },
   );
   await check('and then it is of no use any more', async () => {

@@ -96,6 +96,7 @@ export async function startMaster(directory: string, privateKey: string) {
     const installed = await stranger.install(session, board, context);
     if (!installed.ok) return installed;
     const end = await stranger.join(session, board, token.value, context);
+    if (!end.ok) await stranger.giveUp?.(session, context);
     const revoked = await revokeTokens(request, board.id, signal);
     return revoked.ok ? end : revoked;
   };

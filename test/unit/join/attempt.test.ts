@@ -1,6 +1,6 @@
 /** Many boards at once, without a network: what one join does to the others. */
 import test from 'ava';
-import { must, ok, type Result } from '../../../config/result.ts';
+import { must, ok, type Problem, problem, type Result } from '../../../config/result.ts';
 import { minutes, parseDeviceId, parseHostname, parseIpv4, seconds } from '../../../config/values.ts';
 import { attemptJoin } from '../../../daemon/join/attempt.ts';
 import type { JoinCluster, JoinedNode } from '../../../daemon/join/cluster-port.ts';
@@ -74,7 +74,7 @@ function begin(change: (board: JoinBoard) => Partial<TokenDriver> = () => ({}), 
         },
       },
       approver: { expect: () => () => undefined, done: Promise.resolve() },
-      ...{ clock, random: createRandomDouble(number), transfers, run: 'r', tokenLifetime: minutes(15) },
+      ...{ clock, random: createRandomDouble(number), transfers, hashing: semaphore(1), run: 'r' },
       ...{ settle: seconds(15), driver: driverOf(board), session, board, signal },
     }).then((end) => ends.set(board.name, end));
   };
@@ -155,6 +155,106 @@ test('who registered under the name of a board while that was installed is not j
   await it.start(1);
   t.like(it.ends.get('worker-kube1'), { error: { code: 'NODE_NAME_TAKEN' } });
   t.deepEqual(done, []);
+});
+
+/** A driver that reserves names, in a cluster that writes down what it is asked (double). */
+function reserving(answer: (made: number) => Result<unknown, Problem> = () => ok({}), node?: JoinedNode) {
+  const done: string[] = [];
+  let made = 0;
+  const it = begin(
+    () => ({
+      secretsOf: (name) => [`${name}.lock`],
+      nameSecret: async ({ name }) => ({ metadata: { name: `${name}.lock` } }),
+      install: async () => {
+        done.push('installed');
+        return ok(undefined);
+      },
+    }),
+    {
+      readNode: async () => ok(node),
+      deleteNode: async (name) => {
+        done.push(`delete Node ${name}`);
+        return ok(undefined);
+      },
+      request: async (method, path, { body }) => {
+        const { metadata }: { metadata?: { name?: string } } = Object(body ?? {});
+        const isLock = metadata?.name?.endsWith('.lock') === true;
+        const what = metadata?.name?.replace(/-token-.*/, '-token') ?? path.split('/').at(-1);
+        done.push(`${method} ${what}`);
+        if (!isLock) return ok({ items: [] });
+        made += 1;
+        return answer(made);
+      },
+    },
+  );
+  return { ...it, done };
+}
+
+test('the name is the board’s before it installs, and anew before there is a token', async (t) => {
+  const it = reserving();
+  const joining = it.start(1);
+  await it.clock.advance(minutes(1));
+  await joining;
+  const lock = 'worker-kube1.lock';
+  t.deepEqual(it.done, [`POST ${lock}`, 'installed', ...[`DELETE ${lock}`, `POST ${lock}`], 'POST bootstrap-token']);
+  t.deepEqual(it.ends.get('worker-kube1'), ok('u-worker-kube1'));
+});
+
+test('an old Node of the board’s has its name until that Node is deleted', async (t) => {
+  const { id: device, address: internalIp, name } = boardNumber(1);
+  const taken = (made: number) => (made === 1 ? problem('API_CONFLICT', 'there') : ok({}));
+  const it = reserving(taken, { name, uid: 'old', ready: false, internalIp, device });
+  const joining = it.start(1);
+  await it.clock.advance(minutes(1));
+  await joining;
+  t.deepEqual(it.done.slice(1, 5), ['installed', `delete Node ${name}`, `DELETE ${name}.lock`, `POST ${name}.lock`]);
+  t.deepEqual(it.ends.get(name), ok(`u-${name}`));
+});
+
+test('somebody else is faster, or the cluster does not let us: there is no token', async (t) => {
+  const conflict = problem('API_CONFLICT', 'there');
+  const faster = reserving((made) => (made === 1 ? ok({}) : conflict));
+  await faster.start(1);
+  t.like(faster.ends.get('worker-kube1'), { error: { code: 'NAME_CONTESTED' } });
+  t.false(faster.done.includes('POST bootstrap-token'));
+  const forbidden = reserving(() => problem('API_FORBIDDEN', '403'));
+  await forbidden.start(1);
+  t.like(forbidden.ends.get('worker-kube1'), { error: { code: 'API_FORBIDDEN' } });
+  t.deepEqual(forbidden.done, ['POST worker-kube1.lock']);
+});
+
+test('however a join fails after it began on the board, what it started there is stopped', async (t) => {
+  const failing: Readonly<Record<string, Partial<TokenDriver>>> = {
+    STEP_TIMEOUT: { join: () => never },
+    X: { join: async () => problem('X', 'no') },
+    Y: { verify: async () => problem('Y', 'no') },
+    NODE_MISSING: { join: async () => ok(undefined) },
+  };
+  for (const [code, change] of Object.entries(failing)) {
+    const stopped: string[] = [];
+    const giveUp: TokenDriver['giveUp'] = async () => {
+      stopped.push(code);
+      return problem('SSH_CLOSED', 'what is told is the first');
+    };
+    const it = begin(() => ({ ...change, giveUp }));
+    const joining = it.start(1);
+    await it.clock.advance(minutes(15));
+    await joining;
+    t.like(it.ends.get('worker-kube1'), { error: { code } });
+    t.deepEqual(stopped, [code]);
+  }
+  const stopped: string[] = [];
+  const giveUp: TokenDriver['giveUp'] = async () => {
+    stopped.push('needlessly');
+    return ok(undefined);
+  };
+  const early = begin(() => ({ giveUp, install: async () => problem('Z', 'no') }));
+  const fine = begin(() => ({ giveUp }));
+  const both = [early.start(1), fine.start(1)];
+  for (const { clock } of [early, fine]) await clock.advance(minutes(3));
+  await Promise.all(both);
+  t.true(fine.ends.get('worker-kube1')?.ok);
+  t.deepEqual(stopped, []);
 });
 
 test('what a driver tells never holds the token', async (t) => {

@@ -173,7 +173,7 @@ test('refused for its node password: told at once, with the journal and without 
     code: 'NODE_PASSWORD_REJECTED',
     output: 'Waiting: Node password rejected, duplicate hostname (… …)',
   });
-  t.deepEqual(calls.slice(-3), ['wait 10', 'journal s=mark', 'giveUp']);
+  t.deepEqual(calls.slice(-2), ['wait 10', 'journal s=mark']);
 });
 
 test('a token that is not known yet is waited for, one that stays unknown is not', async (t) => {
@@ -198,7 +198,6 @@ test('an agent that is never up: the time is bounded', async (t) => {
     output: 'Importing images',
   });
   t.is(calls.filter((call) => call === 'wait 10').length, 36);
-  t.is(calls.at(-1), 'giveUp');
 });
 
 test('a connection that is lost in the middle is what is told', async (t) => {
@@ -207,8 +206,16 @@ test('a connection that is lost in the middle is what is told', async (t) => {
     const { session, calls } = k3sSession(answers);
     const end = await driver().join(session, board, token, stepContext);
     t.is(end.ok ? '' : end.error.code, 'SSH_CLOSED');
-    t.is(calls.at(-1), 'giveUp');
+    t.is(calls.at(-1)?.split(' ')[0], lost);
   }
+});
+
+test('giving up leaves neither token nor agent, and tells if the board cannot be reached', async (t) => {
+  const there = k3sSession({ giveUp: () => '' });
+  must((await driver().giveUp?.(there.session, stepContext)) ?? { ok: false, error: { detail: 'no giveUp' } });
+  t.deepEqual(there.calls, ['giveUp']);
+  const gone = await driver().giveUp?.(k3sSession({ giveUp: () => undefined }).session, stepContext);
+  t.is(gone?.ok === false ? gone.error.code : '', 'SSH_CLOSED');
 });
 
 test('states of a board, and nonsense', async (t) => {
