@@ -83,6 +83,9 @@ export function incompatibility({ model, base, driver }: Combination): string | 
   if (typeof start === 'string' && model !== undefined) {
     return `${base.name} has ${start} for a ${table[model].title}: import an image that knows this board and name it under images.models (${model}: NAME)`;
   }
+  if (driver === 'k3s' && base.format === 'device-init') {
+    return `${base.name} is HypriotOS with device-init, whose Linux is older than the 4.19 that Kubernetes needs: name a newer image under images.models, or take cluster.driver kube-config, which is made for it`;
+  }
   if (driver === 'kube-config' && (base.format !== 'device-init' || start === 64)) {
     return `${base.name} is no 32-bit HypriotOS with device-init, which the driver kube-config is made for: name such an image under images.models, or another cluster.driver`;
   }

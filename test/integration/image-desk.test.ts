@@ -44,7 +44,7 @@ async function desk(
   }
   await must(await importBase({ file, directory: join(data, 'bases'), signal })).close();
   await rm(file);
-  const config = parseConfig(stringify({ data, images: settings }));
+  const config = parseConfig(stringify({ data, images: settings, cluster: { driver: 'kubeadm' } }));
   if (!config.ok) throw new Error(JSON.stringify(config.error));
   const keys = new Map<string, SshKeyPair>();
   const keysMade: string[] = [];

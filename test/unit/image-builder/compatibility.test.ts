@@ -103,7 +103,11 @@ test('what config.txt of a base says is understood', (t) => {
 test('a base that nothing can be told, and drivers', (t) => {
   t.regex(against('pi4', { ...raspios, format: 'none' }) ?? '', /neither device-init nor cloud-init.*over SSH/);
   t.regex(against(undefined, { ...raspios, format: 'none' }) ?? '', /neither device-init nor cloud-init/);
-  t.is(against('pi3', hypriot, 'kubeadm'), undefined);
+  t.is(against('pi3', hypriot, 'kubeadm'), undefined, 'what its kernel is, kubeadm looks at itself');
+  for (const model of ['pi3', undefined] as const) {
+    t.regex(against(model, hypriot) ?? '', /older than the 4\.19.*newer image under images\.models.*kube-config/);
+  }
+  t.regex(against('pi4', hypriot) ?? '', /no device tree/, 'what no driver could change comes first');
   t.regex(against('pi3', raspios, 'kube-config') ?? '', /no 32-bit HypriotOS/);
   t.regex(
     against(
