@@ -1,9 +1,19 @@
 /** Where the boards are, seen from this machine: as the daemon says, or as bramble.yaml and the kernel do without it. */
 import { hostname, networkInterfaces } from 'node:os';
 import { clusterRangeIn } from '../../config/cluster-ranges.ts';
-import { ok, type Problem, problem, type Result } from '../../config/result.ts';
+import { must, ok, type Problem, problem, type Result } from '../../config/result.ts';
 import type { Config } from '../../config/schema.ts';
-import { parseHostname, parseIpv4, subnetOf, subnetText } from '../../config/values.ts';
+import {
+  type Ipv4,
+  inSubnet,
+  ipv4Number,
+  parseHostname,
+  parseIpv4,
+  parseSubnet,
+  type Subnet,
+  subnetOf,
+  subnetText,
+} from '../../config/values.ts';
 import type { MasterView } from '../../daemon/http/wire.ts';
 import { type ServerPlace, unfitRanges } from './server-config.ts';
 
@@ -33,5 +43,27 @@ export function serverPlace(config: Config, master: MasterView | undefined): Res
   if (unfit !== undefined) return problem('RANGES', unfit);
   const label = parseHostname(hostname().split('.', 1)[0]?.toLowerCase() ?? '');
   if (!label.ok) return problem('HOSTNAME', `this machine's name cannot be a node's: ${label.error.detail}`);
-  return ok({ interface: name, address: address.value, hostname: label.value, ranges: config.cluster.ranges });
+  const otherAddresses = addressesBut(address.value, config);
+  const place = { interface: name, address: address.value, otherAddresses, hostname: label.value };
+  return ok({ ...place, ranges: config.cluster.ranges });
+}
+
+/** Behind these are containers and virtual machines of this machine, and nobody else. */
+const inside = /^(docker|br-|veth|cni|flannel|kube-|virbr)/;
+const linkLocal: Subnet = must(parseSubnet('169.254.0.0/16'));
+
+/** This machine's own on every network, without those that the cluster itself has made, in an order that stays. */
+function addressesBut(boardsSide: Ipv4, { cluster }: Config): readonly Ipv4[] {
+  const outside = Object.entries(networkInterfaces()).filter(([name]) => !inside.test(name));
+  const own = outside
+    .flatMap(([, addresses = []]) => addresses)
+    .flatMap(({ family, internal, address }) => {
+      const parsed = parseIpv4(address);
+      return family === 'IPv4' && !internal && parsed.ok ? [parsed.value] : [];
+    });
+  const isFit = (address: Ipv4): boolean =>
+    address !== boardsSide &&
+    !inSubnet(linkLocal, address) &&
+    clusterRangeIn(subnetOf(address, 32), cluster) === undefined;
+  return [...new Set(own.filter(isFit))].sort((a, b) => ipv4Number(a) - ipv4Number(b));
 }

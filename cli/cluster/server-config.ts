@@ -20,6 +20,8 @@ export type ServerPlace = {
   readonly interface: string;
   readonly address: Ipv4;
   readonly hostname: string;
+  /** By which it is reached from elsewhere, such as the home network. */
+  readonly otherAddresses: readonly Ipv4[];
   /** Pods and services, in this order, where they are not k3s' own. */
   readonly ranges: readonly Subnet[] | undefined;
 };
@@ -31,12 +33,18 @@ export type ServerSettings = Readonly<Record<string, string | readonly string[]>
  * (docs.k3s.io, cli/server: node-ip, advertise-address, flannel-iface). The master carries no workload; what k3s brings along
  * itself tolerates the taint.
  */
-export const serverSettings = ({ interface: name, address, hostname, ranges }: ServerPlace): ServerSettings => ({
+export const serverSettings = ({
+  interface: name,
+  address,
+  hostname,
+  otherAddresses,
+  ranges,
+}: ServerPlace): ServerSettings => ({
   'node-name': hostname,
   'node-ip': address,
   'advertise-address': address,
   'flannel-iface': name,
-  'tls-san': [address, hostname, `${hostname}.local`],
+  'tls-san': [address, hostname, `${hostname}.local`, ...otherAddresses],
   'write-kubeconfig-mode': '0600',
   'node-taint': ['node-role.kubernetes.io/control-plane=:NoSchedule'],
   ...(ranges?.length === 2 && {
@@ -74,7 +82,7 @@ const sumOf = (text: string): string => createHash('sha256').update(text).digest
 
 export const serverConfig = (place: ServerPlace): string => signed(stringify(serverSettings(place)));
 
-/** What a configuration of somebody else's lacks of ours, as lines to be written; only what decides whether boards can join. */
+/** What a configuration of somebody else's lacks of ours, as lines to be written; only what decides whether boards can join, and people get in. */
 export function missingLines(text: string, place: ServerPlace): readonly string[] {
   const theirs = settingsOf(text);
   const wanted = serverSettings(place);

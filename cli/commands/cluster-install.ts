@@ -178,7 +178,9 @@ async function tellMissing(place: ServerPlace, { err }: Terminal): Promise<void>
   const text = await textOf(serverPaths.config);
   const lines = isOurs(text) ? [] : missingLines(text, place);
   if (lines.length === 0) return;
-  err(`Boards may not find this server: ${serverPaths.config} lacks\n${lines.map((line) => `  ${line}\n`).join('')}`);
+  err(
+    `Boards, or people's tools, may not find this server: ${serverPaths.config} lacks\n${lines.map((line) => `  ${line}\n`).join('')}`,
+  );
   err('Write that into it and restart k3s (systemctl restart k3s); then run this again.\n');
 }
 

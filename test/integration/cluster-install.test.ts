@@ -157,6 +157,9 @@ if (noMachine !== undefined) {
     const asMaster =
       'curl -sS --cacert /srv/ca.pem --resolve master.local:6443:10.77.0.1 https://master.local:6443/version';
     t.regex(await output(asMaster), /"gitVersion": "v1\./);
+    // From the home network, by the address of the uplink.
+    const fromHome = 'curl -sS --cacert /srv/ca.pem https://203.0.113.2:6443/version';
+    t.regex(await output(fromHome), /"gitVersion": "v1\./);
 
     // A second time nothing happens to what runs; a third with a configuration that the owner changed.
     const pid = await output('systemctl show --property=MainPID k3s');
@@ -185,7 +188,7 @@ if (noMachine !== undefined) {
     t.regex(adopted, /bramble did not install it: it stays as it is/);
     t.regex(
       adopted,
-      /lacks\n {2}advertise-address: 10\.77\.0\.1\n {2}flannel-iface: eth0\n {2}tls-san: \[10\.77\.0\.1, /,
+      /lacks\n {2}advertise-address: 10\.77\.0\.1\n {2}flannel-iface: eth0\n {2}tls-san: \[10\.77\.0\.1, \w+, \w+\.local, 203\.0\.113\.2\]/,
     );
     t.is(await output('systemctl show --property=MainPID k3s'), pid);
     t.is(await output('stat -c "%a %U %G" /etc/bramble/kubeconfig'), '640 root bramble\n');

@@ -11,15 +11,17 @@ import type { AccessDeps } from '../../http/endpoints/access.ts';
 import { readCertificateRequest } from '../../join/index.ts';
 import type { Clock, Log } from '../../ports.ts';
 import type { Store } from '../../store/store.ts';
+import { readInterfaces } from '../../system/interface.ts';
 import { masterName } from '../network/names-service.ts';
 import type { Site } from '../network/site.ts';
+import { uplinkPlace } from '../network/uplink.ts';
 import { peopleServer } from './people-server.ts';
 
 export type AccessDeskDeps = {
   readonly config: Config;
   readonly cluster: Pick<Cluster, 'request' | 'endpoint'>;
   /** Where boards reach this machine. Undefined: not known yet. */
-  readonly site: () => Pick<Site, 'address'> | undefined;
+  readonly site: () => Pick<Site, 'address' | 'interface' | 'subnet' | 'uplink'> | undefined;
   readonly commit: Store['commit'];
   /** After the commit. */
   readonly onCommit: () => void;
@@ -51,9 +53,12 @@ export function accessDesk(deps: AccessDeskDeps): AccessDeps {
     await deps.commit([{ write: 'append-notice', at: clock.now(), name: 'access-given', reason }]);
     deps.onCommit();
     deps.log.info('access to the cluster given', { user, by, until });
+    const here = deps.site();
+    // People are where the home network is; the boards' side is for those who are there, too.
+    const uplink = here && uplinkPlace(here.uplink, here, await readInterfaces());
     const where = peopleServer({
       server: config.cluster.server ?? endpoint.value.server,
-      master: { name: masterName(), address: deps.site()?.address },
+      master: { name: masterName(), addresses: [uplink, here].flatMap((place) => place?.address ?? []) },
       isNamed: names.value,
     });
     return ok({ certificate: issued.value, until, ca: endpoint.value.caPem, ...where });

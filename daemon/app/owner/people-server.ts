@@ -4,7 +4,8 @@ import type { Hostname, Ipv4 } from '../../../config/values.ts';
 export type ServerFacts = {
   /** As the daemon or the boards reach it. */
   readonly server: string;
-  readonly master: { readonly name: Hostname; readonly address: Ipv4 | undefined };
+  /** The address that people reach first. */
+  readonly master: { readonly name: Hostname; readonly addresses: readonly Ipv4[] };
   /** Whether the server's certificate is good for a name or an address. */
   readonly isNamed: (host: string) => boolean;
 };
@@ -18,10 +19,12 @@ export function peopleServer({ server, master, isNamed }: ServerFacts): {
   const url = new URL(server);
   const local = `${master.name}.local`;
   const isHere =
-    /^(127\.|localhost$|\[::1\]$)/.test(url.hostname) || [local, master.name, master.address].includes(url.hostname);
+    /^(127\.|localhost$|\[::1\]$)/.test(url.hostname) ||
+    [local, master.name, ...master.addresses].includes(url.hostname);
   const at = (host: string): string => `https://${host}${url.port === '' ? '' : `:${url.port}`}`;
   if (!isHere) return { server: url.origin, address: null, note: null };
-  const address = [master.address ?? url.hostname].filter(isNamed).map(at)[0] ?? null;
+  const own = master.addresses.length === 0 ? [url.hostname] : master.addresses;
+  const address = own.filter(isNamed).map(at)[0] ?? null;
   if (isNamed(local)) return { server: at(local), address, note: null };
   const note = `the server's certificate does not name ${local}, so its address has to do: add ${local} to its names (k3s: tls-san) and make this again`;
   return { server: address ?? url.origin, address, note };

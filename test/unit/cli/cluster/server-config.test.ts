@@ -13,7 +13,7 @@ import { must } from '../../../../config/result.ts';
 import { parseIpv4, parseSubnet } from '../../../../config/values.ts';
 
 const place: ServerPlace = {
-  ...{ interface: 'eth0', hostname: 'master', ranges: undefined },
+  ...{ interface: 'eth0', hostname: 'master', ranges: undefined, otherAddresses: [must(parseIpv4('192.168.1.20'))] },
   address: must(parseIpv4('10.77.0.1')),
 };
 
@@ -23,7 +23,7 @@ test('everything is on the boards’ side, and names that people use are in the 
     'node-ip': '10.77.0.1',
     'advertise-address': '10.77.0.1',
     'flannel-iface': 'eth0',
-    'tls-san': ['10.77.0.1', 'master', 'master.local'],
+    'tls-san': ['10.77.0.1', 'master', 'master.local', '192.168.1.20'],
     'write-kubeconfig-mode': '0600',
     'node-taint': ['node-role.kubernetes.io/control-plane=:NoSchedule'],
   });
@@ -50,7 +50,7 @@ test('a file that somebody changed is not ours any more', (t) => {
 const theirs = [
   [
     'all that is needed',
-    'node-ip: 10.77.0.1\nadvertise-address: 10.77.0.1\nflannel-iface: eth0\ntls-san: "10.77.0.1,master,master.local,x"',
+    'node-ip: 10.77.0.1\nadvertise-address: 10.77.0.1\nflannel-iface: eth0\ntls-san: "10.77.0.1,master,master.local,192.168.1.20,x"',
     [],
   ],
   [
@@ -60,13 +60,13 @@ const theirs = [
       'node-ip: 10.77.0.1',
       'advertise-address: 10.77.0.1',
       'flannel-iface: eth0',
-      'tls-san: [10.77.0.1, master, master.local]',
+      'tls-san: [10.77.0.1, master, master.local, 192.168.1.20]',
     ],
   ],
   [
     'another interface and one name',
     'node-ip: [10.77.0.1, "fd00::1"]\nadvertise-address: 10.77.0.1\nflannel-iface: wlan0\ntls-san: [kube]',
-    ['flannel-iface: eth0', 'tls-san: [kube, 10.77.0.1, master, master.local]'],
+    ['flannel-iface: eth0', 'tls-san: [kube, 10.77.0.1, master, master.local, 192.168.1.20]'],
   ],
   [
     'no YAML',
@@ -75,7 +75,7 @@ const theirs = [
       'node-ip: 10.77.0.1',
       'advertise-address: 10.77.0.1',
       'flannel-iface: eth0',
-      'tls-san: [10.77.0.1, master, master.local]',
+      'tls-san: [10.77.0.1, master, master.local, 192.168.1.20]',
     ],
   ],
 ] as const;
