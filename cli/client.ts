@@ -5,6 +5,7 @@ import {
   type AccessAnswer,
   type AccessRequest,
   type Action,
+  type ActionRequest,
   type ActionResult,
   type DeviceDescription,
   type ErrorBody,
@@ -34,7 +35,7 @@ export type Client = {
   readonly joinCard: (query: { readonly eeprom?: string | undefined }) => Promise<Download>;
   readonly opening: () => Promise<OpeningAnswer>;
   readonly setOpening: (request: OpeningRequest) => Promise<OpeningAnswer>;
-  readonly act: (name: string, action: Action, by: string) => Promise<ActionResult>;
+  readonly act: (name: string, action: Action, by: string, force?: boolean) => Promise<ActionResult>;
   readonly replace: (name: string, asked: ReplaceRequest) => Promise<ActionResult>;
   readonly access: (asked: AccessRequest) => Promise<AccessAnswer>;
 };
@@ -70,8 +71,10 @@ export const openClient = (options: ClientOptions): Client => ({
   joinCard: ({ eeprom }) => download(options, '/v1/join-card', { eeprom }),
   opening: () => json<OpeningAnswer>(options, 'GET', '/v1/admission/open'),
   setOpening: (request) => json<OpeningAnswer>(options, 'POST', '/v1/admission/open', request),
-  act: (name, action, by) =>
-    json<ActionResult>(options, 'POST', `/v1/devices/${encodeURIComponent(name)}/${action}`, { by }),
+  act: (name, action, by, force = false) => {
+    const asked: ActionRequest = { by, ...(force && { force }) };
+    return json<ActionResult>(options, 'POST', `/v1/devices/${encodeURIComponent(name)}/${action}`, asked);
+  },
   replace: (name, asked) =>
     json<ActionResult>(options, 'POST', `/v1/devices/${encodeURIComponent(name)}/replace`, asked),
   access: (asked) => json<AccessAnswer>(options, 'POST', '/v1/access', asked),

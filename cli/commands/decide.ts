@@ -31,17 +31,22 @@ A board that is still on keeps its system and its address, which nobody else
 can have. bramble wipe clears it first, and it comes back as a new board.`,
 };
 
+/** Of the board that carries the cluster: the daemon refuses these otherwise. */
+const losesCluster = (action: Action): boolean => action === 'leave' || action === 'reject';
+const forced = ['--force', 'also the board that carries the cluster, which ends with it'] as const;
+
 /** `accept NAME…`, `reject --model pi4`, `retry --all`, `locate NAME…`: each is tried; ends with the code of the first that failed. */
 export function addDecisions(parent: Command, deps: DecideDeps): void {
   for (const action of actions) {
     if (action === 'wipe' || action === 'reinstall') continue;
     const command = parent.command(action).description(decisions[action]);
     command.addHelpText('after', notes[action] ?? '');
+    if (losesCluster(action)) command.option(...forced);
     if (isSelectable(action)) addSelected(command, action, deps);
     else
       command
         .argument('<name...>', 'names or ids')
-        .action((names: readonly string[]) => actOnEach(names, action, deps));
+        .action((names: readonly string[], flags: SelectFlags) => actOnEach(names, action, deps, flags));
   }
 }
 
@@ -52,11 +57,11 @@ function addSelected(command: Command, action: Action, deps: DecideDeps): void {
     const boards = await boardsMeant(names, flags, action, command, deps);
     // Who names a board has seen what is on its disk.
     if (names.length === 0 && action === 'accept' && flags.yes !== true) await confirmLosses(boards, deps);
-    await actOnEach(boards, action, deps);
+    await actOnEach(boards, action, deps, flags);
   });
 }
 
-type SelectFlags = Selectors & { readonly yes?: true };
+type SelectFlags = Selectors & { readonly yes?: true; readonly force?: true };
 
 const withSelectors = (command: Command): Command =>
   command
@@ -107,12 +112,17 @@ const losses = [
 /** `reinstall NAME… [--yes]`, `wipe NAME… [--yes]`: each asks first, once for all. */
 export function addLosses(parent: Command, deps: DecideDeps): void {
   for (const [action, description, words] of losses) {
-    const command = parent.command(action).description(description).option('--yes', 'do not ask');
+    const command = parent
+      .command(action)
+      .description(description)
+      .option('--yes', 'do not ask')
+      .option(...forced);
     const given = isSelectable(action) ? withSelectors(command) : command.argument('<name...>', 'names or ids');
     given.action(async (names: readonly string[], flags: SelectFlags) => {
       const boards = await boardsMeant(names, flags, action, command, deps);
-      if (boards.length > 0 && flags.yes !== true) await confirm(boards, words, deps.terminal);
-      await actOnEach(boards, action, deps);
+      const and = flags.force === true ? ', and the cluster with it if one of them carries that' : '';
+      if (boards.length > 0 && flags.yes !== true) await confirm(boards, { ...words, and }, deps.terminal);
+      await actOnEach(boards, action, deps, flags);
     });
   }
 }
@@ -122,25 +132,30 @@ const dones: Partial<Readonly<Record<Action, string>>> = {
   forget: 'forgotten',
 };
 
-type Words = { readonly does: string; readonly done: string };
+type Words = { readonly does: string; readonly done: string; readonly and?: string };
 
-async function confirm(names: readonly string[], { does, done }: Words, terminal: Terminal): Promise<void> {
+async function confirm(names: readonly string[], { does, done, and = '' }: Words, terminal: Terminal): Promise<void> {
   if (terminal.ask === undefined)
     throw new CommandFailed(exitCodes.usage, `nobody is there to be asked: --yes ${does} without asking`);
-  const lost = `Everything on the disk of ${names.map(harmless).join(', ')} will be lost.`;
+  const lost = `Everything on the disk of ${names.map(harmless).join(', ')} will be lost${and}.`;
   const answer = await terminal.ask(`${lost} Type yes to go on: `);
   if (answer.trim().toLowerCase() !== 'yes') throw new CommandFailed(exitCodes.failure, `nothing was ${done}`);
 }
 
 export type DecideDeps = { readonly client: () => Client; readonly terminal: Terminal };
 
-async function actOnEach(names: readonly string[], action: Action, deps: DecideDeps): Promise<void> {
+async function actOnEach(
+  names: readonly string[],
+  action: Action,
+  deps: DecideDeps,
+  { force = false }: { readonly force?: boolean },
+): Promise<void> {
   const { terminal } = deps;
   const client = deps.client();
   const failures: CommandFailed[] = [];
   for (const name of names) {
     try {
-      const { device } = await client.act(name, action, terminal.user);
+      const { device } = await client.act(name, action, terminal.user, force);
       const done = dones[action] ?? device.state;
       terminal.out(`${harmless(`${device.name}: ${done}`)}\n`);
     } catch (error) {

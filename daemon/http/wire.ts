@@ -140,6 +140,8 @@ export type EventList = { readonly events: readonly EventView[] };
 /** What is asked for a board by its name: `POST /v1/devices/NAME/ACTION`. */
 export const actions = ['accept', 'reject', 'retry', 'reinstall', 'wipe', 'leave', 'forget', 'locate'] as const;
 export type Action = (typeof actions)[number];
+/** `force`: also to the board that carries the cluster, which ends with it. */
+export type ActionRequest = { readonly by?: string; readonly force?: boolean };
 /** `POST /v1/devices/NAME/replace`: the board `with` takes the place of NAME. `loseData`: also while volumes lie on its disk. */
 export type ReplaceRequest = { readonly by?: string; readonly with: string; readonly loseData?: boolean };
 /** As it then is; of a board that was forgotten, as it was. */

@@ -66,11 +66,11 @@ async function daemonFake(
       acted.push(`replace ${name} with ${heir} by ${by}`);
       return ok({ ...board, name, state: 'accepted' });
     },
-    act: async (name, action, by) => {
+    act: async (name, action, { by, force }) => {
       const board = find(name);
       if (board === undefined) return problem('NOT_FOUND', 'no such board');
       if (action === 'retry') return problem('CONFLICT', `${name} is ${board.state}: nothing to retry`);
-      acted.push(`${action} ${name} by ${by}`);
+      acted.push(`${action} ${name} by ${by}${force ? ' by force' : ''}`);
       return ok({ ...board, state: action === 'leave' ? 'left' : `${action}ed` });
     },
   };
@@ -353,6 +353,23 @@ test('reinstall and wipe ask first, and only a typed yes or --yes writes a disk 
   t.is((await bramble(socket, ['wipe', 'worker-kube1'], { ask: answer('yes') })).code, 0);
   t.is((await bramble(socket, ['wipe', '--yes', 'worker-kube2'])).code, 0);
   t.deepEqual(acted.slice(1), ['wipe worker-kube1 by anna', 'wipe worker-kube2 by anna']);
+});
+
+test('--force goes to the daemon, and the question says what else may be lost', async (t) => {
+  const { socket, acted } = await daemonFake(t, [ready, pending]);
+  const asked: string[] = [];
+  const ask = async (question: string): Promise<string> => {
+    asked.push(question);
+    return 'yes';
+  };
+  t.is((await bramble(socket, ['wipe', '--force', 'worker-kube1'], { ask })).code, 0);
+  t.regex(asked[0] ?? '', /^Everything on the disk of worker-kube1 will be lost, and the cluster with it if/);
+  for (const action of ['leave', 'reject']) t.is((await bramble(socket, [action, '--force', 'worker-kube1'])).code, 0);
+  t.deepEqual(
+    acted,
+    ['wipe', 'leave', 'reject'].map((action) => `${action} worker-kube1 by anna by force`),
+  );
+  t.is((await bramble(socket, ['retry', '--force', 'worker-kube1'])).code, 64);
 });
 
 test('3 when the daemon is not there, 5 when it does not answer', async (t) => {

@@ -56,10 +56,10 @@ function adminFake(): AdminFake {
       fake.acted.push(`replace ${name} ${heir} ${by} ${loseData}`);
       return ok({ ...board, state: 'accepted' });
     },
-    act: async (name, action, by) => {
+    act: async (name, action, { by, force }) => {
       if (name !== board.name) return problem('NOT_FOUND', 'no such board');
       if (action === 'retry') return problem('CONFLICT', 'worker-kube1 is ready: nothing to retry');
-      fake.acted.push(`${action} ${name} ${by}`);
+      fake.acted.push(`${action} ${name} ${by}${force ? ' by force' : ''}`);
       return ok({ ...board, state: 'accepted' });
     },
   };
@@ -123,7 +123,10 @@ test('the admin API over a unix socket', async (t) => {
   t.is((await ask('GET', '/v1/devices/worker-kube9/image/files')).status, 404);
   t.is((await ask('POST', '/v1/devices/worker-kube1/accept', '{"by":"anna"}')).status, 200);
   t.is((await ask('POST', '/v1/devices/worker-kube1/reject')).status, 200);
-  t.deepEqual(fake.acted, ['accept worker-kube1 anna', 'reject worker-kube1 owner']);
+  t.deepEqual(fake.acted.splice(0), ['accept worker-kube1 anna', 'reject worker-kube1 owner']);
+  t.is((await ask('POST', '/v1/devices/worker-kube1/leave', '{"by":"anna","force":true}')).status, 200);
+  t.is((await ask('POST', '/v1/devices/worker-kube1/leave', '{"by":"anna","force":"no"}')).status, 200);
+  t.deepEqual(fake.acted, ['leave worker-kube1 anna by force', 'leave worker-kube1 anna']);
   t.is((await ask('POST', '/v1/devices/worker-kube1/retry')).status, 409);
   t.is((await ask('POST', '/v1/devices/worker-kube9/accept')).status, 404);
   t.is((await ask('POST', '/v1/devices/worker-kube1/accept', '{"by":"\\n"}')).status, 400);

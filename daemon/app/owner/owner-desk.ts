@@ -25,6 +25,7 @@ import type { NodeGuard } from '../boards/node-guard.ts';
 import type { Rivals } from '../boards/rivals.ts';
 import type { Keeping } from '../keeping/keeping.ts';
 import type { Network } from '../network/network.ts';
+import { endsCluster } from './cluster-carrier.ts';
 import type { EventFeed } from './event-feed.ts';
 import type { Metrics } from './metrics.ts';
 import type { PlaceDesk } from './place-desk.ts';
@@ -125,9 +126,11 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
     return ok(deviceView(device, progressOf(device)));
   };
 
-  const act: AdminDeps['act'] = async (name, action, by) => {
+  const act: AdminDeps['act'] = async (name, action, { by, force }) => {
     const device = find(name);
     if (device === undefined) return problem('NOT_FOUND', `no board ${name}`);
+    const against = force ? undefined : endsCluster(action, device, deps.config.cluster);
+    if (against !== undefined) return problem('CONFLICT', against);
     if (action === 'locate') return await locate(device);
     if (action === 'forget') {
       const forgotten = (await runner.drop(device.id)) ? ok(device) : await deps.places.forget(device, by);

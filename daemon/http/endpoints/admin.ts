@@ -22,8 +22,12 @@ export type AdminDeps = ReadDeps &
       name: string,
       asked: { readonly heir: string; readonly by: string; readonly loseData: boolean },
     ) => Promise<Result<DeviceView, ActionProblem>>;
-    /** Settles once it is committed, with the board as it then is. `by` is who asked, for the record. */
-    readonly act: (name: string, action: Action, by: string) => Promise<Result<DeviceView, ActionProblem>>;
+    /** Settles once it is committed, with the board as it then is. `by` is who asked, for the record; `force`: see `ActionRequest`. */
+    readonly act: (
+      name: string,
+      action: Action,
+      asked: { readonly by: string; readonly force: boolean },
+    ) => Promise<Result<DeviceView, ActionProblem>>;
   };
 
 /** The owner's API: what everybody may see, and more. Serve it on a unix socket only: whoever reaches it may do everything. */
@@ -39,7 +43,7 @@ export const adminApi = (deps: AdminDeps): readonly Route[] => [
 ];
 
 /**
- * `POST /v1/devices/NAME/ACTION`, body empty or `{"by":"anna"}` — `ActionResult`.
+ * `POST /v1/devices/NAME/ACTION`, body empty or `{"by":"anna"}`, also `"force":true` (`ActionRequest`) — `ActionResult`.
  * 404 NOT_FOUND: no such board. 409 CONFLICT: not in this state; nothing was changed.
  */
 const actionRoute = (deps: AdminDeps, action: Action): Route =>
@@ -49,7 +53,7 @@ const actionRoute = (deps: AdminDeps, action: Action): Route =>
     const by = requester(request);
     if (by === undefined)
       return failure('BAD_REQUEST', 'the body is empty or {"by":"WHO"}, WHO up to 64 of a-z 0-9 . _ @ -');
-    const result = await deps.act(name, action, by);
+    const result = await deps.act(name, action, { by, force: bodyOf(request)?.['force'] === true });
     return result.ok ? json({ device: result.value } satisfies ActionResult) : refusal(name, result.error);
   });
 
