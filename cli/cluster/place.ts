@@ -17,8 +17,14 @@ import {
 import type { MasterView } from '../../daemon/http/wire.ts';
 import { type ServerPlace, unfitRanges } from './server-config.ts';
 
+type Interfaces = ReturnType<typeof networkInterfaces>;
+
 /** `master`: undefined if no daemon runs. */
-export function serverPlace(config: Config, master: MasterView | undefined): Result<ServerPlace, Problem> {
+export function serverPlace(
+  config: Config,
+  master: MasterView | undefined,
+  interfaces: Interfaces = networkInterfaces(),
+): Result<ServerPlace, Problem> {
   const name = master?.interface ?? (config.interface === 'auto' ? undefined : config.interface);
   if (name === undefined) {
     const why =
@@ -28,7 +34,7 @@ export function serverPlace(config: Config, master: MasterView | undefined): Res
       `which interface are the boards on? ${why}: write it into bramble.yaml, such as interface: eth0`,
     );
   }
-  const own = (networkInterfaces()[name] ?? []).filter(({ family }) => family === 'IPv4');
+  const own = (interfaces[name] ?? []).filter(({ family }) => family === 'IPv4');
   const found = own.find(({ address }) => address === master?.address) ?? own[0];
   const address = parseIpv4(found?.address ?? '');
   if (found === undefined || !address.ok) return problem('NO_PLACE', `${name} has no address here`);
@@ -43,7 +49,7 @@ export function serverPlace(config: Config, master: MasterView | undefined): Res
   if (unfit !== undefined) return problem('RANGES', unfit);
   const label = parseHostname(hostname().split('.', 1)[0]?.toLowerCase() ?? '');
   if (!label.ok) return problem('HOSTNAME', `this machine's name cannot be a node's: ${label.error.detail}`);
-  const otherAddresses = addressesBut(address.value, config);
+  const otherAddresses = addressesBut(address.value, interfaces, config);
   const place = { interface: name, address: address.value, otherAddresses, hostname: label.value };
   return ok({ ...place, ranges: config.cluster.ranges });
 }
@@ -53,8 +59,8 @@ const inside = /^(docker|br-|veth|cni|flannel|kube-|virbr)/;
 const linkLocal: Subnet = must(parseSubnet('169.254.0.0/16'));
 
 /** This machine's own on every network, without those that the cluster itself has made, in an order that stays. */
-function addressesBut(boardsSide: Ipv4, { cluster }: Config): readonly Ipv4[] {
-  const outside = Object.entries(networkInterfaces()).filter(([name]) => !inside.test(name));
+function addressesBut(boardsSide: Ipv4, interfaces: Interfaces, { cluster }: Config): readonly Ipv4[] {
+  const outside = Object.entries(interfaces).filter(([name]) => !inside.test(name));
   const own = outside
     .flatMap(([, addresses = []]) => addresses)
     .flatMap(({ family, internal, address }) => {
