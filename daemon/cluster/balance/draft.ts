@@ -6,10 +6,11 @@ import type { PodShape } from '../workloads/facts.ts';
 import { matchesSelector } from './eligible.ts';
 import { type Group, isBalanced, type Seat } from './groups.ts';
 import { type Landing, landing } from './landing.ts';
-import { nameOf, place } from './ledger.ts';
+import { at, nameOf, place } from './ledger.ts';
 import { type Model, namespaceOf } from './model.ts';
 import type { Counts, Goal, Move, PlanOptions, Skip, SkipCode } from './plan.ts';
 import { byLeastLoss, isAlive, protection } from './protect.ts';
+import type { Reach } from './reach.ts';
 
 /** An owner that something is wanted of. */
 export type Roster = {
@@ -17,7 +18,8 @@ export type Roster = {
   readonly title: string;
   /** Pods by slot, wherever they are. */
   readonly counts: Map<number, number>;
-  readonly before: Counts;
+  /** As they were before the first move. */
+  before: ReadonlyMap<number, number> | undefined;
   /** Those that may go, by slot, the one to go first at the end. */
   readonly movable: ReadonlyMap<number, Seat[]>;
   /** Why others of that slot stay. */
@@ -36,6 +38,8 @@ export type Draft = {
   readonly done: { readonly shape: PodShape; readonly from: number; readonly to: number }[];
   /** Slots that may be given something. */
   readonly settled: (slot: number) => boolean;
+  /** How many these are of those that a pod may be on. */
+  readonly opened: Map<Reach, number>;
 };
 
 export function rosterOf(draft: Draft, group: Group): Roster {
@@ -64,7 +68,7 @@ export function rosterOf(draft: Draft, group: Group): Roster {
     for (const seats of movable.values()) if (seats.length > 1) seats.sort((a, b) => order(b.pod, a.pod));
   }
   const roster: Roster = {
-    ...{ group, counts, movable, guarded, title: owner?.title ?? group.uid, before: countsOf(model, counts) },
+    ...{ group, counts, movable, guarded, title: owner?.title ?? group.uid, before: undefined },
     obstacle:
       owner?.rolling === true
         ? { code: 'rolling', reason: 'it is being rolled out, or not all of its pods are available' }
@@ -76,16 +80,11 @@ export function rosterOf(draft: Draft, group: Group): Roster {
   return roster;
 }
 
-/** By the names of Nodes, in their order; those without any only if asked for. */
-export function countsOf({ ledger }: Model, counts: ReadonlyMap<number, number>, ...also: readonly number[]): Counts {
-  const slots = [...counts.keys()];
-  for (const slot of also) if (!counts.has(slot)) slots.push(slot);
-  slots.sort((a, b) => (ledger.rank[a] ?? 0) - (ledger.rank[b] ?? 0));
+/** By the names of Nodes, in their order. */
+export function countsOf({ ledger }: Model, counts: ReadonlyMap<number, number>): Counts {
+  const slots = [...counts.keys()].sort((a, b) => at(ledger.rank, a) - at(ledger.rank, b));
   const named: Record<string, number> = {};
-  for (const slot of slots) {
-    const count = counts.get(slot) ?? 0;
-    if (count > 0 || also.includes(slot)) named[nameOf(ledger, slot)] = count;
-  }
+  for (const slot of slots) named[nameOf(ledger, slot)] = counts.get(slot) ?? 0;
   return named;
 }
 
@@ -117,17 +116,19 @@ export const canSurge = ({ owner }: Group, { pod }: Seat): boolean =>
   pod.shape.claims.length === 0;
 
 /** Where the one that takes this pod's place would be put. `surge`: while it is still there. */
-export function landingOf({ model }: Draft, { counts }: Roster, { profile, slot, pod }: Seat, surge: boolean): Landing {
-  const { ledger } = model;
-  if (surge) return landing(ledger, { profile, counts, allows: undefined });
+export function landingOf({ model }: Draft, { counts }: Roster, { profile, slot }: Seat, surge: boolean): Landing {
+  if (surge) return landing(model.ledger, { profile, counts, leaves: undefined, allows: undefined });
   const count = counts.get(slot) ?? 0;
-  if (count > 1) counts.set(slot, count - 1);
-  else counts.delete(slot);
-  place(ledger, slot, pod.shape, -1);
-  const found = landing(ledger, { profile, counts, allows: undefined });
-  place(ledger, slot, pod.shape, 1);
+  change(counts, slot, -1);
+  const found = landing(model.ledger, { profile, counts: new Map(counts), leaves: slot, allows: undefined });
   counts.set(slot, count);
   return found;
+}
+
+function change(counts: Map<number, number>, slot: number, by: 1 | -1): void {
+  const count = (counts.get(slot) ?? 0) + by;
+  if (count > 0) counts.set(slot, count);
+  else counts.delete(slot);
 }
 
 /** Writes a move down, and does it in the model. */
@@ -138,21 +139,32 @@ export function carryOut(
   to: number,
   { goal, method, budget, why }: Pick<Move, 'goal' | 'method' | 'budget' | 'why'>,
 ): void {
-  const { model } = draft;
+  const { ledger } = draft.model;
   const { pod, slot: from } = seat;
-  const { counts } = roster;
-  const before = countsOf(model, counts, from, to);
-  roster.movable.get(from)?.splice(roster.movable.get(from)?.indexOf(seat) ?? 0, 1);
-  place(model.ledger, from, pod.shape, -1);
-  place(model.ledger, to, pod.shape, 1);
-  const left = (counts.get(from) ?? 0) - 1;
-  if (left > 0) counts.set(from, left);
-  else counts.delete(from);
-  counts.set(to, (counts.get(to) ?? 0) + 1);
+  const { group, counts, title } = roster;
+  const [had, has] = [counts.get(from) ?? 0, counts.get(to) ?? 0];
+  roster.before ??= new Map(counts);
+  const seats = roster.movable.get(from) ?? [];
+  seats.splice(seats.indexOf(seat), 1);
+  place(ledger, from, pod.shape, -1);
+  place(ledger, to, pod.shape, 1);
+  change(counts, from, -1);
+  change(counts, to, 1);
+  const [here, there] = [nameOf(ledger, from), nameOf(ledger, to)];
   draft.moves.push({
-    ...{ owner: roster.group.uid, title: roster.title, pod: { name: pod.name, uid: pod.uid } },
-    ...{ from: nameOf(model.ledger, from), to: nameOf(model.ledger, to), goal, method, budget, why },
-    ...{ before, after: countsOf(model, counts, from, to) },
+    ...{
+      owner: group.uid,
+      title,
+      pod: { name: pod.name, uid: pod.uid },
+      from: here,
+      to: there,
+      goal,
+      method,
+      budget,
+      why,
+    },
+    before: { [here]: had, [there]: has },
+    after: { [here]: had - 1, [there]: has + 1 },
   });
   draft.done.push({ shape: pod.shape, from, to });
 }

@@ -3,13 +3,13 @@
  * comes of it, and take that back. All sums are of whole numbers, so that what is taken back leaves nothing behind.
  */
 import type { NodeFacts } from '../nodes.ts';
-import type { PodShape } from '../workloads/facts.ts';
+import type { PodShape, Resources } from '../workloads/facts.ts';
 
 export type Ledger = {
   /** By slot; undefined: no Node of that name is known, though pods say that they are on it. */
   readonly nodes: (NodeFacts | undefined)[];
   readonly slotOf: Map<string, number>;
-  /** Names of slots in order: ties are decided by it, so that a plan does not depend on who was heard of first. */
+  /** By slot, the place of its name in the order of names: it decides ties, so that nothing depends on who was heard of first. */
   rank: Int32Array;
   pods: Float64Array;
   cpu: Float64Array;
@@ -17,25 +17,28 @@ export type Ledger = {
   /** As the scheduler scores: who asks for nothing is taken to need a little. */
   scoredCpu: Float64Array;
   scoredMemory: Float64Array;
-  /** Changes whenever anything of the slot does. */
-  version: Float64Array;
-  clock: number;
+  /** By slot, its zone as a number from 1; 0: none. */
+  readonly zone: number[];
+  readonly zones: Map<string, number>;
+  /** Slots in the order in which something of them changed, since the last time that it was begun anew. */
+  readonly log: number[];
+  logs: number;
 };
-
-/** `DefaultMilliCPURequest` and `DefaultMemoryRequest` of the scheduler. */
-const assumed = { cpu: 100, memory: 200 * 2 ** 20 };
-export const scoredRequests = ({ requests: { cpu, memory } }: PodShape): { cpu: number; memory: number } => ({
-  cpu: cpu || assumed.cpu,
-  memory: memory || assumed.memory,
-});
 
 export function createLedger(): Ledger {
   const empty = () => new Float64Array(64);
   return {
-    ...{ nodes: [], slotOf: new Map(), rank: new Int32Array(0), clock: 1 },
-    ...{ pods: empty(), cpu: empty(), memory: empty(), scoredCpu: empty(), scoredMemory: empty(), version: empty() },
+    ...{ nodes: [], slotOf: new Map(), rank: new Int32Array(64), zone: [], zones: new Map(), log: [], logs: 1 },
+    ...{ pods: empty(), cpu: empty(), memory: empty(), scoredCpu: empty(), scoredMemory: empty() },
   };
 }
+
+/** `DefaultMilliCPURequest` and `DefaultMemoryRequest` of the scheduler. */
+const assumed: Resources = { cpu: 100, memory: 200 * 2 ** 20 };
+export const scoredRequests = ({ requests: { cpu, memory } }: PodShape): Resources => ({
+  cpu: cpu || assumed.cpu,
+  memory: memory || assumed.memory,
+});
 
 /** The slot of a Node of that name, made if need be. */
 export function slotFor(ledger: Ledger, name: string): number {
@@ -44,6 +47,7 @@ export function slotFor(ledger: Ledger, name: string): number {
   const slot = ledger.nodes.length;
   ledger.slotOf.set(name, slot);
   ledger.nodes.push(undefined);
+  ledger.zone.push(0);
   if (slot >= ledger.pods.length) grow(ledger);
   return slot;
 }
@@ -59,17 +63,14 @@ function grow(ledger: Ledger): void {
   ledger.memory = larger(ledger.memory);
   ledger.scoredCpu = larger(ledger.scoredCpu);
   ledger.scoredMemory = larger(ledger.scoredMemory);
-  ledger.version = larger(ledger.version);
 }
 
 export function setNode(ledger: Ledger, slot: number, node: NodeFacts | undefined): void {
   ledger.nodes[slot] = node;
-  touch(ledger, slot);
-}
-
-function touch(ledger: Ledger, slot: number): void {
-  ledger.clock += 1;
-  ledger.version[slot] = ledger.clock;
+  const zone = node?.labels['topology.kubernetes.io/zone'];
+  if (zone !== undefined && !ledger.zones.has(zone)) ledger.zones.set(zone, ledger.zones.size + 1);
+  ledger.zone[slot] = ledger.zones.get(zone ?? '') ?? 0;
+  ledger.log.push(slot);
 }
 
 /** `times`: 1 puts a pod of this shape there, -1 takes one away. */
@@ -80,7 +81,14 @@ export function place(ledger: Ledger, slot: number, shape: PodShape, times: 1 | 
   ledger.memory[slot] = at(ledger.memory, slot) + times * shape.requests.memory;
   ledger.scoredCpu[slot] = at(ledger.scoredCpu, slot) + times * scored.cpu;
   ledger.scoredMemory[slot] = at(ledger.scoredMemory, slot) + times * scored.memory;
-  touch(ledger, slot);
+  ledger.log.push(slot);
+}
+
+/** So that the log does not grow for ever; whoever follows it begins anew, too. */
+export function trimLog(ledger: Ledger): void {
+  if (ledger.log.length < 100_000) return;
+  ledger.log.length = 0;
+  ledger.logs += 1;
 }
 
 export function rankSlots(ledger: Ledger): void {

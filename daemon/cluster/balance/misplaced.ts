@@ -42,8 +42,8 @@ function moveOne(draft: Draft, roster: Roster): boolean {
     if ('code' in covered) return skipped(covered.code, covered.reason);
     if (draft.options.cooling?.(roster.group.uid, node.name, 'from') === true)
       return skipped('cooling', `one of it came to ${node.name} not long ago`);
-    const { best, feasible } = landingOf(draft, roster, seat, surge);
-    if (feasible.length === 0) return skipped('no-room', `no Node that it may be on has room for one more`);
+    const { best } = landingOf(draft, roster, seat, surge);
+    if (best.length === 0) return skipped('no-room', `no Node that it may be on has room for one more`);
     const chosen = choose(draft, roster, best, () => true);
     if (typeof chosen === 'string') return skipped('landing', chosen);
     const why = `${node.name} ${barrier(seat.pod.shape, node)?.why ?? 'is not for it'}`;

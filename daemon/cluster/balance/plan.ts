@@ -8,7 +8,7 @@ import type { World } from '../workloads/facts.ts';
  */
 export type Goal = 'ineligible' | 'spread' | 'even';
 
-/** Pods of one owner by Node; Nodes without any are left out, but for the two of the move. */
+/** Pods of one owner by Node. */
 export type Counts = Readonly<Record<string, number>>;
 
 export type Move = {
@@ -26,6 +26,7 @@ export type Move = {
   readonly budget: string | undefined;
   /** In plain words, without the names of the pod and of its owner. */
   readonly why: string;
+  /** On the two Nodes. */
   readonly before: Counts;
   readonly after: Counts;
 };

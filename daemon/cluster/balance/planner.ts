@@ -2,6 +2,7 @@
 import type { World } from '../workloads/facts.ts';
 import { countsOf, type Draft, takeBack } from './draft.ts';
 import { planEven } from './even.ts';
+import { trimLog } from './ledger.ts';
 import { loadOf } from './load.ts';
 import { planMisplaced } from './misplaced.ts';
 import { createModel, type Model } from './model.ts';
@@ -28,7 +29,7 @@ export function planBalance(world: World, options: PlanOptions = {}): Plan {
 
 function planFor(model: Model, options: PlanOptions): Plan {
   const draft: Draft = {
-    ...{ model, options, moves: [], skipped: [], rosters: new Map(), done: [] },
+    ...{ model, options, moves: [], skipped: [], rosters: new Map(), opened: new Map(), done: [] },
     settled: settledSlots(model, options),
   };
   const load = loadOf(model);
@@ -36,6 +37,7 @@ function planFor(model: Model, options: PlanOptions): Plan {
   for (const [goal, plan] of steps) if (options.goals?.includes(goal) !== false) plan(draft);
   const after = { ...objectiveAfter(draft, before), load: load.objective() };
   takeBack(draft);
+  trimLog(model.ledger);
   return { moves: draft.moves, skipped: draft.skipped, spread: spreadsOf(draft), objective: { before, after } };
 }
 
@@ -55,10 +57,11 @@ function objectiveAfter({ moves }: Draft, before: Objective): Pick<Objective, 'm
   return { misplaced, uneven };
 }
 
-function spreadsOf({ model, rosters, moves }: Draft): readonly Spread[] {
-  const moved = new Set(moves.map(({ owner }) => owner));
-  return [...rosters.values()]
-    .filter(({ group }) => moved.has(group.uid))
-    .map(({ group, title, before, counts }) => ({ owner: group.uid, title, before, after: countsOf(model, counts) }))
-    .sort((a, b) => (a.owner < b.owner ? -1 : 1));
+function spreadsOf({ model, rosters }: Draft): readonly Spread[] {
+  const spreads: Spread[] = [];
+  for (const { group, title, before, counts } of rosters.values()) {
+    if (before === undefined) continue;
+    spreads.push({ owner: group.uid, title, before: countsOf(model, before), after: countsOf(model, counts) });
+  }
+  return spreads.sort((a, b) => (a.owner < b.owner ? -1 : 1));
 }

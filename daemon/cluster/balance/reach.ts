@@ -1,26 +1,26 @@
 /** The Nodes that pods of one shape may be on, shared by all shapes that say the same about it. */
-import type { PodShape } from '../workloads/facts.ts';
+import type { PodShape, Resources } from '../workloads/facts.ts';
 import { barrier, type Standing, softTaints } from './eligible.ts';
 import { type Ledger, scoredRequests } from './ledger.ts';
+import { createRanking, type Ranking } from './ranking.ts';
 
 export type Reach = {
   readonly sample: PodShape;
   /** By slot. */
   readonly standing: Standing[];
-  /** PreferNoSchedule taints against it, by slot. */
+  /** PreferNoSchedule taints against it, by slot, and the most that one of the open ones has. */
   readonly soft: number[];
+  softMost: number;
   /** Slots that are open, in no order that means anything. */
   open: readonly number[];
-  softMost: number;
 };
 
-/** What decides how the scheduler scores a Node for a pod, besides where its fellows are. Scores are kept until the slot changes. */
+/** What decides how the scheduler scores a Node for a pod, besides where its fellows are. */
 export type Profile = {
   readonly reach: Reach;
-  readonly shape: PodShape;
-  readonly scored: { readonly cpu: number; readonly memory: number };
-  readonly score: number[];
-  readonly scoredAt: number[];
+  readonly requests: Resources;
+  readonly scored: Resources;
+  readonly ranking: Ranking;
 };
 
 export type Reaches = {
@@ -61,22 +61,27 @@ export function createReaches(ledger: Ledger): Reaches {
       most = Math.max(most, reach.soft[slot] ?? 0);
     }
     // Scores are relative to the one with the most of these taints.
-    if (most !== reach.softMost) for (const one of profiles.values()) if (one.reach === reach) one.scoredAt.fill(0);
+    if (most !== reach.softMost) for (const one of profiles.values()) if (one.reach === reach) one.ranking.logs = 0;
     reach.softMost = most;
     reach.open = open;
+  }
+
+  function profileFor(shape: PodShape): Profile {
+    const reachKey = JSON.stringify([shape.nodeSelector, shape.nodeAffinity, shape.tolerations]);
+    const key = `${shape.requests.cpu} ${shape.requests.memory} ${reachKey}`;
+    const kept = profiles.get(key);
+    if (kept !== undefined) return kept;
+    const scored = scoredRequests(shape);
+    const profile = { reach: reachOf(shape, reachKey), requests: shape.requests, scored, ranking: createRanking() };
+    profiles.set(key, profile);
+    return profile;
   }
 
   return {
     profileOf: (shape) => {
       const kept = known.get(shape);
       if (kept !== undefined) return kept;
-      const reachKey = JSON.stringify([shape.nodeSelector, shape.nodeAffinity, shape.tolerations]);
-      const key = `${shape.requests.cpu} ${shape.requests.memory} ${reachKey}`;
-      let profile = profiles.get(key);
-      if (profile === undefined) {
-        profile = { reach: reachOf(shape, reachKey), shape, scored: scoredRequests(shape), score: [], scoredAt: [] };
-        profiles.set(key, profile);
-      }
+      const profile = profileFor(shape);
       known.set(shape, profile);
       return profile;
     },

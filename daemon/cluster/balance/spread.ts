@@ -6,6 +6,7 @@
 import { budgetOf, carryOut, type Draft, isFull, landingOf, type Roster, rosterOf, skip } from './draft.ts';
 import type { Seat } from './groups.ts';
 import { at, nameOf } from './ledger.ts';
+import type { Reach } from './reach.ts';
 import { choose } from './receivers.ts';
 import { inRounds } from './rounds.ts';
 
@@ -62,10 +63,11 @@ function moveFrom(draft: Draft, roster: Roster, slot: number, count: number): 'm
   if ('code' in covered) return [covered.code, covered.reason];
   if (draft.options.cooling?.(group.uid, nameOf(ledger, slot), 'from') === true)
     return ['cooling', `one of it came to ${nameOf(ledger, slot)} not long ago`];
-  const { best, feasible } = landingOf(draft, roster, seat, false);
+  const { best, anyEmpty, shared } = landingOf(draft, roster, seat, false);
   // Of those with room: a full one neither takes nor lacks anything.
   let least = Number.POSITIVE_INFINITY;
-  for (const one of feasible) if (draft.settled(one)) least = Math.min(least, counts.get(one) ?? 0);
+  if (anyEmpty(draft.settled)) least = 0;
+  else for (const one of shared) if (draft.settled(one) && one !== slot) least = Math.min(least, counts.get(one) ?? 0);
   if (least > count - 2) return ['no-room', 'the Nodes that have fewer of it have no room for one more'];
   const isReceiver = (one: number): boolean => {
     const there = counts.get(one) ?? 0;
@@ -80,17 +82,27 @@ function moveFrom(draft: Draft, roster: Roster, slot: number, count: number): 'm
 
 /** The fewest that a Node has, and how many each has at least if all have their share. */
 function levelOf(
-  { settled }: Draft,
+  draft: Draft,
   counts: ReadonlyMap<number, number>,
   { profile: { reach } }: Seat,
 ): { readonly least: number; readonly floor: number } {
-  let [least, sum, nodes] = [Number.POSITIVE_INFINITY, 0, 0];
-  for (const slot of reach.open) {
-    if (!settled(slot)) continue;
-    const count = counts.get(slot) ?? 0;
+  const nodes = openNodes(draft, reach);
+  let [least, sum, taken] = [Number.POSITIVE_INFINITY, 0, 0];
+  for (const [slot, count] of counts) {
+    if (reach.standing[slot] !== 'open' || !draft.settled(slot)) continue;
     least = Math.min(least, count);
     sum += count;
-    nodes += 1;
+    taken += 1;
   }
-  return { least, floor: nodes === 0 ? 0 : Math.floor(sum / nodes) };
+  return { least: taken < nodes ? 0 : least, floor: nodes === 0 ? 0 : Math.floor(sum / nodes) };
+}
+
+/** How many Nodes may be given some. */
+function openNodes({ settled, opened }: Draft, reach: Reach): number {
+  let nodes = opened.get(reach);
+  if (nodes === undefined) {
+    nodes = reach.open.filter(settled).length;
+    opened.set(reach, nodes);
+  }
+  return nodes;
 }
