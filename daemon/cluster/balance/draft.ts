@@ -7,6 +7,7 @@ import { matchesSelector } from './eligible.ts';
 import { type Group, isBalanced, type Seat } from './groups.ts';
 import { type Landing, landing } from './landing.ts';
 import { at, nameOf, place } from './ledger.ts';
+import type { Loads } from './load.ts';
 import { type Model, namespaceOf } from './model.ts';
 import type { Counts, Goal, Move, PlanOptions, Skip, SkipCode } from './plan.ts';
 import { byLeastLoss, isAlive, protection } from './protect.ts';
@@ -34,6 +35,9 @@ export type Draft = {
   readonly moves: Move[];
   readonly skipped: Skip[];
   readonly rosters: Map<Group, Roster>;
+  readonly loads: Loads;
+  /** By slot, pods that may go to where there is less, in the order in which they are tried. */
+  readonly candidates: Map<number, readonly Seat[]>;
   /** What was done in the model. */
   readonly done: { readonly shape: PodShape; readonly from: number; readonly to: number }[];
   /** Slots that may be given something. */
@@ -116,14 +120,8 @@ export const canSurge = ({ owner }: Group, { pod }: Seat): boolean =>
   pod.shape.claims.length === 0;
 
 /** Where the one that takes this pod's place would be put. `surge`: while it is still there. */
-export function landingOf({ model }: Draft, { counts }: Roster, { profile, slot }: Seat, surge: boolean): Landing {
-  if (surge) return landing(model.ledger, { profile, counts, leaves: undefined, allows: undefined });
-  const count = counts.get(slot) ?? 0;
-  change(counts, slot, -1);
-  const found = landing(model.ledger, { profile, counts: new Map(counts), leaves: slot, allows: undefined });
-  counts.set(slot, count);
-  return found;
-}
+export const landingOf = ({ model }: Draft, { counts }: Roster, { profile, slot }: Seat, surge: boolean): Landing =>
+  landing(model.ledger, { profile, counts, leaves: surge ? undefined : slot, allows: undefined });
 
 function change(counts: Map<number, number>, slot: number, by: 1 | -1): void {
   const count = (counts.get(slot) ?? 0) + by;
@@ -151,18 +149,17 @@ export function carryOut(
   change(counts, from, -1);
   change(counts, to, 1);
   const [here, there] = [nameOf(ledger, from), nameOf(ledger, to)];
+  // Written out: there may be tens of thousands.
   draft.moves.push({
-    ...{
-      owner: group.uid,
-      title,
-      pod: { name: pod.name, uid: pod.uid },
-      from: here,
-      to: there,
-      goal,
-      method,
-      budget,
-      why,
-    },
+    owner: group.uid,
+    title,
+    pod: { name: pod.name, uid: pod.uid },
+    from: here,
+    to: there,
+    goal,
+    method,
+    budget,
+    why,
     before: { [here]: had, [there]: has },
     after: { [here]: had - 1, [there]: has + 1 },
   });

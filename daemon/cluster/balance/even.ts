@@ -1,102 +1,95 @@
 /**
  * Third goal: pods and what they ask for even over the Nodes, across owners, without taking anything from the second: an
- * application with one replica goes anywhere, one of several replicas to where one fewer is. Always from the fullest Node.
+ * application with one replica goes anywhere, one of several replicas to where one fewer is. Always from the fullest Node, and
+ * from it the largest pod first that makes things better.
  */
-import { budgetOf, canSurge, carryOut, type Draft, isFull, landingOf, type Roster, rosterOf } from './draft.ts';
+import type { OwnerFacts } from '../workloads/facts.ts';
+import { budgetOf, canSurge, carryOut, type Draft, isFull, landingOf, rosterOf, skip } from './draft.ts';
 import { isBalanced, type Seat } from './groups.ts';
-import { at, nameOf } from './ledger.ts';
-import { type Loads, loadOf } from './load.ts';
+import { nameOf } from './ledger.ts';
+import type { Loads } from './load.ts';
 import { isAlive, protection } from './protect.ts';
 import { choose } from './receivers.ts';
 
 export function planEven(draft: Draft): void {
-  const loads = loadOf(draft.model);
-  const total = (slot: number): number =>
-    loads.of(slot).reduce((sum, value, kind) => sum + value / at(loads.mean, kind), 0);
-  const donors = new Set(loads.slots.filter((slot) => draft.settled(slot)));
-  while (donors.size > 0 && !isFull(draft)) {
-    let fullest: number | undefined;
-    for (const slot of donors) if (fullest === undefined || total(slot) > total(fullest)) fullest = slot;
-    if (fullest === undefined) return;
-    if (!hasMore(loads, fullest) || !moveFrom(draft, loads, fullest)) donors.delete(fullest);
+  const { loads, settled } = draft;
+  for (const slot of slotsTouched(draft)) loads.changed(slot);
+  const totals = new Map<number, number>();
+  for (const slot of loads.slots) if (settled(slot)) totals.set(slot, loads.total(slot));
+  while (totals.size > 0 && !isFull(draft)) {
+    let [fullest, most] = [-1, Number.NEGATIVE_INFINITY];
+    for (const [slot, total] of totals) if (total > most) [fullest, most] = [slot, total];
+    const to = loads.hasMore(fullest) ? moveFrom(draft, loads, fullest) : undefined;
+    // Others only get fuller: what is not worth it now never will be.
+    if (to === undefined) totals.delete(fullest);
+    for (const slot of to === undefined ? [] : [fullest, to]) {
+      loads.changed(slot);
+      if (totals.has(slot)) totals.set(slot, loads.total(slot));
+    }
   }
 }
 
-/** So much more than the emptiest that a move may be worth it. */
-const hasMore = (loads: Loads, slot: number): boolean => loads.slots.some((other) => isWorth(loads, slot, other));
+const slotsTouched = ({ done }: Draft): ReadonlySet<number> => new Set(done.flatMap(({ from, to }) => [from, to]));
 
-/** In pods or in what they ask for, by more than one pod and more than a tenth (facts 4.3). */
-const isWorth = (loads: Loads, from: number, to: number): boolean =>
-  loads.of(from).some((value, kind) => {
-    const gap = value - at(loads.of(to), kind);
-    return gap > at(loads.perPod, kind) && gap > value / 10;
-  });
-
-/** By how much the sum of squares falls if this pod is there instead of here; 0 where it is not worth a move. */
-function gain(loads: Loads, { pod: { shape }, slot }: Seat, to: number): number {
-  const [here, there, leaves, comes] = [loads.of(slot), loads.of(to), loads.adds(shape, slot), loads.adds(shape, to)];
-  let [falls, isNoticed] = [0, false];
-  for (const kind of [0, 1, 2]) {
-    const [a, b, l, c] = [at(here, kind), at(there, kind), at(leaves, kind), at(comes, kind)];
-    falls += (a ** 2 + b ** 2 - (a - l) ** 2 - (b + c) ** 2) / at(loads.mean, kind) ** 2;
-    const narrows = a - b - Math.abs(a - l - b - c);
-    if (a - b > a / 10 && narrows > at(loads.perPod, kind)) isNoticed = true;
+/** Where the pod went that was moved from there. */
+function moveFrom(draft: Draft, loads: Loads, slot: number): number | undefined {
+  const { ledger } = draft.model;
+  for (const seat of candidatesOn(draft, loads, slot)) {
+    const found = findPlace(draft, loads, seat);
+    if (found === undefined) continue;
+    const { to, surge, budget } = found;
+    const why = `${nameOf(ledger, slot)} carries ${loads.inWords(slot)}, ${nameOf(ledger, to)} ${loads.inWords(to)}`;
+    const roster = rosterOf(draft, found.group);
+    carryOut(draft, roster, seat, to, { goal: 'even', method: surge ? 'surge' : 'evict', why, budget });
+    return to;
   }
-  return isNoticed && falls > 1e-9 ? falls : 0;
+  return undefined;
 }
 
-type Candidate = {
-  readonly seat: Seat;
-  readonly roster: Roster;
-  readonly to: number;
-  readonly surge: boolean;
-  readonly budget: string | undefined;
-  readonly falls: number;
-};
-
-function moveFrom(draft: Draft, loads: Loads, slot: number): boolean {
-  let best: Candidate | undefined;
-  for (const seat of draft.model.seats[slot]?.values() ?? []) {
-    const candidate = candidateOf(draft, loads, seat);
-    if (candidate === undefined) continue;
-    const better =
-      best === undefined ? 1 : candidate.falls - best.falls || (candidate.seat.pod.name < best.seat.pod.name ? 1 : -1);
-    if (better > 0) best = candidate;
+/** In the order in which they are tried. */
+function candidatesOn(draft: Draft, loads: Loads, slot: number): readonly Seat[] {
+  const known = draft.candidates.get(slot);
+  if (known !== undefined) return known;
+  const { model } = draft;
+  const found: { readonly seat: Seat; readonly size: number }[] = [];
+  for (const seat of model.seats[slot]?.values() ?? []) {
+    const { pod } = seat;
+    const owner = model.groups.get(pod.owner?.uid ?? '')?.owner;
+    if (!isBalanced(owner) || !isAlive(pod) || pod.shape.claims.length > 0) continue;
+    if (protection(pod, owner, model.claims) === undefined) found.push({ seat, size: loads.size(pod.shape, slot) });
   }
-  if (best === undefined) return false;
-  const { seat, roster, to, surge, budget } = best;
-  const why = `${nameOf(draft.model.ledger, slot)} carries ${carried(loads, slot)}, ${nameOf(draft.model.ledger, to)} ${carried(loads, to)}`;
-  carryOut(draft, roster, seat, to, { goal: 'even', method: surge ? 'surge' : 'evict', why, budget });
-  return true;
+  found.sort((a, b) => b.size - a.size || (a.seat.pod.name < b.seat.pod.name ? -1 : 1));
+  const seats = found.map(({ seat }) => seat);
+  draft.candidates.set(slot, seats);
+  return seats;
 }
 
-function carried(loads: Loads, slot: number): string {
-  const [pods, cpu, memory] = loads.of(slot);
-  const percent = Math.round(Math.max(cpu, memory) * 100);
-  return `${pods} ${pods === 1 ? 'pod' : 'pods'} (${percent} %)`;
-}
-
-function candidateOf(draft: Draft, loads: Loads, seat: Seat): Candidate | undefined {
+function findPlace(draft: Draft, loads: Loads, seat: Seat) {
   const { model, options } = draft;
   const group = model.groups.get(seat.pod.owner?.uid ?? '');
-  if (group === undefined || !isBalanced(group.owner) || !isAlive(seat.pod) || seat.pod.shape.claims.length > 0)
-    return undefined;
-  if (protection(seat.pod, group.owner, model.claims) !== undefined) return undefined;
-  const surge = canSurge(group, seat);
-  if (group.owner.replicas === 1 && !surge) return undefined;
+  if (group === undefined) return undefined;
   const roster = rosterOf(draft, group);
   if (roster.obstacle !== undefined || roster.movable.get(seat.slot)?.includes(seat) !== true) return undefined;
+  const surge = canSurge(group, seat);
+  if (group.owner?.replicas === 1 && !surge) {
+    skip(draft, roster, 'even', 'single', whySingle(group.owner));
+    return undefined;
+  }
   const covered = surge ? { budget: undefined } : budgetOf(model, seat);
   if ('code' in covered) return undefined;
   if (options.cooling?.(group.uid, nameOf(model.ledger, seat.slot), 'from') === true) return undefined;
   const count = roster.counts.get(seat.slot) ?? 0;
   const { best } = landingOf(draft, roster, seat, surge);
-  const to = choose(
-    draft,
-    roster,
-    best,
-    (one) => one !== seat.slot && (roster.counts.get(one) ?? 0) < count && gain(loads, seat, one) > 0,
-  );
-  if (typeof to === 'string') return undefined;
-  return { seat, roster, to, surge, budget: covered.budget, falls: gain(loads, seat, to) };
+  const isReceiver = (one: number): boolean =>
+    one !== seat.slot && (roster.counts.get(one) ?? 0) < count && loads.gain(seat.pod.shape, seat.slot, one) > 0;
+  const to = choose(draft, roster, best, isReceiver);
+  return typeof to === 'string' ? undefined : { group, to, surge, budget: covered.budget };
+}
+
+/** It would be away for a while: nobody may make a second one first. */
+function whySingle({ scaledBy, kind, deployment }: OwnerFacts): string {
+  const only = 'it has one replica, and';
+  if (deployment === undefined)
+    return `${only} there is no Deployment above its ${kind} that could make a second one first`;
+  return `${only} ${scaledBy === 'autoscaler' ? 'an autoscaler' : 'a GitOps tool'} decides about their number`;
 }

@@ -3,7 +3,7 @@ import type { World } from '../workloads/facts.ts';
 import { countsOf, type Draft, takeBack } from './draft.ts';
 import { planEven } from './even.ts';
 import { trimLog } from './ledger.ts';
-import { loadOf } from './load.ts';
+import { loadsOf } from './load.ts';
 import { planMisplaced } from './misplaced.ts';
 import { createModel, type Model } from './model.ts';
 import type { Goal, Objective, Plan, Planner, PlanOptions, Spread } from './plan.ts';
@@ -28,14 +28,25 @@ export function planBalance(world: World, options: PlanOptions = {}): Plan {
 }
 
 function planFor(model: Model, options: PlanOptions): Plan {
+  const loads = loadsOf(model);
   const draft: Draft = {
-    ...{ model, options, moves: [], skipped: [], rosters: new Map(), opened: new Map(), done: [] },
+    ...{
+      loads,
+      candidates: new Map(),
+      model,
+      options,
+      moves: [],
+      skipped: [],
+      rosters: new Map(),
+      opened: new Map(),
+      done: [],
+    },
     settled: settledSlots(model, options),
   };
-  const load = loadOf(model);
-  const before: Objective = { misplaced: model.misplaced, uneven: model.squares, load: load.objective() };
+  const before: Objective = { misplaced: model.misplaced, uneven: model.squares, load: loads.objective() };
   for (const [goal, plan] of steps) if (options.goals?.includes(goal) !== false) plan(draft);
-  const after = { ...objectiveAfter(draft, before), load: load.objective() };
+  for (const { from, to } of draft.done) for (const slot of [from, to]) loads.changed(slot);
+  const after = { ...objectiveAfter(draft, before), load: loads.objective() };
   takeBack(draft);
   trimLog(model.ledger);
   return { moves: draft.moves, skipped: draft.skipped, spread: spreadsOf(draft), objective: { before, after } };
