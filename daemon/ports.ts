@@ -45,6 +45,21 @@ export type OpenUdp = (options: {
   readonly onMessage: (payload: Uint8Array, from: Endpoint) => void;
 }) => Promise<Udp>;
 
+/** What a machine on our network did with a question. `unasked`: it did not leave this machine, which says nothing of the other. */
+export type Echo = 'answered' | 'silent' | 'unasked';
+
+/**
+ * Knocks at a UDP port where nobody listens: whoever lives refuses. `onEcho` is told each `answered`, and each `unasked` with why;
+ * silence is for the caller to notice. Never throws.
+ */
+export type OpenKnock = (
+  to: Endpoint,
+  onEcho: (echo: Exclude<Echo, 'silent'>, why?: unknown) => void,
+) => { readonly knock: () => void; readonly close: () => void };
+
+/** Asks a TCP port to connect, and hangs up; a refusal is an answer. Settles within `timeout`; never rejects. */
+export type AskTcp = (to: Endpoint, timeout: Millis, signal: AbortSignal) => Promise<Echo>;
+
 export type ShellResult = { readonly code: number; readonly stdout: string; readonly stderr: string };
 /** Runs a program without a shell; the promise rejects only if it cannot be started. */
 export type Shell = (
