@@ -10,3 +10,4 @@ export { fingerprint, generateSshKeyPair, type SshKeyPair } from './keys.ts';
 export { kubeConfigDriver } from './kube-config.ts';
 export { caCertHashes, kubeadmDriver } from './kubeadm.ts';
 export { readCertificateRequest } from './pkcs10.ts';
+export type { PeerSession, Reached } from './ssh-reach.ts';

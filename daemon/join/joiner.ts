@@ -18,8 +18,9 @@ import { LOGIN, onBoardAt, type Work } from './on-board.ts';
 import { sweepOrphans } from './orphan-tokens.ts';
 import { release } from './release.ts';
 import { semaphore } from './semaphore.ts';
-import { awaitSsh } from './ssh.ts';
+import { awaitSsh, withSsh } from './ssh.ts';
 import type { SshTarget } from './ssh-connection.ts';
+import type { PeerSession } from './ssh-reach.ts';
 import { randomText, revokeTokens } from './tokens.ts';
 
 type JoinerOptions = {
@@ -64,6 +65,12 @@ export type Joiner = {
     signal: AbortSignal,
     work: (session: SshSession) => Promise<Result<void, StepProblem>>,
   ) => Promise<Result<void, StepProblem>>;
+  /** The same, for what it sees of others: one session, held for as long as `work` takes. */
+  readonly lookFrom: (
+    board: Pick<JoinBoard, 'address' | 'hostKeys'>,
+    signal: AbortSignal,
+    work: (from: PeerSession) => Promise<void>,
+  ) => Promise<Result<void, SshProblem>>;
   /** Takes token and Node back, and what is on the board if it can be reached. */
   readonly leave: (board: LeavingBoard, signal: AbortSignal) => Promise<Result<void, Problem>>;
   /** Settles once the signal is aborted. */
@@ -73,13 +80,16 @@ export type Joiner = {
 /** Boards that are being joined at a time, whatever of it is not a transfer: an SSH connection each. */
 const SESSIONS = 32;
 
+/** Of a board that is well: one that takes longer is of no use to those who ask it. */
+const QUICK_LOGIN = seconds(5);
+
 export function createJoiner(options: JoinerOptions): Joiner {
   const { cluster, clock, random, log } = options;
   const approver = startApprover({ cluster, clock, log, signal: options.signal });
   const transfers = semaphore(options.parallel ?? 8);
   const sessions = semaphore(SESSIONS);
   const hashing = semaphore(1);
-  const target = (board: JoinBoard): SshTarget => ({
+  const target = (board: Pick<JoinBoard, 'address' | 'hostKeys'>): SshTarget => ({
     host: board.address,
     port: options.ssh?.port ?? 22,
     username: options.ssh?.username ?? 'root',
@@ -159,6 +169,7 @@ export function createJoiner(options: JoinerOptions): Joiner {
       return driver.ok ? await release(work, driver.value, board, signal) : driver;
     },
     onBoard: work.onBoard,
+    lookFrom: (board, signal, look) => withSsh({ ...target(board), signal, timeout: QUICK_LOGIN }, look),
     leave: async (board, signal) => {
       const driver = await options.driver(signal);
       return driver.ok ? await leave(work, driver.value, board, signal) : driver;

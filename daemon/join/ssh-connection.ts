@@ -8,6 +8,7 @@ import type { Millis } from '../../config/values.ts';
 import type { SshProblem, SshSession } from './driver.ts';
 import { parsePublicLine } from './keys.ts';
 import { connectProblem, isTimeout, messageOf } from './ssh-errors.ts';
+import { type PeerSession, reachFrom } from './ssh-reach.ts';
 import { openSession } from './ssh-session.ts';
 
 export type SshTarget = {
@@ -26,7 +27,11 @@ export type WithSshOptions = SshTarget & {
   readonly timeout: Millis;
 };
 
-type Opened = { readonly session: SshSession; readonly shown: string; readonly close: () => Promise<void> };
+type Opened = {
+  readonly session: SshSession & PeerSession;
+  readonly shown: string;
+  readonly close: () => Promise<void>;
+};
 
 export async function openConnection(options: WithSshOptions): Promise<Result<Opened, SshProblem>> {
   const { host, port, username, privateKey, signal, timeout } = options;
@@ -81,5 +86,5 @@ export async function openConnection(options: WithSshOptions): Promise<Result<Op
     detail: why(),
   }));
   if (shown === undefined) throw new Error('ssh2 logged in without a look at the host key');
-  return ok({ session, shown, close });
+  return ok({ session: { ...session, reaches: reachFrom(connection) }, shown, close });
 }

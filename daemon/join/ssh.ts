@@ -5,6 +5,7 @@ import type { Clock } from '../ports.ts';
 import type { SshProblem, SshSession } from './driver.ts';
 import { retryIntervals } from './intervals.ts';
 import { openConnection, type SshTarget, type WithSshOptions } from './ssh-connection.ts';
+import type { PeerSession } from './ssh-reach.ts';
 
 /** Of one attempt: a login takes a starting Pi 2 over a second, and an address that nobody has yet fails after three. */
 const loginTimeout = seconds(5);
@@ -15,7 +16,7 @@ const loginTimeout = seconds(5);
  */
 export async function withSsh<T>(
   options: WithSshOptions,
-  work: (session: SshSession, shown: string) => Promise<T>,
+  work: (session: SshSession & PeerSession, shown: string) => Promise<T>,
 ): Promise<Result<T, SshProblem>> {
   const { signal } = options;
   signal.throwIfAborted();

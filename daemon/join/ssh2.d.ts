@@ -26,6 +26,13 @@ declare module 'ssh2' {
     end(): this;
     destroy(): this;
     setNoDelay(on: boolean): this;
+    forwardOut(
+      fromHost: string,
+      fromPort: number,
+      toHost: string,
+      toPort: number,
+      opened: (error: Error | undefined, channel?: ClientChannel) => void,
+    ): this;
   }
 
   export type ServerChannel = Duplex & {

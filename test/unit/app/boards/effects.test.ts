@@ -40,6 +40,7 @@ function desk(t: ExecutionContext, first: Device, { hostKey = 'ssh-ed25519 AAAA'
     release: work('release'),
     leave: work('leave'),
     onBoard: work('shell'),
+    lookFrom: async () => ok(undefined),
     done: Promise.resolve(),
   };
   const log = createLogDouble();
