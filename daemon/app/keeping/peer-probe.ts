@@ -52,7 +52,7 @@ export function createPeerProbe({ board, lookFrom, clock, log }: PeerProbeDeps):
 
   function connect(name: string, signal: AbortSignal): Kept | undefined {
     const peer = board(name);
-    if (peer === undefined) return undefined;
+    if (peer === undefined || connections.size >= CONNECTIONS) return undefined;
     const ending = new AbortController();
     const both = AbortSignal.any([signal, ending.signal]);
     const { promise: session, resolve } = Promise.withResolvers<PeerSession | undefined>();
