@@ -89,7 +89,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
   const feed = eventFeed(store, () => runner.fleet);
   const keeping = createKeeping({
     ...known,
-    ...{ joiner, runner, onNotice: onEvents },
+    ...{ joiner, runner, keys, site: network.site, onNotice: onEvents },
     settings: snapshot.settings,
     commit: written.commit,
   });
