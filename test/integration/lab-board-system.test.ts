@@ -10,6 +10,7 @@ import type { BoardEvent } from '../lab/board/events.ts';
 import { type Hardware, switchOn } from '../lab/board/hardware.ts';
 import { type BoardModel, identityOf } from '../lab/board/models.ts';
 import { makeLan, runPrefix } from '../support/netns.ts';
+import type { Finished } from '../support/program.ts';
 
 const run = promisify(execFile);
 const mebi = 2 ** 20;
@@ -38,6 +39,7 @@ type Running = {
   /** The next event of this name. */
   readonly next: (name: string) => Promise<BoardEvent>;
   readonly ssh: (address: string, command: string) => Promise<string>;
+  readonly ping: (address: string) => Promise<Finished>;
 };
 
 async function boardWith(
@@ -100,7 +102,8 @@ async function boardWith(
     t.is(code, 0, stderr);
     return stdout;
   };
-  return { hardware, directory, events, next, ssh };
+  const ping = (address: string) => master.exec(['busybox', 'ping', '-c', '1', '-W', '2', address]);
+  return { hardware, directory, events, next, ssh, ping };
 }
 
 type Keys = {
@@ -187,6 +190,29 @@ test('a reboot keeps what was written to the root file system and nothing that r
   await board.ssh(address, 'reboot');
   await third;
   t.is(board.events.filter(({ event }) => event === 'power-on').length, 3);
+});
+
+test('a board that is shut down answers nobody, and starts when its power comes back', async (t) => {
+  const board = await boardWith(t, 'pi4', (keys) =>
+    cloudInit(keys, '{version: 2, ethernets: {eth0: {dhcp4: true}}}\n'),
+  );
+  const first = board.next('address');
+  await board.next('sshd');
+  const address = String((await first)['address']);
+  t.is((await board.ping(address)).code, 0);
+  const halted = board.next('halted');
+  await board.ssh(address, 'setsid sh -c "sleep 1; systemctl poweroff" < /dev/null > /dev/null 2>&1 &');
+  await halted;
+  t.not((await board.ping(address)).code, 0);
+  t.true(board.hardware.powered(), 'its power is on all the while');
+  await board.hardware.powerOff();
+  const again = board.next('sshd');
+  board.hardware.powerOn();
+  await again;
+  t.is((await board.ping(address)).code, 0);
+  await board.hardware.powerOff();
+  t.not((await board.ping(address)).code, 0);
+  t.is(board.events.filter(({ event }) => event === 'power-on').length, 2);
 });
 
 test('device-init runs at every boot, and what it removes from the boot partition is gone from the disk', async (t) => {

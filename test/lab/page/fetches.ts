@@ -22,9 +22,9 @@ export type Reading = {
 export function readingOf(fetches: readonly Fetch[], from: number, to: number): Reading {
   const within = fetches.filter(({ at }) => at >= from && at <= to);
   const failures = within.filter(({ ok }) => !ok);
-  const before = Math.max(from, ...fetches.filter(({ ok, at }) => ok && at < from).map(({ end }) => end));
+  const earlier = fetches.filter(({ ok, at }) => ok && at < from).map(({ end }) => end);
   const pages = within.filter(({ ok }) => ok).map(({ end }) => end);
-  let last = before;
+  let last = earlier.length === 0 ? from : Math.max(...earlier);
   let longestGap = 0;
   for (const end of [...pages.sort((a, b) => a - b), to]) {
     longestGap = Math.max(longestGap, end - last);
