@@ -10,6 +10,7 @@ import { eachStep, firstBoard, numberOf, say } from './join/each-step.ts';
 import { foreignHostKeys } from './join/host-keys.ts';
 import { k3sThieves } from './join/k3s-thieves.ts';
 import { nothingSecretShown } from './join/secrets.ts';
+import { silentCables } from './join/silent-cables.ts';
 import { openSite, type Site } from './join/site.ts';
 import { stolenTokens } from './join/stolen-tokens.ts';
 import { twins } from './join/twins.ts';
@@ -37,6 +38,7 @@ export const joinAttacks: Scenario = async (check) => {
     const watching = watchArguments(watchPauseMs);
     const { ready, commands } = await firstBoard(check, site);
     await eachStep(check, site, commands, { chance, all: true });
+    await silentCables(check, site, commands);
     await foreignHostKeys(check, site);
     await stolenTokens(check, site, numberOf(commands, /^'kubeadm' 'join'/));
     await twins(check, site, ready);
@@ -47,6 +49,7 @@ export const joinAttacks: Scenario = async (check) => {
     const { ready, commands } = await firstBoard(check, site);
     const start = numberOf(commands, /systemctl restart --no-block/);
     await eachStep(check, site, commands, { chance, all: false });
+    await silentCables(check, site, commands);
     // Each file is looked for before it is fetched.
     const fetching = numberOf(commands, fetches, 2);
     await k3sThieves(check, site, { fetching, start }, ready);
