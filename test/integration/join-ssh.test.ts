@@ -2,11 +2,12 @@ import { getEventListeners, once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { must } from '../../config/result.ts';
-import { millis, minutes, seconds } from '../../config/values.ts';
+import { millis, minutes, seconds, since } from '../../config/values.ts';
 import type { SshSession } from '../../daemon/join/driver.ts';
 import { generateSshKeyPair } from '../../daemon/join/keys.ts';
 import { awaitSsh, withSsh } from '../../daemon/join/ssh.ts';
 import { systemClock } from '../../daemon/system/clock.ts';
+import { createClockDouble } from '../support/doubles.ts';
 import { freePort, startSshd } from './join-board.ts';
 import { obey, startFakeBoard } from './join-fake-board.ts';
 
@@ -104,6 +105,31 @@ test('fake board: after a foreign host key nothing is sent: no login is tried, n
   t.is(codeOf(await withSsh(options, async () => t.fail())), 'SSH_HOST_KEY_CHANGED');
   t.deepEqual(board.offered, []);
   t.deepEqual(board.commands, []);
+});
+
+test('fake board: a foreign host key for a whole quarter of an hour is asked again and again, and hears nothing', async (t) => {
+  t.timeout(120_000);
+  const board = await startFakeBoard(t, () => t.fail());
+  const clock = createClockDouble();
+  const begun = clock.now();
+  const settled = new AbortController();
+  const options = { ...target(board.port, generateSshKeyPair('other').publicLine), clock, deadline: minutes(15) };
+  const waiting = awaitSsh(options).finally(() => settled.abort());
+  const over = once(settled.signal, 'abort');
+  let tries = 0;
+  while (!settled.signal.aborted) {
+    // Its deadline, and the pause after a try.
+    await Promise.race([clock.whenSleeping(2), over]);
+    if (settled.signal.aborted) break;
+    tries += 1;
+    t.true(clock.now() - begun < minutes(15));
+    const [next = begun] = clock.sleepers();
+    await clock.advance(since(clock.now(), next));
+  }
+  t.is(codeOf(await waiting), 'SSH_HOST_KEY_CHANGED');
+  t.is(clock.now() - begun, minutes(15));
+  t.true(tries > 400, `${tries} tries`);
+  t.deepEqual([board.offered, board.commands], [[], []]);
 });
 
 test('fake board: the connection ends in the middle of a command', async (t) => {
