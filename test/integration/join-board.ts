@@ -1,5 +1,5 @@
 /** A board as the joiner sees it: a real OpenSSH sshd on loopback, on a machine of its own as far as files go. */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -89,6 +89,12 @@ export async function startSshd(
   first = Number((await readFile(`/proc/${program.pid}/task/${program.pid}/children`, 'utf8')).trim());
   return { host, port, root: `/proc/${first}/root`, hostKey, stop };
 }
+
+export const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
 
 export function freePort(host = '127.0.0.1'): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -1,13 +1,13 @@
 /** A whole join over real SSH, into the real control plane and into the simulator alike. */
 import { execFileSync } from 'node:child_process';
-import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { makeAccount } from '../../cli/cluster/account.ts';
 import { readKubeconfig } from '../../cli/cluster/kubeconfig.ts';
 import { must, ok } from '../../config/result.ts';
-import { millis, parseDeviceId, parseHostname, parseIpv4, seconds } from '../../config/values.ts';
+import { parseDeviceId, parseHostname, parseIpv4, seconds } from '../../config/values.ts';
 import { openCluster } from '../../daemon/cluster/index.ts';
 import { awaitNode } from '../../daemon/join/await-node.ts';
 import type { JoinCluster, JoinedNode } from '../../daemon/join/cluster-port.ts';
@@ -27,10 +27,11 @@ import type { ApiServer, ApiServerOptions } from '../lab/control-plane/api-serve
 import { findAssets, startControlPlane } from '../lab/control-plane/start.ts';
 import { retrying } from '../lab/kubeadm-stand-in/retry.ts';
 import { createLogDouble } from '../support/doubles.ts';
+import { until } from '../support/until.ts';
 import { anyTime, ownKeysDouble } from '../unit/join/own-keys-double.ts';
 import { stepContext } from '../unit/join/step-context.ts';
 import { watchArguments } from './join-arguments.ts';
-import { startSshd } from './join-board.ts';
+import { isThere, startSshd } from './join-board.ts';
 
 type Start = (options: ApiServerOptions) => Promise<ApiServer>;
 type Secrets = ApiObject<{ items: ReadonlyArray<{ metadata: { name: string }; type: string }> }>;
@@ -101,20 +102,6 @@ async function begin(t: ExecutionContext, start: Start) {
 
 type Lab = Awaited<ReturnType<typeof begin>>;
 
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 30_000;
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error('in vain');
-    await systemClock.sleep(millis(50), new AbortController().signal);
-  }
-}
-
-const isThere = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
-
 /** Whoever holds the board's token asks to be the control plane's own node: denied, the join is over, the token gone. */
 async function refusesForeignName(t: ExecutionContext, lab: Lab, board: JoinBoard): Promise<void> {
   const { server, joiner, attack, admin, tokens, signal } = lab;
@@ -139,7 +126,7 @@ async function refusesForeignName(t: ExecutionContext, lab: Lab, board: JoinBoar
   };
   const end = await joiner.join(board, signal);
   t.is(end.ok ? '' : end.error.code, 'CSR_REFUSED');
-  await until(async () => {
+  await until('the request is denied', 30, async () => {
     const { status } = await admin.call<Request>('GET', `${requests}/${name}`);
     t.is(status?.certificate, undefined);
     return status?.conditions?.some(({ type }) => type === 'Denied') ?? false;

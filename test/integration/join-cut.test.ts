@@ -1,8 +1,8 @@
 /** A join that is cut anywhere: the board's connection dies, or the daemon does. Asked for again, it comes to its end. */
-import { access, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
 import { must, ok, type Problem, type Result } from '../../config/result.ts';
-import { instant, millis, parseDeviceId, parseHostname, parseIpv4, seconds } from '../../config/values.ts';
+import { instant, parseDeviceId, parseHostname, parseIpv4, seconds } from '../../config/values.ts';
 import type { JoinedNode } from '../../daemon/join/cluster-port.ts';
 import type { JoinBoard, SshSession, TokenDriver } from '../../daemon/join/driver.ts';
 import { type OwnKeys, takeOver } from '../../daemon/join/host-key.ts';
@@ -11,26 +11,15 @@ import { systemClock } from '../../daemon/system/clock.ts';
 import { systemRandom } from '../../daemon/system/random.ts';
 import { createLogDouble } from '../support/doubles.ts';
 import { killNow } from '../support/program.ts';
+import { until } from '../support/until.ts';
 import { clusterDouble } from '../unit/join/cluster-double.ts';
 import { ownKeysDouble } from '../unit/join/own-keys-double.ts';
-import { type Sshd, startSshd } from './join-board.ts';
+import { isThere, type Sshd, startSshd } from './join-board.ts';
 
 const key = generateSshKeyPair('daemon');
 const onBoard = '/etc/ssh/ssh_host_ed25519_key';
 
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error('in vain');
-    await systemClock.sleep(millis(10), new AbortController().signal);
-  }
-}
-
-const isThere = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
+const soon = (what: string, holds: () => Promise<boolean>): Promise<unknown> => until(what, 60, holds, 10);
 
 /** Every session of the board's sshd, and what runs in it; the one that listens stays. */
 async function killSessions({ root }: Sshd): Promise<void> {
@@ -70,11 +59,14 @@ const deaths: Readonly<Record<string, (keys: OwnKeys, die: () => void, sshd: Ssh
     },
   }),
   'the key is on its way': (keys, die, { root }) => {
-    void until(() => isThere(`${root}${onBoard}.bramble`)).then(die, die);
+    void soon('the key is on its way', () => isThere(`${root}${onBoard}.bramble`)).then(die, die);
     return keys;
   },
   'the key is in its place': (keys, die, { root, hostKey }) => {
-    void until(async () => (await readFile(`${root}${onBoard}`, 'utf8')) !== hostKey.privateOpenssh).then(die, die);
+    void soon(
+      'the key is in its place',
+      async () => (await readFile(`${root}${onBoard}`, 'utf8')) !== hostKey.privateOpenssh,
+    ).then(die, die);
     return keys;
   },
   'the key was shown': (keys, die) => ({
@@ -193,7 +185,7 @@ for (const name of ['probe', 'leave', 'install', 'join', 'verify', 'finish']) {
         const end = joined.ok ? await joiner.release({ ...board, hostKeys: [own.pinned() ?? ''] }, signal) : joined;
         return end.ok ? 'ok' : end.error.code;
       };
-      const first = until(() => isThere(`${sshd.root}/run/${name}`)).then(() => killSessions(sshd));
+      const first = soon(`${name} has begun`, () => isThere(`${sshd.root}/run/${name}`)).then(() => killSessions(sshd));
       t.is(await tried(), 'SSH_CLOSED');
       await first;
       t.is(steps.at(-1), name);

@@ -19,6 +19,7 @@ import { createInFlight } from '../support/k3s-supervisor/in-flight.ts';
 import { createHash, matchesHash } from '../support/k3s-supervisor/node-password.ts';
 import { type K3sSupervisor, startK3sSupervisor } from '../support/k3s-supervisor-stand-in.ts';
 import { makeLan, runPrefix } from '../support/netns.ts';
+import { until } from '../support/until.ts';
 
 type Secret = ApiObject<{
   type: string;
@@ -98,14 +99,6 @@ async function joins(wanted: AgentWish): Promise<AgentFiles> {
   }
 }
 
-async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
-  for (const deadline = Date.now() + deadlineMs; Date.now() < deadline; await sleep(pollMs)) {
-    const found = await look();
-    if (found !== undefined) return found;
-  }
-  throw new Error(`in vain: ${what}`);
-}
-
 const find = async <T extends ApiObject>(api: ApiClient, path: string): Promise<T | undefined> => {
   try {
     return (await api.call('GET', path)) as T;
@@ -115,7 +108,7 @@ const find = async <T extends ApiObject>(api: ApiClient, path: string): Promise<
   }
 };
 const gone = (api: ApiClient, path: string): Promise<true> =>
-  until(`${path} going`, async () => ((await find(api, path)) === undefined ? true : undefined));
+  until(`${path} going`, 60, async () => (await find(api, path)) === undefined);
 
 const asNode = ({ server, caPem }: K3sSupervisor, { clientKubelet }: AgentFiles): ApiClient =>
   connect({ server, caPem, ...clientKubelet });
@@ -192,6 +185,7 @@ needsAssets('who comes first with a name keeps it, until its Node is deleted', a
   const { metadata } = await asNode(supervisor, files).call('POST', '/api/v1/nodes', { body: nodeBody(name) });
   const owner = await until(
     'the Node owning it',
+    60,
     async () => (await find<Secret>(api, path))?.metadata.ownerReferences?.[0],
   );
   t.like(owner, { kind: 'Node', name, uid: metadata.uid });
@@ -256,10 +250,10 @@ needsAssets('what is no token lets nobody in', async (t) => {
   t.is(await status(`Bearer ${supervisor.daemonToken}`), 403, 'known, but no agent');
 
   const token = await mint(supervisor);
-  await until('the token being known', async () => ((await status(bearer(token))) === 200 ? true : undefined));
+  await until('the token being known', 60, async () => (await status(bearer(token))) === 200);
   const id = token.split('::')[1]?.slice(0, 6);
   await admin(supervisor).call('DELETE', `${secrets}/bootstrap-token-${id}`);
-  const end = await until('its end', async () => ((await status(bearer(token))) === 401 ? true : undefined));
+  const end = await until('its end', 60, async () => (await status(bearer(token))) === 401);
   t.true(end, 'a deleted token lives on for ten seconds at most');
 
   const api = await ask(`${server}/api/v1/nodes`, { ca: caPem });

@@ -4,13 +4,13 @@
  */
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { must } from '../../../config/result.ts';
 import { parseIpv4 } from '../../../config/values.ts';
 import { startHypriotBoard } from '../../support/kube-config-stand-in/board.ts';
 import type { Host } from '../../support/netns.ts';
 import { killNow, type Running } from '../../support/program.ts';
+import { until } from '../../support/until.ts';
 
 const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const kubeadm = file('../../lab/kubeadm-stand-in/main.ts');
@@ -35,17 +35,6 @@ export type Board = {
   /** Again, with another host key. */
   readonly powerOn: (hostKey: string) => Promise<void>;
 };
-
-/** Whoever waits looks again this often. */
-export const lookMs = 200;
-
-export async function until(what: string, seconds: number, holds: () => Promise<boolean> | boolean): Promise<void> {
-  const deadline = performance.now() + seconds * 1000;
-  while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`${seconds} s went by without: ${what}`);
-    await sleep(lookMs);
-  }
-}
 
 /** The programs of all boards of a run, in a folder; returns what their PATH is to begin with. */
 export async function installPrograms(folder: string): Promise<string> {
@@ -152,7 +141,9 @@ function controlOf(name: string, folder: string): Pick<Board, 'commands' | 'wasC
     readFile(join(folder, part), 'utf8').catch(() => undefined);
   return {
     commands: async () => ((await read('commands')) ?? '').split('\n').filter((line) => line !== ''),
-    wasCut: () => until(`${name} is cut`, 120, async () => (await read('done')) !== undefined),
+    wasCut: async () => {
+      await until(`${name} is cut`, 120, () => read('done'));
+    },
     release: () => writeFile(join(folder, 'release'), ''),
   };
 }

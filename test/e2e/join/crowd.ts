@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Check } from '../scenario.ts';
-import { lookMs } from './board.ts';
 import { say, sound } from './each-step.ts';
 import { httpPort, type Site } from './site.ts';
 
 const count = 50;
+const lookMs = 100;
 /** Of the API server, by all and everybody: kubelets, controllers, the daemon, and this measuring. */
 const fewPerSecond = 5;
 
@@ -75,7 +75,7 @@ function measure(site: Site): { readonly stop: () => Promise<Load> } {
     }
   };
   const seen = { most: 0, looks: 0 };
-  const transfers = loop(lookMs / 2, async () => {
+  const transfers = loop(lookMs, async () => {
     const args = ['ss', '-Htn', 'state', 'established', `( sport = :${httpPort} )`];
     const lines = (await site.master.exec(args)).stdout.split('\n').filter((line) => line !== '');
     seen.most = Math.max(seen.most, lines.length);

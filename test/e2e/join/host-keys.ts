@@ -1,8 +1,8 @@
 /** Whoever answers in a board's place has another host key: it hears nothing from us. */
 import assert from 'node:assert/strict';
 import { generateSshKeyPair } from '../../../daemon/join/keys.ts';
+import { until } from '../../support/until.ts';
 import type { Check } from '../scenario.ts';
-import { until } from './board.ts';
 import type { Site } from './site.ts';
 
 const accepted = /Accepted publickey|Starting session/;

@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import type { Host } from '../../support/netns.ts';
+import { until } from '../../support/until.ts';
 import type { Check } from '../scenario.ts';
-import { until } from './board.ts';
 import { say, sound } from './each-step.ts';
 import type { Site } from './site.ts';
 

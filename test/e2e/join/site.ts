@@ -11,6 +11,7 @@ import { type Daemon, startDaemon } from '../../support/daemon.ts';
 import { startK3sSupervisor } from '../../support/k3s-supervisor-stand-in.ts';
 import { type Host, makeLan, runPrefix } from '../../support/netns.ts';
 import { killNow, type Running } from '../../support/program.ts';
+import { until } from '../../support/until.ts';
 import { type Api, openApi } from './api.ts';
 import {
   type Board,
@@ -20,7 +21,6 @@ import {
   k3sProgram,
   startBoard,
   startLegacyBoard,
-  until,
 } from './board.ts';
 import { putRelease } from './release.ts';
 import { boardAt, seedBoards } from './seed.ts';

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import type { Host } from '../../support/netns.ts';
+import { until } from '../../support/until.ts';
 import type { Check } from '../scenario.ts';
 import type { Token } from './api.ts';
-import { until } from './board.ts';
 import type { Expected, Site } from './site.ts';
 
 const requests = '/apis/certificates.k8s.io/v1/certificatesigningrequests';

@@ -8,8 +8,8 @@ import { bootKey, bootProof } from '../../../daemon/http/proof.ts';
 import type { EventView } from '../../../daemon/http/wire.ts';
 import { systemRandom } from '../../../daemon/system/random.ts';
 import type { Host } from '../../support/netns.ts';
+import { until } from '../../support/until.ts';
 import type { Check } from '../scenario.ts';
-import { until } from './board.ts';
 import { httpPort, masterAddress, type Site } from './site.ts';
 
 const leaseScript = fileURLToPath(new URL('../../lab/board/udhcpc.sh', import.meta.url));

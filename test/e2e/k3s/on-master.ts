@@ -9,12 +9,10 @@ import type { StepProblem } from '../../../daemon/join/driver.ts';
 import { generateSshKeyPair, type JoinBoard } from '../../../daemon/join/index.ts';
 import { systemClock } from '../../../daemon/system/clock.ts';
 import { watchArguments } from '../../integration/join-arguments.ts';
-import type { CheckReport } from '../kubelet/on-master.ts';
+import type { CheckReport } from '../on-master.ts';
 import type { Scenario } from '../scenario.ts';
 import { type K3sBoard, startK3sBoard } from './board.ts';
 import { startMaster } from './master.ts';
-
-export type { CheckReport };
 
 const [folder = '', netns = '', otherNetns = ''] = process.argv.slice(2);
 const key = generateSshKeyPair('daemon');

@@ -10,11 +10,10 @@ import { generateSshKeyPair, type JoinBoard } from '../../../daemon/join/index.t
 import { systemClock } from '../../../daemon/system/clock.ts';
 import { watchArguments } from '../../integration/join-arguments.ts';
 import { stepContext } from '../../unit/join/step-context.ts';
+import type { CheckReport } from '../on-master.ts';
 import type { Scenario } from '../scenario.ts';
 import { type KubeletBoard, startKubeletBoard } from './board.ts';
 import { eventually, type Master, startMaster } from './master.ts';
-
-export type CheckReport = { readonly name: string; readonly problem?: string };
 
 const quarantine = 'bramble.dev/quarantine';
 const name = must(parseHostname('worker-kube1'));
