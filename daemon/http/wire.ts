@@ -210,3 +210,78 @@ export type ErrorCode =
   | 'TOO_MANY'
   | 'METHOD_NOT_ALLOWED'
   | 'INTERNAL';
+
+/**
+ * `GET /v1/balance/run`, and what `POST /v1/balance` with `BalanceRequest` answers. Unix socket only. `settling`: a board came
+ * or went, and is watched for a while first. `waiting`: moves are left that are not to be made yet. `stopped`: the last run
+ * broke off, `detail` says why. `deaf`: nothing was heard from the cluster, so nothing is decided.
+ */
+export type BalanceView = {
+  readonly mode: 'on-change' | 'always' | 'off';
+  readonly state: 'idle' | 'settling' | 'running' | 'waiting' | 'paused' | 'stopped' | 'deaf';
+  readonly detail: string;
+  /** By the owner. */
+  readonly paused: { readonly by: string; readonly secondsLeft: number | null } | null;
+  /** The one under way, or the last. */
+  readonly run: BalanceRunView | null;
+};
+export type BalanceRunView = {
+  /** Since the daemon started. */
+  readonly number: number;
+  readonly reason: string;
+  readonly end: 'even' | 'stopped' | null;
+  readonly detail: string;
+  readonly landed: number;
+  /** The latest ones, oldest first. */
+  readonly moves: readonly BalanceMoveView[];
+};
+export type BalanceMoveView = {
+  /** Within the run. */
+  readonly number: number;
+  readonly title: string;
+  readonly pod: string;
+  readonly from: string;
+  readonly to: string;
+  readonly why: string;
+  /** `overtaken`: somebody else changed what it was about. */
+  readonly outcome: 'under-way' | 'landed' | 'overtaken' | 'missed';
+  readonly detail: string;
+};
+/** `run`: one now. `seconds` of `pause`: without it until `resume`. */
+export type BalanceRequest = {
+  readonly action: 'run' | 'pause' | 'resume';
+  readonly by: string;
+  readonly seconds?: number;
+};
+
+/** `GET /v1/balance`, on the unix socket only: what a run would do now, and what it would leave as it is. */
+export type BalancePlanView = {
+  readonly moves: readonly PlannedMoveView[];
+  readonly skipped: readonly PlannedSkipView[];
+  readonly spread: readonly PlannedSpreadView[];
+  /** What balance wants less of, the first first. */
+  readonly objective: { readonly before: ObjectiveView; readonly after: ObjectiveView };
+};
+export type PlannedMoveView = PlannedSpreadView & {
+  readonly pod: { readonly name: string; readonly uid: string };
+  readonly from: string;
+  /** Where the scheduler is expected to put its replacement. */
+  readonly to: string;
+  readonly goal: 'ineligible' | 'spread' | 'even';
+  readonly method: 'evict' | 'surge';
+  readonly why: string;
+};
+export type PlannedSkipView = {
+  readonly owner: string;
+  readonly title: string;
+  readonly code: string;
+  readonly reason: string;
+};
+/** Pods of the owner by Node. */
+export type PlannedSpreadView = {
+  readonly owner: string;
+  readonly title: string;
+  readonly before: Readonly<Record<string, number>>;
+  readonly after: Readonly<Record<string, number>>;
+};
+export type ObjectiveView = { readonly misplaced: number; readonly uneven: number; readonly load: number };
