@@ -7,6 +7,9 @@ import {
   type Action,
   type ActionRequest,
   type ActionResult,
+  type BalancePlanView,
+  type BalanceRequest,
+  type BalanceView,
   type DeviceDescription,
   type ErrorBody,
   type EventList,
@@ -36,6 +39,10 @@ export type Client = {
   readonly opening: () => Promise<OpeningAnswer>;
   readonly setOpening: (request: OpeningRequest) => Promise<OpeningAnswer>;
   readonly act: (name: string, action: Action, by: string, force?: boolean) => Promise<ActionResult>;
+  /** What would be moved now. */
+  readonly balancePlan: () => Promise<BalancePlanView>;
+  readonly balance: () => Promise<BalanceView>;
+  readonly askBalance: (request: BalanceRequest) => Promise<BalanceView>;
   readonly replace: (name: string, asked: ReplaceRequest) => Promise<ActionResult>;
   readonly access: (asked: AccessRequest) => Promise<AccessAnswer>;
 };
@@ -75,6 +82,9 @@ export const openClient = (options: ClientOptions): Client => ({
     const asked: ActionRequest = { by, ...(force && { force }) };
     return json<ActionResult>(options, 'POST', `/v1/devices/${encodeURIComponent(name)}/${action}`, asked);
   },
+  balancePlan: () => json<BalancePlanView>(options, 'GET', '/v1/balance'),
+  balance: () => json<BalanceView>(options, 'GET', '/v1/balance/run'),
+  askBalance: (request) => json<BalanceView>(options, 'POST', '/v1/balance', request),
   replace: (name, asked) =>
     json<ActionResult>(options, 'POST', `/v1/devices/${encodeURIComponent(name)}/replace`, asked),
   access: (asked) => json<AccessAnswer>(options, 'POST', '/v1/access', asked),

@@ -1,6 +1,7 @@
 /** The command line as a function: `main.ts` runs it in a process, tests run it in theirs. */
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { type Client, defaultSocket, openClient } from './client.ts';
+import { addBalance } from './commands/balance.ts';
 import { addCluster } from './commands/cluster.ts';
 import { addDecisions, addLosses } from './commands/decide.ts';
 import { addDescribe } from './commands/describe.ts';
@@ -54,6 +55,7 @@ export async function run(args: readonly string[], { terminal, version }: Progra
   addDecisions(program, { client, terminal });
   addLosses(program, { client, terminal });
   addOpen(program, { client, terminal });
+  addBalance(program, { client, terminal, done });
   addReplace(program, { client, terminal });
   addImage(program, { client, terminal });
   addCluster(program, { client, terminal, done });

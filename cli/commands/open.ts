@@ -4,6 +4,7 @@ import type { Client } from '../client.ts';
 import { document, type Format, formatOption } from '../output/format.ts';
 import { openText } from '../output/status.ts';
 import { harmless, type Terminal } from '../output/terminal.ts';
+import { spanUpTo } from '../span.ts';
 
 type OpenFlags = { readonly for: number; readonly output: Format };
 
@@ -14,7 +15,7 @@ export function addOpen(parent: Command, deps: { readonly client: () => Client; 
     .command('open')
     .description('let that many new boards in by themselves for a while, whatever admission says')
     .argument('[boards]', 'how many; 0 closes it; without it: whether it is open', boardCount)
-    .addOption(new Option('--for <time>', 'how long: 90s, 10m, 2h').argParser(seconds).default(600, '10m'))
+    .addOption(new Option('--for <time>', 'how long: 90s, 10m, 2h').argParser(spanUpTo(24)).default(600, '10m'))
     .addOption(formatOption(['table', 'json', 'yaml']))
     .addHelpText('after', help)
     .action(async (boards: number | undefined, flags: OpenFlags) => {
@@ -38,13 +39,4 @@ const stateText = (open: OpeningView | null): string =>
 function boardCount(text: string): number {
   if (!/^\d{1,4}$/.test(text) || Number(text) > 1000) throw new InvalidArgumentError('a number of boards, 0 to 1000');
   return Number(text);
-}
-
-const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };
-
-function seconds(text: string): number {
-  const [, digits, unit = ''] = /^([1-9]\d{0,5})([smh])$/.exec(text) ?? [];
-  const span = Number(digits) * (units[unit] ?? Number.NaN);
-  if (!(span <= 24 * 3600)) throw new InvalidArgumentError('a time such as 90s, 10m or 2h, 24h at most');
-  return span;
 }

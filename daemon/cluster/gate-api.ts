@@ -116,7 +116,8 @@ function scalePatch(
 ): JsonPatch | 'changed' | undefined {
   const replicas = field(field(object, 'spec'), 'replicas');
   const annotated = annotationPatch(object, surgeAnnotation, note === null ? undefined : JSON.stringify(note));
-  if (replicas === to) return annotated;
+  // The number may be somebody else's: only with our note on it is it ours.
+  if (replicas === to) return note !== null && annotated !== undefined && from !== to ? 'changed' : annotated;
   if (replicas !== from) return 'changed';
   return [
     ...(annotated ?? [isItself(object)]),

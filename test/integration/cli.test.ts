@@ -13,6 +13,7 @@ import { serveHttp } from '../../daemon/http/server.ts';
 import type { DeviceDescription, DeviceView, EventView, StatusView } from '../../daemon/http/wire.ts';
 import { type Ended, runBramble } from '../support/command-line.ts';
 import { accessFake } from '../unit/http/access-fake.ts';
+import { balanceFake } from '../unit/http/balance-fake.ts';
 import { cardsFake } from '../unit/http/cards-fake.ts';
 import { openingFake } from '../unit/http/opening-fake.ts';
 import { descriptionFake, deviceFake, eventFake, imageFilesFake, statusFake } from '../unit/http/views-fake.ts';
@@ -39,6 +40,7 @@ async function daemonFake(
   const deps: AdminDeps = {
     ...cardsFake(),
     ...openingFake(),
+    ...balanceFake(),
     ...accessFake,
     status: () => statusFake(boards, master),
     describe: (name) => {

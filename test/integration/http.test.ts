@@ -18,6 +18,7 @@ import { type HttpOptions, serveHttp } from '../../daemon/http/server.ts';
 import type { EventView } from '../../daemon/http/wire.ts';
 import { memorySource } from '../../image-builder/index.ts';
 import { accessFake } from '../unit/http/access-fake.ts';
+import { balanceFake } from '../unit/http/balance-fake.ts';
 import { cardsFake } from '../unit/http/cards-fake.ts';
 import { openingFake } from '../unit/http/opening-fake.ts';
 import { descriptionFake, deviceFake, eventFake, imageFilesFake, statusFake } from '../unit/http/views-fake.ts';
@@ -34,6 +35,7 @@ function adminFake(): AdminFake {
   const fake: AdminFake = {
     ...cardsFake(),
     ...openingFake(),
+    ...balanceFake(),
     ...accessFake,
     acted: [],
     stored: [eventFake(1), eventFake(2, 'worker-kube2'), eventFake(3)],

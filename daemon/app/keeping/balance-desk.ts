@@ -22,12 +22,13 @@ import {
 import type { LeftSurge } from '../../cluster/balance/surge.ts';
 import type { World } from '../../cluster/workloads/facts.ts';
 import type { BalanceDeps } from '../../http/endpoints/balance.ts';
-import type { BalanceView } from '../../http/wire.ts';
 import type { Clock, Log, Random } from '../../ports.ts';
-import type { Store } from '../../store/store.ts';
+import type { Store, Write } from '../../store/store.ts';
+import { LEGACY } from '../boards/kube-config.ts';
 import type { Rests } from '../rests.ts';
 import { createMoves, type MovesDeps } from './balance-moves.ts';
 import { createRecord } from './balance-record.ts';
+import { balanceAdvice, balanceView } from './balance-view.ts';
 import { createPause } from './pause.ts';
 import { createSteadyNodes } from './steady-nodes.ts';
 
@@ -41,12 +42,11 @@ export type BalanceWorld = {
 
 export type BalanceDeskDeps = Pick<MovesDeps, 'gate' | 'forgetSurge'> & {
   readonly mode: Config['balance'];
-  readonly workloads: BalanceWorld;
+  /** Undefined: Kubernetes is too old for it. */
+  readonly workloads: BalanceWorld | undefined;
   readonly planner: Planner;
   /** Deployments that an earlier daemon left one bigger. */
   readonly leftSurges: (signal: AbortSignal) => Promise<Result<readonly LeftSurge[], { readonly detail: string }>>;
-  /** It is being drained, or was shut down on purpose. */
-  readonly isPlanned?: (node: string) => boolean;
   /** As on disk. */
   readonly settings: ReadonlyMap<string, string>;
   readonly commit: Store['commit'];
@@ -76,7 +76,8 @@ const DUE = 'balance.due';
 const QUIET = seconds(60);
 const LOOK = minutes(5);
 
-export type BalanceDesk = BalanceDeps & {
+export type BalanceDesk = {
+  readonly api: BalanceDeps;
   /** Something happened after which pods may be uneven; nothing where `balance` is `off`. */
   readonly request: (reason: string) => void;
   /** Nothing is moved until the returned function is called. */
@@ -87,10 +88,11 @@ export type BalanceDesk = BalanceDeps & {
 };
 
 export function createBalanceDesk(deps: BalanceDeskDeps): BalanceDesk {
-  const { workloads, planner, rests, clock, log, mode } = deps;
+  const { planner, rests, clock, log, mode } = deps;
+  const workloads = deps.workloads ?? unheardOf;
   const limits = { ...usual, ...deps.limits };
   const pause = createPause({ ...deps, name: 'balance' });
-  const steady = createSteadyNodes(limits.settle, deps.isPlanned);
+  const steady = createSteadyNodes(limits.settle);
   const record = createRecord();
   const moves = createMoves({ ...deps, world: workloads.world, limits: limits.run, record, tell });
   /** Why a run is to begin. On disk: a daemon that is started again goes on. */
@@ -102,8 +104,9 @@ export function createBalanceDesk(deps: BalanceDeskDeps): BalanceDesk {
   let broke: string | undefined;
   let isTaken = false;
   let left: readonly LeftSurge[] | undefined;
-  let [stirred, looked] = [rests.elapsed(), rests.elapsed()];
-  let isUnplanned = true;
+  /** Since the last look by itself: when the last change came; undefined if none did. */
+  let stirred: Millis | undefined = rests.elapsed();
+  let looked = rests.elapsed();
   let wake: () => void = () => undefined;
 
   const isFresh = (): boolean => {
@@ -123,13 +126,11 @@ export function createBalanceDesk(deps: BalanceDeskDeps): BalanceDesk {
     if (mode !== 'off') ask(reason, false);
   };
 
-  const notice = (name: string, reason: string) =>
-    ({ write: 'append-notice', at: clock.now(), name: `balance-${name}`, reason }) as const;
   /** Told, and if the disk is full only logged: nothing depends on it. */
   async function tell(name: string, reason: string): Promise<void> {
     log.info('balance', { what: name, reason });
     await deps
-      .commit([notice(name, reason)])
+      .commit([{ write: 'append-notice', at: clock.now(), name: `balance-${name}`, reason }])
       .then(deps.onNotice, (error: unknown) =>
         log.error('an event of balance is not written', { error: String(error) }),
       );
@@ -138,10 +139,14 @@ export function createBalanceDesk(deps: BalanceDeskDeps): BalanceDesk {
   async function keepDue(): Promise<void> {
     if (due === dueOnDisk) return;
     const value = due;
-    await deps.commit([
-      value === undefined ? { write: 'delete-setting', key: DUE } : { write: 'put-setting', key: DUE, value },
-    ]);
-    dueOnDisk = value;
+    const write: Write =
+      value === undefined ? { write: 'delete-setting', key: DUE } : { write: 'put-setting', key: DUE, value };
+    await deps.commit([write]).then(
+      () => {
+        dueOnDisk = value;
+      },
+      (error: unknown) => log.error('that balance has something to do is not written', { error: String(error) }),
+    );
   }
 
   function noteNodes(world: World, now: Millis): void {
@@ -196,8 +201,8 @@ export function createBalanceDesk(deps: BalanceDeskDeps): BalanceDesk {
   }
 
   function lookForUneven(world: World, now: Millis): void {
-    if (!isUnplanned || (now - stirred < QUIET && now - looked < LOOK)) return;
-    [looked, isUnplanned] = [now, false];
+    if (stirred === undefined || (now - stirred < QUIET && now - looked < LOOK)) return;
+    [looked, stirred] = [now, undefined];
     if (makePlan(world, now, false).moves.length > 0) due = 'pods are uneven';
   }
 
@@ -225,7 +230,6 @@ export function createBalanceDesk(deps: BalanceDeskDeps): BalanceDesk {
     const unsubscribe = workloads.onChange((change) => {
       if (isTaken) planner.changed(workloads.world(), change);
       stirred = rests.elapsed();
-      isUnplanned = true;
       if (moves.now().flights.length > 0) wake();
     });
     while (!signal.aborted) {
@@ -240,55 +244,42 @@ export function createBalanceDesk(deps: BalanceDeskDeps): BalanceDesk {
     unsubscribe();
   }
 
-  const deafText = 'nothing was heard from the cluster for a while, so nothing is moved';
-  function state(): Pick<BalanceView, 'state' | 'detail'> {
-    const [now, paused] = [rests.elapsed(), pause.now()];
-    if (paused !== undefined) return { state: 'paused', detail: `by ${paused.by}` };
-    if (pause.isOn()) return { state: 'paused', detail: pause.holds().join(', ') };
-    if (!isFresh()) return { state: 'deaf', detail: deafText };
-    const { run, flights } = moves.now();
-    if (flights.length > 0) return { state: 'running', detail: run?.reason ?? '' };
-    if (due === undefined)
-      return broke === undefined ? { state: 'idle', detail: '' } : { state: 'stopped', detail: broke };
-    if (run === undefined || now < quietUntil) return { state: 'settling', detail: due };
-    return { state: 'waiting', detail: 'some moves have to wait for their cool-down' };
-  }
-  const view = (): BalanceView => {
-    const paused = pause.now();
-    const secondsLeft = paused?.left === undefined ? null : Math.ceil(paused.left / 1000);
-    return {
-      mode,
-      ...state(),
-      paused: paused === undefined ? null : { by: paused.by, secondsLeft },
+  const deafText =
+    deps.workloads === undefined ? LEGACY : 'nothing was heard from the cluster for a while, so nothing is moved';
+  const view = () =>
+    balanceView({
+      ...{ mode, due, broke, paused: pause.now(), holds: pause.holds() },
+      deaf: isFresh() ? undefined : deafText,
+      moving: moves.now(),
+      isQuiet: rests.elapsed() < quietUntil,
       run: record.view(),
-    };
-  };
+    });
 
   return {
     request,
     pause: pause.hold,
-    advice: () => adviceOf(view(), due),
-    balance: view,
-    plan: () => (isFresh() ? ok(makePlan(workloads.world(), rests.elapsed(), true)) : problem('NOT_READY', deafText)),
-    askBalance: async ({ action, by, seconds: span }) => {
-      if (action === 'pause') await pause.set({ by, left: span === undefined ? undefined : seconds(span) });
-      if (action === 'resume') await pause.end(by);
-      if (action !== 'run') return ok(view());
-      if (pause.isOn()) return problem('CONFLICT', `balance is paused (${state().detail}): bramble balance resume`);
-      if (!isFresh()) return problem('NOT_READY', deafText);
-      ask(`${by} asked for it`, true);
-      return ok(view());
+    advice: () => balanceAdvice(view(), due !== undefined),
+    api: {
+      balance: view,
+      balancePlan: () =>
+        isFresh() ? ok(makePlan(workloads.world(), rests.elapsed(), true)) : problem('NOT_READY', deafText),
+      askBalance: async ({ action, by, seconds: span }) => {
+        if (action === 'pause') await pause.set({ by, left: span === undefined ? undefined : seconds(span) });
+        if (action === 'resume') await pause.end(by);
+        if (action !== 'run') return ok(view());
+        if (pause.isOn()) return problem('CONFLICT', `balance is paused (${view().detail}): bramble balance resume`);
+        if (!isFresh()) return problem('NOT_READY', deafText);
+        ask(`${by} asked for it`, true);
+        return ok(view());
+      },
     },
     follow,
   };
 }
 
-function adviceOf({ state, detail, paused }: BalanceView, due: string | undefined): readonly string[] {
-  if (paused !== null) {
-    const span = paused.secondsLeft === null ? '' : ` for ${Math.ceil(paused.secondsLeft / 60)} min more`;
-    return [`balance is paused${span}, by ${paused.by}: bramble balance resume`];
-  }
-  if (state === 'stopped')
-    return [`balance stopped: ${detail}; bramble balance tries again, bramble balance --dry-run shows why`];
-  return state === 'deaf' && due !== undefined ? [`balance waits: ${detail}`] : [];
-}
+const unheardOf: BalanceWorld = {
+  world: () => ({ nodes: [], pods: new Map(), owners: new Map(), budgets: [], claims: new Map() }),
+  synced: () => false,
+  lastHeard: () => undefined,
+  onChange: () => () => undefined,
+};

@@ -91,7 +91,7 @@ export function createMoves(deps: MovesDeps): Moves {
           const result = await carryOut(step.deed, signal);
           log.debug('balance asked the API', { ...step.deed, answer: result.ok ? 'ok' : result.error.code });
           const fraction = fractionOf(deps.random.bytes(1));
-          const next = afterDeed(flight, step.deed, result, { world, now, limits: limits.flight, fraction });
+          const next = afterDeed(flight, step.deed, result, { now, limits: limits.flight, fraction });
           [flight, end] = [next.flight ?? flight, next.end];
         }
         moving = { ...moving, flights: moving.flights.map((one) => (one === before ? flight : one)) };

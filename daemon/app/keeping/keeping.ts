@@ -1,7 +1,11 @@
 /** Wires what keeps the cluster: failover, balance, power. */
 import { ok } from '../../../config/result.ts';
 import type { Config } from '../../../config/schema.ts';
+import { seconds } from '../../../config/values.ts';
+import { createPlanner } from '../../cluster/balance/planner.ts';
+import { forgetSurge, leftSurges } from '../../cluster/balance/surge-notes.ts';
 import type { Cluster } from '../../cluster/index.ts';
+import type { BalanceDeps } from '../../http/endpoints/balance.ts';
 import type { Joiner } from '../../join/index.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Clock, Log, Random } from '../../ports.ts';
@@ -9,7 +13,8 @@ import type { Store } from '../../store/store.ts';
 import type { HostKeys } from '../boards/host-keys.ts';
 import type { Network } from '../network/network.ts';
 import type { Pulse } from '../pulse.ts';
-import type { Rests } from '../rests.ts';
+import { createRests, type Rests } from '../rests.ts';
+import { BALANCE_TURN, type BalanceDesk, createBalanceDesk } from './balance-desk.ts';
 import { createProbes } from './probes.ts';
 
 export type KeepingDeps = {
@@ -33,6 +38,7 @@ export type KeepingDeps = {
 };
 
 export type Keeping = {
+  readonly balance: BalanceDeps;
   /** What the owner should know or do, most important first. */
   readonly advice: () => readonly string[];
   /** Each settles when the signal is aborted and it is at rest. */
@@ -40,11 +46,30 @@ export type Keeping = {
 };
 
 export function createKeeping(deps: KeepingDeps): Keeping {
+  const rests = createRests(deps.clock, seconds(1));
   const probes = createProbes({
     ...{ pulse: deps.pulse, clock: deps.clock, log: deps.log, place: deps.site, keys: deps.keys },
     fleet: () => deps.runner.fleet,
     lookFrom: deps.joiner.lookFrom,
     powerOf: async () => ok('unknown'),
   });
-  return { advice: () => [], follow: probes.follow };
+  const balance = keepBalance(deps, rests);
+  return {
+    balance: balance.api,
+    advice: () => balance.advice(),
+    follow: (signal) => [rests.follow(signal), ...probes.follow(signal), balance.follow(signal)],
+  };
+}
+
+function keepBalance(deps: KeepingDeps, rests: Rests): BalanceDesk {
+  const { cluster, pulse } = deps;
+  return createBalanceDesk({
+    ...deps,
+    ...{ rests, gate: cluster.gate, workloads: cluster.workloads(), planner: createPlanner() },
+    mode: deps.config.balance,
+    leftSurges: (signal) => leftSurges(cluster, signal),
+    forgetSurge: (deployment, signal) => forgetSurge(cluster, cluster.gate, deployment, signal),
+    log: deps.log.child({ service: 'balance' }),
+    onTurn: pulse.loop('balance', BALANCE_TURN),
+  });
 }

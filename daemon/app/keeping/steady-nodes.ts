@@ -12,18 +12,18 @@ export type SteadyNodes = {
   readonly areAllSettled: (now: Millis) => boolean;
 };
 
-/** Ready, not cordoned, and none of bramble's taints on it. `isPlanned`: it is being drained or was shut down on purpose. */
+/** Ready, not cordoned (what is drained or shut down on purpose is), and none of bramble's taints on it. */
 const isUsable = ({ ready, unschedulable, taints }: NodeFacts): boolean =>
   ready && !unschedulable && !taints.some(({ key }) => key.startsWith('bramble.dev/'));
 
-export function createSteadyNodes(settle: Millis, isPlanned: (node: string) => boolean = () => false): SteadyNodes {
+export function createSteadyNodes(settle: Millis): SteadyNodes {
   /** By uid: a board that joined afresh under its old name is another one. Undefined: it was there at the first look. */
   let since: ReadonlyMap<string, { readonly name: string; readonly at: Millis | undefined }> | undefined;
   let byName: ReadonlyMap<string, Millis | undefined> = new Map();
 
   function look(nodes: readonly NodeFacts[], now: Millis): NodeNews {
     const before = since;
-    const usable = nodes.filter((node) => isUsable(node) && !isPlanned(node.name));
+    const usable = nodes.filter(isUsable);
     since = new Map(
       usable.map(({ uid, name }) => [uid, before?.get(uid) ?? { name, at: before === undefined ? undefined : now }]),
     );

@@ -17,7 +17,7 @@ import type { Move } from './plan.ts';
 export type Eviction = Common & {
   readonly method: 'evict';
   readonly stage:
-    | { readonly name: 'ask'; readonly notBefore: Millis; readonly tries: number }
+    | { readonly name: 'ask'; readonly notBefore: Millis; readonly tries: number; readonly known: ReadonlySet<string> }
     /** `known`: the owner's pods when it was asked for; the replacement is none of them. */
     | { readonly name: 'land'; readonly asked: Millis; readonly known: ReadonlySet<string> };
 };
@@ -30,7 +30,7 @@ export type EvictionStep = {
 
 export const beginEviction = (move: Move, now: Millis): Eviction => ({
   ...{ method: 'evict', move, began: now, seen: undefined },
-  stage: { name: 'ask', notBefore: now, tries: 0 },
+  stage: { name: 'ask', notBefore: now, tries: 0, known: new Set() },
 });
 
 /** `halted`: nothing new is to be begun; what was begun is watched to its end. */
@@ -43,13 +43,15 @@ export type Look = {
 };
 
 export function stepEviction(flight: Eviction, look: Look): EvictionStep {
-  const { owner, now } = look;
+  const { owner } = look;
   if (owner === undefined || owner.replicas === 0) return overtaken('its owner is another one by now');
-  return flight.stage.name === 'ask' ? ask(flight, look) : land(flight, { ...look, now }, owner, flight.stage);
+  return flight.stage.name === 'ask' ? ask(flight, flight.stage, look) : land(flight, look, owner, flight.stage);
 }
 
-function ask(flight: Eviction, { pods, halted, now, limits, owner }: Look): EvictionStep {
-  const { move, stage, began } = flight;
+type Asking = Extract<Eviction['stage'], { name: 'ask' }>;
+
+function ask(flight: Eviction, stage: Asking, { pods, halted, now, limits, owner }: Look): EvictionStep {
+  const { move, began } = flight;
   if (halted) return overtaken('it was not begun');
   const pod = pods.find(({ uid }) => uid === move.pod.uid);
   if (pod === undefined || pod.terminating || pod.node !== move.from) return overtaken('the pod is not there any more');
@@ -67,17 +69,17 @@ function ask(flight: Eviction, { pods, halted, now, limits, owner }: Look): Evic
 export function afterEviction(
   flight: Eviction,
   result: Result<void, GateProblem>,
-  { pods, now, limits, fraction }: Pick<Look, 'pods' | 'now' | 'limits'> & { readonly fraction: number },
+  { now, limits, fraction }: Pick<Look, 'now' | 'limits'> & { readonly fraction: number },
 ): EvictionStep {
-  if (result.ok)
-    return { flight: { ...flight, stage: { name: 'land', asked: now, known: new Set(pods.map(({ uid }) => uid)) } } };
+  const { stage } = flight;
+  if (stage.name !== 'ask') return { flight };
+  if (result.ok) return { flight: { ...flight, stage: { name: 'land', asked: now, known: stage.known } } };
   const { error } = result;
   switch (error.code) {
     case 'BUDGET': {
-      const tries = flight.stage.name === 'ask' ? flight.stage.tries : 0;
       const retryAfter = 'retryAfter' in error ? error.retryAfter : undefined;
-      const notBefore = millis(now + askAgainAfter(tries, retryAfter, fraction, limits));
-      return { flight: { ...flight, stage: { name: 'ask', notBefore, tries: tries + 1 } } };
+      const notBefore = millis(now + askAgainAfter(stage.tries, retryAfter, fraction, limits));
+      return { flight: { ...flight, stage: { ...stage, notBefore, tries: stage.tries + 1 } } };
     }
     case 'REPLACED':
     case 'CHANGED':

@@ -163,17 +163,13 @@ export function stepAll(flights: readonly Flight[], world: World, moment: Moment
   });
 }
 
-export function afterDeed(
+export const afterDeed = (
   flight: Flight,
   deed: Deed,
   result: Result<void, GateProblem>,
-  context: { readonly world: World; readonly now: Millis; readonly limits: FlightLimits; readonly fraction: number },
-): Step {
-  if (flight.method === 'surge') return afterSurge(flight, deed, result, context);
-  const { owner } = flight.move;
-  const pods = podsByOwner(context.world, new Set([owner])).get(owner) ?? [];
-  return afterEviction(flight, result, { ...context, pods });
-}
+  context: { readonly now: Millis; readonly limits: FlightLimits; readonly fraction: number },
+): Step =>
+  flight.method === 'surge' ? afterSurge(flight, deed, result, context) : afterEviction(flight, result, context);
 
 /** An end, judged: one that landed where it made nothing better has missed. */
 export function judged(move: Move, end: FlightEnd, world: World): FlightEnd {

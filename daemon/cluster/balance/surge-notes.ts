@@ -2,11 +2,11 @@
 import { ok, type Result } from '../../../config/result.ts';
 import type { Api, ApiProblem } from '../api.ts';
 import type { Gate, GateProblem, SurgeNote } from '../gate.ts';
+import { surgeAnnotation } from '../gate-api.ts';
 import { field, readListPage, text, type WatchProblem } from '../watch-event.ts';
 import type { PodName } from './flight.ts';
 import type { LeftSurge } from './surge.ts';
 
-const annotation = 'bramble.dev/surge';
 const path = '/apis/apps/v1/deployments';
 
 type Reading = Pick<Api, 'request'>;
@@ -45,7 +45,7 @@ export async function forgetSurge(
 
 function surgeOf(object: unknown): readonly LeftSurge[] {
   const metadata = field(object, 'metadata');
-  const note = readNote(text(field(field(metadata, 'annotations'), annotation)));
+  const note = readNote(text(field(field(metadata, 'annotations'), surgeAnnotation)));
   const [namespace, name, uid] = ['namespace', 'name', 'uid'].map((key) => text(field(metadata, key)));
   const replicas = field(field(object, 'spec'), 'replicas');
   if (note === undefined || namespace === undefined || name === undefined || uid === undefined) return [];

@@ -3,6 +3,7 @@ import { type Answer, failure, json } from '../answer.ts';
 import { type HttpRequest, post, type Route } from '../router.ts';
 import { type Action, type ActionResult, actions, type DeviceView } from '../wire.ts';
 import { type AccessDeps, accessRoute } from './access.ts';
+import { type BalanceDeps, balanceRoutes } from './balance.ts';
 import { type CardDeps, cardRoutes } from './cards.ts';
 import { type ImageDeps, imageFilesRoute } from './image.ts';
 import { lanApi } from './lan.ts';
@@ -16,6 +17,7 @@ export type AdminDeps = ReadDeps &
   ImageDeps &
   AccessDeps &
   CardDeps &
+  BalanceDeps &
   OpenDeps & {
     /** The board `heir` takes the place of the board `name`; settles with it, under its new name. */
     readonly replace: (
@@ -40,6 +42,7 @@ export const adminApi = (deps: AdminDeps): readonly Route[] => [
   ...cardRoutes(deps),
   accessRoute(deps),
   ...openRoutes(deps),
+  ...balanceRoutes(deps),
 ];
 
 /**

@@ -7,7 +7,7 @@ import type { BalancePlanView, BalanceRequest, BalanceView } from '../wire.ts';
 export type BalanceDeps = {
   readonly balance: () => BalanceView;
   /** `NOT_READY`: too little is known of the cluster just now. */
-  readonly plan: () => Result<BalancePlanView, Problem<'NOT_READY'>>;
+  readonly balancePlan: () => Result<BalancePlanView, Problem<'NOT_READY'>>;
   /** Settles once it is on disk. `CONFLICT`: it is paused. */
   readonly askBalance: (request: BalanceRequest) => Promise<Result<BalanceView, Problem<'NOT_READY' | 'CONFLICT'>>>;
 };
@@ -17,7 +17,7 @@ export type BalanceDeps = {
  * `GET /v1/balance/run` → `BalanceView`.
  */
 export const balanceRoutes = (deps: BalanceDeps): readonly Route[] => [
-  get('/v1/balance', () => answer(deps.plan())),
+  get('/v1/balance', () => answer(deps.balancePlan())),
   get('/v1/balance/run', () => json(deps.balance())),
   post('/v1/balance', async (request) => await ask(deps, request)),
 ];
