@@ -40,6 +40,7 @@ export function stage(parts: Parts): void {
   copy(join(root, 'daemon/stp-listener'), `${lib}/stp-listener`, 0o755);
   copy(join(root, 'daemon/http/file-sender'), `${lib}/file-sender`, 0o755);
   copy(join(root, 'daemon/gateway/bramble-gateway'), `${lib}/bramble-gateway`, 0o755);
+  copy(join(root, 'daemon/gateway/bramble-power'), `${lib}/bramble-power`, 0o755);
   copy(join(here, 'start'), `${lib}/start`, 0o755);
   const installer = join(root, 'image-builder/installer');
   for (const file of readdirSync(installer)) copy(join(installer, file), `${lib}/installer/${file}`, 0o755);
@@ -51,7 +52,8 @@ export function stage(parts: Parts): void {
 
   copy(join(here, 'bramble'), 'usr/bin/bramble', 0o755);
   copy(join(here, 'brambled'), 'usr/sbin/brambled', 0o755);
-  for (const unit of ['bramble.service', 'bramble-gateway.socket', 'bramble-gateway@.service']) {
+  const units = ['bramble.service', 'bramble-gateway.socket', 'bramble-gateway@.service'];
+  for (const unit of [...units, 'bramble-power.socket', 'bramble-power@.service']) {
     copy(join(here, unit), `lib/systemd/system/${unit}`);
   }
   copy(join(root, 'config/example.yaml'), 'usr/share/doc/bramble/example.yaml');

@@ -134,6 +134,8 @@ test('the units are sound', async (t) => {
     'bramble.service': '',
     'bramble-gateway.socket': '',
     'bramble-gateway@.service': 'bramble-gateway@1.service',
+    'bramble-power.socket': '',
+    'bramble-power@.service': 'bramble-power@1.service',
   };
   const folder = join(work, 'units');
   await mkdir(folder);
@@ -243,8 +245,9 @@ const installation = `
     id -u bramble >/dev/null
     test -L /etc/systemd/system/multi-user.target.wants/bramble.service
     bramble --help | head -n 1
-    grep -q "^Wants=bramble-gateway.socket" /lib/systemd/system/bramble.service
+    grep -q "^Wants=bramble-gateway.socket bramble-power.socket" /lib/systemd/system/bramble.service
     test -x /usr/lib/bramble/bramble-gateway
+    test -x /usr/lib/bramble/bramble-power
     mkdir -p /var/lib/bramble /etc/bramble /etc/chrony/conf.d
     touch /etc/chrony/conf.d/bramble.conf
     dpkg -r bramble >&2
