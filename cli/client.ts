@@ -11,6 +11,7 @@ import {
   type BalanceRequest,
   type BalanceView,
   type DeviceDescription,
+  type DrainRequest,
   type ErrorBody,
   type EventList,
   type EventView,
@@ -18,8 +19,12 @@ import {
   notesHeader,
   type OpeningAnswer,
   type OpeningRequest,
+  type PowerView,
   type ReplaceRequest,
+  type ShutdownRequest,
+  type StartupRequest,
   type StatusView,
+  type UncordonRequest,
 } from '../daemon/http/wire.ts';
 import { CommandFailed, exitCodes } from './exit-codes.ts';
 
@@ -44,6 +49,11 @@ export type Client = {
   readonly balance: () => Promise<BalanceView>;
   readonly askBalance: (request: BalanceRequest) => Promise<BalanceView>;
   readonly replace: (name: string, asked: ReplaceRequest) => Promise<ActionResult>;
+  readonly power: () => Promise<PowerView>;
+  readonly shutdown: (asked: ShutdownRequest) => Promise<PowerView>;
+  readonly startup: (asked: StartupRequest) => Promise<PowerView>;
+  readonly drain: (name: string, asked: DrainRequest) => Promise<ActionResult>;
+  readonly uncordon: (name: string, asked: UncordonRequest) => Promise<ActionResult>;
   readonly access: (asked: AccessRequest) => Promise<AccessAnswer>;
 };
 /** `isNew`: a board of that name is made if there is none. */
@@ -87,6 +97,12 @@ export const openClient = (options: ClientOptions): Client => ({
   askBalance: (request) => json<BalanceView>(options, 'POST', '/v1/balance', request),
   replace: (name, asked) =>
     json<ActionResult>(options, 'POST', `/v1/devices/${encodeURIComponent(name)}/replace`, asked),
+  power: () => json<PowerView>(options, 'GET', '/v1/power'),
+  shutdown: (asked) => json<PowerView>(options, 'POST', '/v1/power/shutdown', asked),
+  startup: (asked) => json<PowerView>(options, 'POST', '/v1/power/startup', asked),
+  drain: (name, asked) => json<ActionResult>(options, 'POST', `/v1/devices/${encodeURIComponent(name)}/drain`, asked),
+  uncordon: (name, asked) =>
+    json<ActionResult>(options, 'POST', `/v1/devices/${encodeURIComponent(name)}/uncordon`, asked),
   access: (asked) => json<AccessAnswer>(options, 'POST', '/v1/access', asked),
 });
 

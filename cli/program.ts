@@ -6,18 +6,21 @@ import { addCluster } from './commands/cluster.ts';
 import { addDecisions, addLosses } from './commands/decide.ts';
 import { addDescribe } from './commands/describe.ts';
 import { addDoctor } from './commands/doctor.ts';
+import { addDrain, addUncordon } from './commands/drain.ts';
 import { addEvents } from './commands/events.ts';
 import { addImage } from './commands/image.ts';
 import { addKubeconfig } from './commands/kubeconfig.ts';
 import { addOpen } from './commands/open.ts';
 import { addReplace } from './commands/replace.ts';
+import { addShutdown } from './commands/shutdown.ts';
+import { addStartup } from './commands/startup.ts';
 import { addStatus } from './commands/status.ts';
 import { addVersion } from './commands/version.ts';
 import { CommandFailed, type ExitCode, exitCodes } from './exit-codes.ts';
 import { harmless, type Terminal } from './output/terminal.ts';
 
 /** What help shows first. */
-const daily: readonly string[] = ['status', 'describe', 'accept', 'reinstall', 'replace', 'doctor'];
+const daily: readonly string[] = ['status', 'describe', 'accept', 'reinstall', 'replace', 'shutdown', 'doctor'];
 
 export type ProgramDeps = { readonly terminal: Terminal; readonly version: string };
 
@@ -57,6 +60,10 @@ export async function run(args: readonly string[], { terminal, version }: Progra
   addOpen(program, { client, terminal });
   addBalance(program, { client, terminal, done });
   addReplace(program, { client, terminal });
+  addDrain(program, { client, terminal });
+  addUncordon(program, { client, terminal });
+  addShutdown(program, { client, terminal });
+  addStartup(program, { client, terminal });
   addImage(program, { client, terminal });
   addCluster(program, { client, terminal, done });
   addKubeconfig(program, { client, terminal });

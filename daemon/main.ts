@@ -137,6 +137,7 @@ async function serve(config: Config): Promise<number> {
         restarted: process.env['NOTIFY_SOCKET'] !== undefined,
       },
       gatewaySocket: process.env['BRAMBLE_GATEWAY'],
+      powerSocket: process.env['BRAMBLE_POWER'],
       signal: stop.signal,
       onReady: (stuck) => {
         void notify.ready();

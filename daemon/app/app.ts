@@ -38,6 +38,8 @@ export type AppDeps = {
   readonly sockets: LaunchedSockets;
   /** Where `bramble-gateway` is asked, if anywhere (bramble-gateway.socket). */
   readonly gatewaySocket: string | undefined;
+  /** Where `bramble-power` is asked, if anywhere (bramble-power.socket). */
+  readonly powerSocket: string | undefined;
   readonly signal: AbortSignal;
   /** The database is open and the command line is answered. Once. `stuck` names the loops that do not get on any more. */
   readonly onReady: (stuck: () => readonly string[]) => void;
@@ -84,12 +86,13 @@ export async function runApp(deps: AppDeps): Promise<void> {
     ...known,
     ...{ identity, store, snapshot, network, onEvents, signal },
     commit: written.commit,
+    planned: { drain: (...args) => keeping.drain(...args), stop: (...args) => keeping.stop(...args) },
   });
   const { runner, joiner, timelines, keys, images, installer } = boards;
   const feed = eventFeed(store, () => runner.fleet);
   const keeping = createKeeping({
     ...known,
-    ...{ joiner, runner, keys, site: network.site, onNotice: onEvents },
+    ...{ joiner, runner, keys, site: network.site, onNotice: onEvents, powerSocket: deps.powerSocket, signal },
     settings: snapshot.settings,
     commit: written.commit,
   });

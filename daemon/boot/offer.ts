@@ -24,6 +24,8 @@ export function mayNetboot({ state }: Device): boolean {
     case 'ready':
     case 'unreachable':
     case 'waiting-for-proof':
+    case 'draining':
+    case 'stopped':
     // Not by itself: the owner may want to look at its disk first.
     case 'local-boot-failed':
     case 'left':
@@ -56,6 +58,8 @@ export function isInstalled({ state }: Device): boolean {
     case 'ready':
     case 'unreachable':
     case 'waiting-for-proof':
+    case 'draining':
+    case 'stopped':
     case 'local-boot-failed':
     case 'left':
       return true;

@@ -39,6 +39,7 @@ function limitOf(state: Device['state']): number | undefined {
     case 'joining':
     case 'unreachable':
     case 'waiting-for-proof':
+    case 'stopped':
       return ROUNDS;
     case 'failed':
       return state.resume.at === 'start' || state.resume.at === 'join' ? ROUNDS : undefined;

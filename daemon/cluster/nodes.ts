@@ -22,6 +22,8 @@ export type NodeFacts = {
   readonly unschedulable: boolean;
   /** When `ready` last changed, as the Node says: RFC 3339. */
   readonly lastTransition: string | undefined;
+  /** Another one with each start of its board (`nodeInfo.bootID`). */
+  readonly bootId: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
   /** `cordonAnnotation`; undefined: not by us. */
   readonly cordonedBy: string | undefined;
@@ -50,6 +52,7 @@ export function readNode(object: unknown): NodeFacts | undefined {
     taints: list(field(spec, 'taints')).filter(isJson).map(readTaint),
     unschedulable: field(spec, 'unschedulable') === true,
     lastTransition: text(field(ready, 'lastTransitionTime')),
+    bootId: text(field(field(status, 'nodeInfo'), 'bootID')),
     labels: textsOf(labels),
     cordonedBy: text(field(field(metadata, 'annotations'), cordonAnnotation)),
     allocatable: readAllocatable(field(status, 'allocatable')),

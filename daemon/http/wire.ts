@@ -285,3 +285,37 @@ export type PlannedSpreadView = {
   readonly after: Readonly<Record<string, number>>;
 };
 export type ObjectiveView = { readonly misplaced: number; readonly uneven: number; readonly load: number };
+/** `GET /v1/power`: the shutdown or startup that is under way, and what the last one came to; `POST` to these paths answers the same. */
+export type PowerView = { readonly run: PowerRunView | null; readonly last: string | null };
+export type PowerRunView = {
+  readonly kind: 'stop' | 'start';
+  readonly by: string;
+  /** The whole cluster. */
+  readonly all: boolean;
+  /** `stop`: `cordon`, `boards`, `master`, `down`; `start`: `cluster`, `boards`. */
+  readonly phase: string;
+  readonly boards: readonly PowerBoardView[];
+  /** What it waits for that only somebody's hands or word can bring. */
+  readonly waits: readonly string[];
+};
+/** `done`: it is off, or back. */
+export type PowerBoardView = {
+  readonly name: string;
+  readonly state: string;
+  readonly why: string;
+  readonly done: boolean;
+};
+/** `POST /v1/power/shutdown`, on the unix socket only. `boards` is empty with `all`. */
+export type ShutdownRequest = {
+  readonly by: string;
+  readonly all: boolean;
+  readonly boards: readonly string[];
+  readonly keepMaster: boolean;
+  readonly force: boolean;
+  readonly deleteData: boolean;
+};
+/** `POST /v1/power/startup`. No `boards`: all that were switched off. */
+export type StartupRequest = { readonly by: string; readonly boards: readonly string[] };
+/** `POST /v1/devices/NAME/drain` and `/uncordon`; they answer with `ActionResult`. */
+export type DrainRequest = { readonly by: string; readonly force: boolean; readonly deleteData: boolean };
+export type UncordonRequest = { readonly by: string; readonly force: boolean };

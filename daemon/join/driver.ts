@@ -106,6 +106,8 @@ export type Driver = {
   readonly giveUp?: Step<[]>;
   /** Makes anything into `clean`. */
   readonly leave: Step<[]>;
+  /** The board is to be switched off: ends its part of the cluster and the containers, and takes nothing away. */
+  readonly stop?: Step<[]>;
   /** Where the cluster itself may run on a board of ours. `raise`: installs and starts it there, and ends when it works. */
   readonly controlPlane?: {
     readonly isOn: (board: Pick<LeavingBoard, 'address'>) => boolean;

@@ -21,6 +21,7 @@ import { semaphore } from './semaphore.ts';
 import { awaitSsh, withSsh } from './ssh.ts';
 import type { SshTarget } from './ssh-connection.ts';
 import type { PeerSession } from './ssh-reach.ts';
+import { switchOff } from './switch-off.ts';
 import { randomText, revokeTokens } from './tokens.ts';
 
 type JoinerOptions = {
@@ -73,6 +74,8 @@ export type Joiner = {
   ) => Promise<Result<void, SshProblem>>;
   /** Takes token and Node back, and what is on the board if it can be reached. */
   readonly leave: (board: LeavingBoard, signal: AbortSignal) => Promise<Result<void, Problem>>;
+  /** Ends what runs on it, and has it switch itself off two seconds after that. */
+  readonly switchOff: (board: JoinBoard, signal: AbortSignal) => Promise<Result<void, StepProblem>>;
   /** Settles once the signal is aborted. */
   readonly done: Promise<void>;
 };
@@ -173,6 +176,11 @@ export function createJoiner(options: JoinerOptions): Joiner {
     leave: async (board, signal) => {
       const driver = await options.driver(signal);
       return driver.ok ? await leave(work, driver.value, board, signal) : driver;
+    },
+    switchOff: async (board, signal) => {
+      // Where the driver cannot be told, as with the cluster away, the board still can.
+      const driver = await options.driver(signal);
+      return await switchOff(work, driver.ok ? driver.value : undefined, board, signal);
     },
     done: Promise.all([approver.done, orphans.done]).then(() => undefined),
   };

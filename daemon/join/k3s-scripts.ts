@@ -85,20 +85,13 @@ export const giveUpScript = `rm -f ${k3sPaths.token}
 systemctl -q disable k3s-agent
 systemctl stop k3s-agent`;
 
-/**
- * Processes and mounts as k3s's own \`k3s-killall.sh\`, files as its \`k3s-agent-uninstall.sh\`, but for what the next join
- * can use again (binary, images), what is the owner's (registries.yaml, local volumes in k3s/storage) and the node password.
- */
-export const leaveScript = `if [ -e ${k3sPaths.unit} ]; then
-  systemctl -q disable k3s-agent
-  systemctl stop k3s-agent
-fi 2> /dev/null
-# Whatever runs one of k3s's own programs, and all that descends from it: the containers.
-doomed=' '
+/** \`$own\`: whatever runs one of k3s's own programs; \`$doomed\`: these, and all that descends from them, which are the containers. */
+const findDoomed = `own=' '
 for exe in /proc/[0-9]*/exe; do
   pid=\${exe#/proc/}; pid=\${pid%/exe}
-  case $(readlink "$exe" 2> /dev/null) in /var/lib/rancher/k3s/data/*) doomed="$doomed$pid " ;; esac
+  case $(readlink "$exe" 2> /dev/null) in /var/lib/rancher/k3s/data/*) own="$own$pid " ;; esac
 done
+doomed=$own
 grown=$doomed
 while [ "$grown" != ' ' ] && [ -n "$grown" ]; do
   grown=''
@@ -107,7 +100,38 @@ while [ "$grown" != ' ' ] && [ -n "$grown" ]; do
     pid=\${line%% *}; line=\${line##*) }; line=\${line#* }; parent=\${line%% *}
     case $doomed in *" $pid "*) ;; *" $parent "*) doomed="$doomed$pid "; grown=yes ;; esac
   done
+done`;
+
+/**
+ * The agent first, so that it starts nothing anew; it leaves its containers running (facts 7.1). They are asked to end, and have
+ * 15 s for it: nothing was drained where the whole cluster goes down, and a database wants to close its files.
+ */
+export const stopScript = `systemctl stop k3s-agent 2> /dev/null
+${findDoomed}
+asked=
+for pid in $doomed; do case $own in *" $pid "*) ;; *) asked="$asked $pid" ;; esac; done
+[ -z "$asked" ] || kill -15 $asked 2> /dev/null
+i=0
+while [ "$i" -lt 15 ] && [ -n "$asked" ]; do
+  left=
+  for pid in $asked; do ! kill -0 "$pid" 2> /dev/null || left="$left $pid"; done
+  asked=$left
+  [ -z "$asked" ] || sleep 1
+  i=$((i + 1))
 done
+${findDoomed}
+[ "$doomed" = ' ' ] || kill -9 $doomed 2> /dev/null
+sync`;
+
+/**
+ * Processes and mounts as k3s's own \`k3s-killall.sh\`, files as its \`k3s-agent-uninstall.sh\`, but for what the next join
+ * can use again (binary, images), what is the owner's (registries.yaml, local volumes in k3s/storage) and the node password.
+ */
+export const leaveScript = `if [ -e ${k3sPaths.unit} ]; then
+  systemctl -q disable k3s-agent
+  systemctl stop k3s-agent
+fi 2> /dev/null
+${findDoomed}
 [ "$doomed" = ' ' ] || kill -9 $doomed 2> /dev/null
 mounted() { while read -r _ place _; do case $place in /run/k3s* | /var/lib/kubelet/* | /run/netns/cni-*) echo "$place" ;; esac; done < /proc/self/mounts; }
 mounted | sort -r | while read -r place; do umount "$place" || umount -l "$place"; done 2> /dev/null

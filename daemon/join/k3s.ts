@@ -19,7 +19,15 @@ import { k3sPaths, renderAgentConfig, renderUnit } from './k3s-config.ts';
 import { type Delivery, deliver, isThere, type K3sFile, type K3sFiles } from './k3s-files.ts';
 import { agentTrouble } from './k3s-log.ts';
 import { boardFactsScript, checkRequirements, parseBoardFacts, refuseServer } from './k3s-requirements.ts';
-import { giveUpScript, journalScript, leaveScript, probeScript, startScript, waitScript } from './k3s-scripts.ts';
+import {
+  giveUpScript,
+  journalScript,
+  leaveScript,
+  probeScript,
+  startScript,
+  stopScript,
+  waitScript,
+} from './k3s-scripts.ts';
 import { joinToken, spentToken } from './k3s-token.ts';
 import { nodePasswordName, nodePasswordSecret, SALT } from './node-password.ts';
 import { lastWords, programFailed } from './output.ts';
@@ -57,6 +65,7 @@ export function k3sDriver(config: K3sConfig): TokenDriver {
     finish: (session) => session.putFile(k3sPaths.token, `${spentToken(config.caHash)}\n`, 0o600),
     giveUp,
     leave,
+    stop,
     nodeName: ({ name }) => name,
     secretsOf: (nodeName) => [nodePasswordName(nodeName)],
   };
@@ -176,4 +185,9 @@ async function leave(session: SshSession): Promise<Result<void, StepProblem>> {
   const end = await shell(session, leaveScript, [], minutes(4));
   if (!end.ok) return end;
   return end.value.code === 0 ? ok(undefined) : programFailed('LEAVE_FAILED', 'leaving the cluster', end.value);
+}
+
+async function stop(session: SshSession): Promise<Result<void, StepProblem>> {
+  const end = await shell(session, stopScript, [], minutes(2));
+  return end.ok ? ok(undefined) : end;
 }

@@ -36,6 +36,7 @@ export function kubeadmDriver(config: KubeadmConfig): TokenDriver {
     join: (session, board, token) => join(config, session, board, token),
     verify,
     leave,
+    stop,
     nodeName: ({ name }) => name,
   };
 }
@@ -134,4 +135,17 @@ async function leave(session: SshSession): Promise<Result<void, StepProblem>> {
   const end = await session.run('kubeadm', ['reset', '-f'], { timeout: minutes(3) });
   if (!end.ok) return end;
   return end.value.code === 0 ? ok(undefined) : programFailed('RESET_FAILED', 'kubeadm reset', end.value);
+}
+
+/** The kubelet first, so that it starts nothing anew; containers have 15 s to end. Without crictl they end with the system. */
+const stopScript = `systemctl stop kubelet 2> /dev/null
+if command -v crictl > /dev/null; then
+  running=$(crictl ps --quiet 2> /dev/null)
+  [ -z "$running" ] || crictl stop --timeout 15 $running > /dev/null 2>&1
+fi
+sync`;
+
+async function stop(session: SshSession): Promise<Result<void, StepProblem>> {
+  const end = await session.run('sh', ['-c', stopScript], { timeout: minutes(2) });
+  return end.ok ? ok(undefined) : end;
 }

@@ -5,7 +5,7 @@ import type { Clock } from '../ports.ts';
 import type { StepContext, StepProblem } from './driver.ts';
 import type { Turn } from './semaphore.ts';
 
-export type StepName = 'raise' | 'probe' | 'install' | 'join' | 'verify' | 'finish' | 'give-up' | 'leave';
+export type StepName = 'raise' | 'probe' | 'install' | 'join' | 'verify' | 'finish' | 'give-up' | 'leave' | 'stop';
 
 /** Several times what the slowest board and card need; in each, a program that is stuck is cut by its own time-out first. */
 export const stepDeadlines: Readonly<Record<StepName, Millis>> = {
@@ -19,6 +19,7 @@ export const stepDeadlines: Readonly<Record<StepName, Millis>> = {
   finish: minutes(2),
   'give-up': minutes(3),
   leave: minutes(5),
+  stop: minutes(3),
 };
 
 /** Time is counted in rests of the clock: a board's first session may be what sets it. */

@@ -172,6 +172,8 @@ const exact: Readonly<Record<string, Cause>> = {
   NODE_LABEL_MISMATCH: { cause: 'its Node says that it is another board', first: 'delete that Node' },
   NODE_REPLACED: { cause: 'its Node was made anew meanwhile' },
   NODE_DELETED: { cause: 'its Node was deleted' },
+  // Switching it off.
+  SWITCH_OFF_FAILED: { cause: 'it does not switch itself off', first: 'switch it off by hand' },
   // The cluster.
   API_UNREACHABLE: { cause: 'the cluster does not answer', first: mendCluster },
   API_UNAUTHORIZED: { cause: 'the cluster does not know us', first: mendCluster },

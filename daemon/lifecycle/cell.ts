@@ -59,6 +59,8 @@ function systemOf(state: DeviceState): OwnSystem {
     case 'ready':
     case 'unreachable':
     case 'waiting-for-proof':
+    case 'draining':
+    case 'stopped':
     case 'local-boot-failed':
     case 'reinstalling':
     case 'left':
@@ -82,8 +84,22 @@ function systemOf(state: DeviceState): OwnSystem {
   }
 }
 
+/** For states in which nothing is planned for it. */
+const unplanned = {
+  'drain-requested': refuse('It has no place in the cluster that works: there is nothing to drain.'),
+  'uncordon-requested': refuse('It was not cordoned by bramble.'),
+  'drain-progressed': stay,
+  drained: stay,
+  'shutdown-planned': stay,
+  'shutdown-requested': stay,
+  'stop-failed': stay,
+  stopped: stay,
+  'startup-requested': stay,
+} as const;
+
 /** Answers to questions that this state does not ask: late, or repeated after a crash. The world is looked at again anyway. */
 export const late = {
+  ...unplanned,
   'admission-decided': stay,
   'image-made': stay,
   'image-failed': stay,

@@ -59,6 +59,20 @@ export type DeviceState =
   | { readonly name: 'unreachable'; readonly signs?: string; readonly proof?: string }
   /** It is held gone, and so many pods of its Node must never run twice: somebody has to make sure that it is off. */
   | { readonly name: 'waiting-for-proof'; readonly signs: string; readonly pods: number }
+  /** It stays in the cluster and gets no new pods, on the owner's word. `keep`: also after it was off, until he takes that back. */
+  | { readonly name: 'draining'; readonly by: string; readonly keep: boolean; readonly work: DrainStep }
+  /**
+   * Switched off on purpose. Once its Node is Ready again it works as before. `boot`: of the Node when it was told to go; `away`: the
+   * Node was seen not Ready since. `power`: why its power is still on, where that was to be switched, too.
+   */
+  | {
+      readonly name: 'stopped';
+      readonly by: string;
+      readonly keep: boolean;
+      readonly boot?: string;
+      readonly away: boolean;
+      readonly power?: string;
+    }
   /** It asked the network for a boot `rounds` times in a row, and its system was not heard. `joined`: it has a Node of ours. */
   | { readonly name: 'local-boot-failed'; readonly rounds: number; readonly joined: boolean }
   /** The owner wants one new installation of it: the next installer that reports is given it, and no other. */
@@ -90,6 +104,25 @@ export type DeviceState =
  * one of their systems finished on its disk.
  */
 export type Earlier = readonly string[];
+
+/** How far planned work on a board is. */
+export type DrainStep =
+  /** Its pods are asked to go. `left`: so many have not gone yet, once they were counted; `waits`: for what, in words. */
+  | {
+      readonly step: 'evicting';
+      readonly force: boolean;
+      readonly deleteData: boolean;
+      readonly left?: number;
+      readonly waits?: string;
+    }
+  /** Whatever could go is gone. */
+  | { readonly step: 'drained' }
+  /** The whole cluster is shut down: what runs on it goes down with it, when it is its turn. */
+  | { readonly step: 'cordoned' }
+  /** It is told to stop and to switch itself off. `boot`: of its Node. `trouble`: why it is on still. */
+  | { readonly step: 'stopping'; readonly boot?: string; readonly trouble?: Trouble };
+
+export type Trouble = { readonly code: string; readonly detail: string };
 
 /** What a board is known by in the cluster. */
 export type Place = { readonly name: Hostname; readonly address: Ipv4 | undefined };

@@ -19,5 +19,9 @@ export type Effect =
   | 'release-quarantine'
   /** Put the installer into the board's own boot partition over SSH, and restart it; ends with `installer-started`. */
   | 'start-installer'
+  /** Cordon it, and ask its pods to go, once; ends with `drain-progressed`, and is wanted again until it is `drained`. */
+  | 'drain'
+  /** Stop what runs on it, switch it off, wait until it is silent; ends with `stopped` or `stop-failed`. */
+  | 'stop'
   /** Take Node and token back. */
   | 'leave';

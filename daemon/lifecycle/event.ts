@@ -66,6 +66,26 @@ export type LifecycleEvent =
   | { readonly event: 'local-boot-failed'; readonly rounds: number }
   /** Its firmware asks its disk before the network from now on; boot orders as the firmware writes them (`0xf21`). */
   | { readonly event: 'boot-order-corrected'; readonly from: string; readonly to: string }
+  /** `keep`: until the owner takes it back; otherwise it is a step of a shutdown. */
+  | {
+      readonly event: 'drain-requested';
+      readonly by: string;
+      readonly keep: boolean;
+      readonly force: boolean;
+      readonly deleteData: boolean;
+    }
+  /** `left`: pods that have not gone yet; `waits`: for what, in words. */
+  | { readonly event: 'drain-progressed'; readonly left: number; readonly waits?: string }
+  | { readonly event: 'drained' }
+  | { readonly event: 'uncordon-requested'; readonly by: string }
+  /** The whole cluster is to be shut down. */
+  | { readonly event: 'shutdown-planned'; readonly by: string }
+  /** It is its turn. `boot`: the boot that its Node tells of. */
+  | { readonly event: 'shutdown-requested'; readonly by: string; readonly boot?: string }
+  | { readonly event: 'stop-failed'; readonly code: string; readonly detail: string }
+  /** Nothing was heard of it for a while after that. `power`: why its power could not be switched off. */
+  | { readonly event: 'stopped'; readonly power?: string }
+  | { readonly event: 'startup-requested'; readonly by: string }
   /** From the watch on Nodes. */
   | { readonly event: 'node-ready' }
   | { readonly event: 'node-not-ready' }

@@ -37,6 +37,12 @@ export function explain(device: Device, isAdoptable = false): string {
       return unreachableText(state);
     case 'waiting-for-proof':
       return `waiting for proof: power off ${device.name} and run \`bramble confirm-off ${device.name}\``;
+    case 'draining':
+      return plannedText(state, device.name);
+    case 'stopped':
+      return `switched off, asked by ${state.by}; it works again once it is back${state.keep ? ', drained as before' : ''}${
+        state.power === undefined ? '' : `; its power is still on: ${state.power}`
+      }`;
     case 'local-boot-failed':
       return `asked the network for a boot ${state.rounds} times in a row, and its own system was not heard: its disk does not start`;
     case 'reinstalling':
@@ -67,6 +73,23 @@ function unreachableText({ signs, proof }: Extract<DeviceState, { name: 'unreach
   return proof === undefined
     ? `held gone: ${signs}; its pods run on other boards`
     : `held gone: ${signs}; it is off, by the proof of ${proof}, and none of its pods waits for it`;
+}
+
+function plannedText({ by, work }: Extract<DeviceState, { name: 'draining' }>, name: Hostname): string {
+  switch (work.step) {
+    case 'evicting': {
+      const left = work.left === undefined ? '' : `, ${work.left} ${work.left === 1 ? 'pod' : 'pods'} left`;
+      return `is being drained, asked by ${by}${left}${work.waits === undefined ? '' : `: ${work.waits}`}`;
+    }
+    case 'drained':
+      return `drained, asked by ${by}; bramble uncordon ${name} gives it work again`;
+    case 'cordoned':
+      return `the cluster is being shut down, asked by ${by}: it waits for its turn`;
+    case 'stopping':
+      return `is being switched off, asked by ${by}${
+        work.trouble === undefined ? '' : `, and is still on: ${work.trouble.code}: ${work.trouble.detail}`
+      }`;
+  }
 }
 
 const FLASHED = 'runs a system that was flashed by hand';
@@ -117,6 +140,17 @@ function installerDeed({ name, state }: Device): string | undefined {
   return `insert a join card into ${name}, or switch it off and on if it boots from the network    (${why})`;
 }
 
+/** Draining that cannot end by itself, and a board that does not switch itself off. */
+function plannedDeed({ name, state }: Device): string | undefined {
+  if (state.name !== 'draining') return undefined;
+  const { work } = state;
+  if (work.step === 'evicting' && work.waits !== undefined)
+    return `bramble uncordon ${name}, or wait    (${work.waits})`;
+  return work.step === 'stopping' && work.trouble !== undefined
+    ? `switch ${name} off by hand, then bramble retry ${name}    (${work.trouble.code}: ${work.trouble.detail})`
+    : undefined;
+}
+
 /** Without its card a board can be installed over the network, if it was ever seen there. */
 const cardDeed = ({ name, macs }: Device): string =>
   `put the card of ${name} in and switch it on${macs.length > 0 ? `    (or bramble reinstall ${name})` : ''}`;
@@ -141,6 +175,8 @@ export function nextDeed(device: Device, isAdoptable = false): string | undefine
     case 'reinstalling':
     case 'wiping':
       return installerDeed(device);
+    case 'draining':
+      return plannedDeed(device);
     case 'starting':
       return state.card ? cardDeed(device) : undefined;
     case 'seen':
@@ -151,6 +187,7 @@ export function nextDeed(device: Device, isAdoptable = false): string | undefine
     case 'installing':
     case 'joining':
     case 'ready':
+    case 'stopped':
     case 'rejected':
     case 'left':
     case 'replaced':

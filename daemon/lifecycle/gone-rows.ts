@@ -13,12 +13,14 @@ import {
   packets,
   type Row,
   ready,
+  refuse,
   rejected,
   type StateOf,
   stay,
   to,
 } from './cell.ts';
 import { isAway } from './leaving.ts';
+import { mayStop } from './planned-rows.ts';
 import { reflashed } from './reflashed.ts';
 import { doesNotStart, wishes } from './system-rows.ts';
 
@@ -37,6 +39,8 @@ const isAbsent = {
   ...wishes,
   ...isAway,
   ...noDeadline,
+  ...mayStop,
+  'drain-requested': refuse('Its Node is not Ready: nothing on it can be asked to go.'),
   'installer-reported': reflashed,
   'local-boot-failed': doesNotStart(true),
   // It may run another system than the one that joined: from a card that was made for it, say.

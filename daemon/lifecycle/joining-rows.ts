@@ -17,6 +17,7 @@ import {
 } from './cell.ts';
 import { heldGone, startedAnew } from './gone-rows.ts';
 import { isAway, isExpected, works } from './leaving.ts';
+import { drains, mayStop } from './planned-rows.ts';
 import { reflashed } from './reflashed.ts';
 import { doesNotStart, runs, wishes } from './system-rows.ts';
 
@@ -103,6 +104,8 @@ export const readyRow: Row<'ready'> = {
   'installer-reported': stay,
   // The cluster knows it better than its boot ROM's packets, which anybody can forge: once it is unreachable, they count.
   'local-boot-failed': stay,
+  ...mayStop,
+  'drain-requested': drains,
   'node-ready': stay,
   'node-not-ready': () => to({ name: 'unreachable' }, 'its Node is not Ready any more'),
   'node-gone': heldGone,

@@ -31,6 +31,8 @@ export function lifetime(state: DeviceState): Millis | undefined {
     case 'ready':
     case 'unreachable':
     case 'waiting-for-proof':
+    case 'draining':
+    case 'stopped':
     case 'local-boot-failed':
     case 'held':
     case 'rejected':

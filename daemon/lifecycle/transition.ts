@@ -17,6 +17,7 @@ import { accepted, installing } from './installing-rows.ts';
 import { joining, readyRow, starting } from './joining-rows.ts';
 import { left, rejectedRow, replaced } from './leaving-rows.ts';
 import { lifetime } from './lifetime.ts';
+import { draining, stopped } from './planned-rows.ts';
 import { localBootFailed, reinstalling, wiping } from './system-rows.ts';
 import { booting, held, pending, reportedRow, seen } from './undecided-rows.ts';
 import { wants } from './wants.ts';
@@ -60,6 +61,8 @@ const table: { readonly [S in StateName]: Row<S> } = {
   ready: readyRow,
   unreachable,
   'waiting-for-proof': waitingForProof,
+  draining,
+  stopped,
   'local-boot-failed': localBootFailed,
   reinstalling,
   wiping,

@@ -1,4 +1,4 @@
-import type { DeviceState, WipeStep } from './device.ts';
+import type { DeviceState, DrainStep, WipeStep } from './device.ts';
 import type { Effect } from './effect.ts';
 import { armingsOf } from './installation.ts';
 
@@ -29,6 +29,9 @@ export function wants(state: DeviceState): readonly Effect[] {
       return state.left ? [] : ['leave'];
     case 'left':
       return state.done ? [] : ['leave'];
+    case 'draining':
+      return wantsWork(state.work);
+    case 'stopped':
     case 'seen':
     case 'booting':
     case 'pending':
@@ -40,6 +43,9 @@ export function wants(state: DeviceState): readonly Effect[] {
       return armingsOf(state).length === 0 ? [] : ['find-installed'];
   }
 }
+
+const wantsWork = ({ step }: DrainStep): readonly Effect[] =>
+  step === 'evicting' ? ['drain'] : step === 'stopping' ? ['stop'] : [];
 
 const wantsStart = ({ step }: WipeStep): readonly Effect[] =>
   step === 'trying' || step === 'waiting' ? ['start-installer'] : [];

@@ -15,6 +15,8 @@ const known: Readonly<Record<Effect, true>> = {
   join: true,
   'release-quarantine': true,
   'start-installer': true,
+  drain: true,
+  stop: true,
   leave: true,
 };
 const effects = Object.keys(known).filter((name): name is Effect => name in known);

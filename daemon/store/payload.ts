@@ -15,6 +15,7 @@ import {
   bootSources,
   type DeviceState,
   type DiskReport,
+  type DrainStep,
   diskContents,
   type InstallerStart,
   type OwnSystem,
@@ -58,6 +59,8 @@ const stateNames: readonly StateName[] = namesOf<StateName>({
   ready: true,
   unreachable: true,
   'waiting-for-proof': true,
+  draining: true,
+  stopped: true,
   'local-boot-failed': true,
   reinstalling: true,
   wiping: true,
@@ -104,6 +107,15 @@ const eventNames: readonly EventName[] = namesOf<EventName>({
   'host-key-changed': true,
   'local-boot-failed': true,
   'boot-order-corrected': true,
+  'drain-requested': true,
+  'drain-progressed': true,
+  drained: true,
+  'uncordon-requested': true,
+  'shutdown-planned': true,
+  'shutdown-requested': true,
+  'stop-failed': true,
+  stopped: true,
+  'startup-requested': true,
   'node-ready': true,
   'node-not-ready': true,
   'node-deleted': true,
@@ -158,6 +170,14 @@ export function readState(row: Fields): DeviceState {
     }
     case 'ready':
       return { name, quarantined: flag(from, 'quarantined') };
+    case 'draining':
+      return { name, by: text(from, 'by'), keep: flag(from, 'keep'), work: drainStep(object(from, 'work')) };
+    case 'stopped':
+      return {
+        ...{ name, by: text(from, 'by'), keep: flag(from, 'keep'), away: flag(from, 'away') },
+        ...textOf(from, 'boot'),
+        ...textOf(from, 'power'),
+      };
     case 'local-boot-failed':
       return { name, rounds: count(from, 'rounds'), joined: flag(from, 'joined') };
     case 'reinstalling':
@@ -209,6 +229,9 @@ export function readEvent(row: Fields): LifecycleEvent {
     case 'reinstall-requested':
     case 'leave-requested':
     case 'forget-requested':
+    case 'uncordon-requested':
+    case 'shutdown-planned':
+    case 'startup-requested':
     case 'expected':
     case 'card-made':
       return { event, by: text(from, 'by') };
@@ -225,6 +248,7 @@ export function readEvent(row: Fields): LifecycleEvent {
     case 'ssh-failed':
     case 'first-login-failed':
     case 'installer-start-failed':
+    case 'stop-failed':
       return { event, ...failure(from) };
     case 'join-failed':
       return { event, ...failure(from), ...outputOf(from) };
@@ -238,6 +262,18 @@ export function readEvent(row: Fields): LifecycleEvent {
       return { event, rounds: count(from, 'rounds') };
     case 'boot-order-corrected':
       return { event, from: text(from, 'from'), to: text(from, 'to') };
+    case 'drain-requested':
+      return {
+        ...{ event, by: text(from, 'by'), keep: flag(from, 'keep') },
+        ...{ force: flag(from, 'force'), deleteData: flag(from, 'deleteData') },
+      };
+    case 'drain-progressed':
+      return { event, left: count(from, 'left'), ...textOf(from, 'waits') };
+    case 'shutdown-requested':
+      return { event, by: text(from, 'by'), ...textOf(from, 'boot') };
+    case 'stopped':
+      return { event, ...textOf(from, 'power') };
+    case 'drained':
     case 'installed':
     case 'adopted':
     case 'cluster-programs-gone':
@@ -354,6 +390,24 @@ function installerStart(from: Fields): InstallerStart {
   }
 }
 
+function drainStep(from: Fields): DrainStep {
+  const step = oneOf(from, 'step', ['evicting', 'drained', 'cordoned', 'stopping']);
+  switch (step) {
+    case 'evicting': {
+      const left = optional(from, 'left', count);
+      const how = { force: flag(from, 'force'), deleteData: flag(from, 'deleteData') };
+      return { step, ...how, ...(left !== undefined && { left }), ...textOf(from, 'waits') };
+    }
+    case 'stopping':
+      return { step, ...textOf(from, 'boot'), ...('trouble' in from && { trouble: failure(object(from, 'trouble')) }) };
+    case 'drained':
+    case 'cordoned':
+      return { step };
+    default:
+      return assertNever(step);
+  }
+}
+
 function wipeStep(from: Fields): WipeStep {
   const start = object(from, 'start');
   // Before these two were steps they were flags beside it.
@@ -364,11 +418,15 @@ function wipeStep(from: Fields): WipeStep {
 
 const failure = (from: Fields) => ({ code: text(from, 'code'), detail: text(from, 'detail') });
 
-/** Absent before it was kept, and where no program failed. */
-function outputOf(from: Fields) {
-  const output = optional(from, 'output', text);
-  return output === undefined ? {} : { output };
+/** Present or absent, never `undefined`. */
+function textOf<Name extends string>(from: Fields, name: Name): { readonly [N in Name]?: string } {
+  const value = optional(from, name, text);
+  // The only key is the one that was asked for, which TypeScript takes for any text.
+  return value === undefined ? {} : ({ [name]: value } as { readonly [N in Name]: string });
 }
+
+/** Absent before it was kept, and where no program failed. */
+const outputOf = (from: Fields) => textOf(from, 'output');
 
 /** Present or absent, never `undefined`: an event that was read is deeply equal to the one that was written. */
 function earlierOf(from: Fields) {

@@ -16,6 +16,7 @@ import { accessFake } from '../unit/http/access-fake.ts';
 import { balanceFake } from '../unit/http/balance-fake.ts';
 import { cardsFake } from '../unit/http/cards-fake.ts';
 import { openingFake } from '../unit/http/opening-fake.ts';
+import { powerFake } from '../unit/http/power-fake.ts';
 import { descriptionFake, deviceFake, eventFake, imageFilesFake, statusFake } from '../unit/http/views-fake.ts';
 import { silentLog } from './installer-boot-fake.ts';
 
@@ -41,6 +42,7 @@ async function daemonFake(
     ...cardsFake(),
     ...openingFake(),
     ...balanceFake(),
+    ...powerFake(),
     ...accessFake,
     status: () => statusFake(boards, master),
     describe: (name) => {

@@ -21,6 +21,7 @@ import { accessFake } from '../unit/http/access-fake.ts';
 import { balanceFake } from '../unit/http/balance-fake.ts';
 import { cardsFake } from '../unit/http/cards-fake.ts';
 import { openingFake } from '../unit/http/opening-fake.ts';
+import { powerFake } from '../unit/http/power-fake.ts';
 import { descriptionFake, deviceFake, eventFake, imageFilesFake, statusFake } from '../unit/http/views-fake.ts';
 import { baseOf, bootFake, installOf, KEY, sha256, silentLog } from './installer-boot-fake.ts';
 
@@ -36,6 +37,7 @@ function adminFake(): AdminFake {
     ...cardsFake(),
     ...openingFake(),
     ...balanceFake(),
+    ...powerFake(),
     ...accessFake,
     acted: [],
     stored: [eventFake(1), eventFake(2, 'worker-kube2'), eventFake(3)],

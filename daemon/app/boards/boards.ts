@@ -26,7 +26,7 @@ import { watchBoots } from './boot-watch.ts';
 import { cardDesk } from './cards.ts';
 import { driverFor, earliestNow } from './control-plane.ts';
 import { eepromDesk } from './eeproms.ts';
-import { effectDesk } from './effects.ts';
+import { type EffectDeps, effectDesk } from './effects.ts';
 import { hostKeys } from './host-keys.ts';
 import { imageDesk } from './images.ts';
 import { installerKit } from './installer-kit.ts';
@@ -49,6 +49,8 @@ export type BoardsDeps = {
   readonly commit: Store['commit'];
   readonly cluster: Cluster;
   readonly network: Network;
+  /** How work that the owner planned is carried out. */
+  readonly planned: EffectDeps['planned'];
   /** Events are on disk. */
   readonly onEvents: () => void;
   readonly pulse: Pulse;
@@ -118,6 +120,7 @@ export function createBoards(deps: BoardsDeps) {
       ...{ clock, cluster, log, joiner, images, keys, boards: all, boardNow, hasRival, hardwareAddressOf },
       decideAdmission: admission.decide,
       adopt: adoption.adopt,
+      planned: deps.planned,
       onChange: changes.subscribe,
       carriesCluster: ({ name }) => name === config.cluster.controlPlane,
       labels: nodeLabels(cluster, { ...store, commit }),

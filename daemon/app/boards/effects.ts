@@ -24,6 +24,10 @@ export type EffectDeps = BoardAddressDeps & {
   readonly log: Log;
   readonly joiner: Joiner;
   readonly adopt: Execute['adopt'];
+  readonly planned: {
+    readonly drain: Execute['drain'];
+    readonly stop: (board: JoinBoard, device: Device, signal: AbortSignal) => Promise<LifecycleEvent>;
+  };
   readonly labels: NodeLabels;
   readonly carriesCluster: (board: Pick<Device, 'name'>) => boolean;
   readonly images: ImageDesk;
@@ -162,6 +166,9 @@ export function effectDesk(deps: EffectDeps): Execute {
     leave,
     'start-installer': startInstaller,
     adopt: deps.adopt,
+    drain: deps.planned.drain,
+    stop: (device, signal) =>
+      located(device, signal, (board, there) => deps.planned.stop(board, deps.boardNow(device), there)),
   };
   return inPlaces(execute, deps);
 }

@@ -46,6 +46,8 @@ export function instructions({
       case 'ready':
       case 'unreachable':
       case 'waiting-for-proof':
+      case 'draining':
+      case 'stopped':
       case 'left':
         return toItsSystem(device, board);
       case 'local-boot-failed':

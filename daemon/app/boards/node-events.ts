@@ -1,10 +1,12 @@
 /** What the watch on Nodes means for boards. Level-based: it compares what is, so a missed change is made up for. */
 import { seconds } from '../../../config/values.ts';
 import type { Cluster } from '../../cluster/index.ts';
+import type { NodeFacts } from '../../cluster/nodes.ts';
 import { isFenced } from '../../cluster/taints.ts';
 import { hasLeft } from '../../lifecycle/cell.ts';
 import type { Device, DeviceState } from '../../lifecycle/device.ts';
 import type { LifecycleEvent } from '../../lifecycle/event.ts';
+import { isPlanned } from '../../lifecycle/planned-rows.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Clock, Log } from '../../ports.ts';
 import type { NodeNames } from './kube-config.ts';
@@ -18,7 +20,8 @@ export function nodeEvent(
   nodeName: string | undefined = device.name,
 ): LifecycleEvent | undefined {
   const { state } = device;
-  const joined = state.name === 'ready' || state.name === 'unreachable' || state.name === 'waiting-for-proof';
+  const joined =
+    state.name === 'ready' || state.name === 'unreachable' || state.name === 'waiting-for-proof' || isPlanned(device);
   const mayHaveJoined =
     (state.name === 'failed' && state.resume.at === 'join') || (state.name === 'local-boot-failed' && state.joined);
   if (!nodes.synced()) return undefined;
@@ -34,8 +37,13 @@ export function nodeEvent(
   const isThere = device.addressing === 'heard' || node.internalIp === device.address;
   // Held gone by `failover`, and not steady yet: whatever its kubelet said last.
   const isReady = node.ready && isThere && !isFenced(node);
+  if (isReady && state.name === 'stopped' && !isBack(state, node)) return undefined;
   return { event: isReady ? 'node-ready' : 'node-not-ready' };
 }
+
+/** Nobody takes Ready off a Node the moment its board is switched off; it is another boot, or was not Ready in between. */
+const isBack = ({ boot, away }: Extract<DeviceState, { name: 'stopped' }>, { bootId }: NodeFacts): boolean =>
+  away || (boot !== undefined && bootId !== undefined && bootId !== boot);
 
 const isOut = ({ name }: DeviceState): boolean => name === 'left' || name === 'rejected';
 

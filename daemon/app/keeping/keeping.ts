@@ -5,16 +5,21 @@ import { seconds } from '../../../config/values.ts';
 import { createPlanner } from '../../cluster/balance/planner.ts';
 import { forgetSurge, leftSurges } from '../../cluster/balance/surge-notes.ts';
 import type { Cluster } from '../../cluster/index.ts';
+import { powerDriver } from '../../cluster/power/driver.ts';
 import type { BalanceDeps } from '../../http/endpoints/balance.ts';
+import type { PowerRoutesDeps } from '../../http/endpoints/power.ts';
 import type { Joiner } from '../../join/index.ts';
+import { boardNamed } from '../../lifecycle/fleet.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Clock, Log, Random } from '../../ports.ts';
 import type { Store } from '../../store/store.ts';
+import { systemShell } from '../../system/shell.ts';
 import type { HostKeys } from '../boards/host-keys.ts';
 import type { Network } from '../network/network.ts';
 import type { Pulse } from '../pulse.ts';
 import { createRests, type Rests } from '../rests.ts';
 import { BALANCE_TURN, type BalanceDesk, createBalanceDesk } from './balance-desk.ts';
+import { createPlannedWork, type PlannedWork } from './planned-work.ts';
 import { createProbes } from './probes.ts';
 
 export type KeepingDeps = {
@@ -35,29 +40,55 @@ export type KeepingDeps = {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Where `bramble-power` is asked, if anywhere (bramble-power.socket). */
+  readonly powerSocket: string | undefined;
+  readonly signal: AbortSignal;
 };
 
 export type Keeping = {
   readonly balance: BalanceDeps;
   /** What the owner should know or do, most important first. */
   readonly advice: () => readonly string[];
+  /** Draining, shutting down, starting. */
+  readonly power: PowerRoutesDeps;
+  /** How these effects are carried out. */
+  readonly drain: PlannedWork['drain'];
+  readonly stop: PlannedWork['stop'];
   /** Each settles when the signal is aborted and it is at rest. */
   readonly follow: (signal: AbortSignal) => readonly Promise<void>[];
 };
 
 export function createKeeping(deps: KeepingDeps): Keeping {
   const rests = createRests(deps.clock, seconds(1));
+  const power = powerDriver({ command: deps.config.power.command, shell: systemShell });
   const probes = createProbes({
     ...{ pulse: deps.pulse, clock: deps.clock, log: deps.log, place: deps.site, keys: deps.keys },
     fleet: () => deps.runner.fleet,
     lookFrom: deps.joiner.lookFrom,
-    powerOf: async () => ok('unknown'),
+    powerOf: async (name, signal) => {
+      const board = boardNamed(deps.runner.fleet, name);
+      return board === undefined ? ok('unknown') : await power.state(board, signal);
+    },
   });
   const balance = keepBalance(deps, rests);
+  const planned = createPlannedWork({
+    ...deps,
+    power,
+    keepers: [balance],
+    rebalance: balance.request,
+  });
   return {
     balance: balance.api,
-    advice: () => balance.advice(),
-    follow: (signal) => [rests.follow(signal), ...probes.follow(signal), balance.follow(signal)],
+    power: planned.routes,
+    drain: planned.drain,
+    stop: planned.stop,
+    advice: () => [...planned.advice(), ...balance.advice()],
+    follow: (signal) => [
+      rests.follow(signal),
+      ...probes.follow(signal),
+      balance.follow(signal),
+      ...planned.follow(signal),
+    ],
   };
 }
 

@@ -54,7 +54,7 @@ export type OwnerDeskDeps = {
   readonly rivals: Pick<Rivals, 'now'>;
   readonly adoption: Pick<Adoption, 'isAdoptable' | 'awaitsOwner' | 'lacksLogin'>;
   readonly guard: Pick<NodeGuard, 'advice'>;
-  readonly keeping: Pick<Keeping, 'advice' | 'balance'>;
+  readonly keeping: Pick<Keeping, 'advice' | 'balance' | 'power'>;
   readonly installer: Pick<InstallerKit, 'advice'>;
   readonly images: Pick<ImageDesk, 'records' | 'kitGaps' | 'files'>;
   readonly cluster: ClusterFacts;
@@ -180,5 +180,6 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
     ...deps.access,
     ...deps.opening,
     ...deps.keeping.balance,
+    ...deps.keeping.power,
   };
 }

@@ -8,6 +8,7 @@ import { type CardDeps, cardRoutes } from './cards.ts';
 import { type ImageDeps, imageFilesRoute } from './image.ts';
 import { lanApi } from './lan.ts';
 import { type OpenDeps, openRoutes } from './open.ts';
+import { type PowerRoutesDeps, powerRoutes } from './power.ts';
 import { isBoardName, noBoard, type ReadDeps, readyRoute } from './read.ts';
 
 /** `CONFLICT`: the board's state does not allow it; the detail says what it is and what to do. */
@@ -18,7 +19,8 @@ export type AdminDeps = ReadDeps &
   AccessDeps &
   CardDeps &
   BalanceDeps &
-  OpenDeps & {
+  OpenDeps &
+  PowerRoutesDeps & {
     /** The board `heir` takes the place of the board `name`; settles with it, under its new name. */
     readonly replace: (
       name: string,
@@ -43,6 +45,7 @@ export const adminApi = (deps: AdminDeps): readonly Route[] => [
   accessRoute(deps),
   ...openRoutes(deps),
   ...balanceRoutes(deps),
+  ...powerRoutes(deps),
 ];
 
 /**

@@ -83,7 +83,7 @@ async function serveDhcp(dhcp: NonNullable<ServiceOptions['dhcp']>): Promise<{ r
       leave: nothing,
       'start-installer': nothing,
       'find-installed': nothing,
-      adopt: nothing,
+      ...{ adopt: nothing, drain: nothing, stop: nothing },
     },
     onChange: () => undefined,
   });

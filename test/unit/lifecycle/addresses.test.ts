@@ -90,7 +90,7 @@ class WorldDouble {
         leave: idle,
         'start-installer': idle,
         'find-installed': idle,
-        adopt: idle,
+        ...{ adopt: idle, drain: idle, stop: idle },
       },
       onChange: () => undefined,
     });

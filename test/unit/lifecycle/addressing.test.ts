@@ -61,7 +61,7 @@ function runnerWith(device: Device, rules: { range: typeof range | undefined; le
         leave: idle,
         'start-installer': idle,
         'find-installed': idle,
-        adopt: idle,
+        ...{ adopt: idle, drain: idle, stop: idle },
       },
     },
     onChange: () => undefined,

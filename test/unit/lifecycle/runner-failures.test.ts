@@ -33,7 +33,7 @@ const doNothing: RunnerDeps['execute'] = {
   leave: idle,
   'start-installer': idle,
   'find-installed': idle,
-  adopt: idle,
+  ...{ adopt: idle, drain: idle, stop: idle },
 };
 
 type DiskDouble = {
@@ -109,6 +109,8 @@ function start(t: ExecutionContext, disk: DiskDouble, changes: Partial<RunnerDep
       'start-installer': note('start-installer'),
       'find-installed': note('find-installed'),
       adopt: note('adopt'),
+      drain: note('drain'),
+      stop: note('stop'),
     },
     onChange: () => undefined,
     ...changes,

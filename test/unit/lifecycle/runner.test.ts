@@ -65,6 +65,8 @@ function start(disk: DiskDouble, effects: Effect[] = []) {
     leave: { event: 'left' },
     'start-installer': { event: 'installer-started' },
     adopt: { event: 'adopted' },
+    drain: { event: 'drained' },
+    stop: { event: 'stopped' },
   };
   const end = (effect: keyof typeof ends) => async () => {
     effects.push(effect);
@@ -102,6 +104,8 @@ function start(disk: DiskDouble, effects: Effect[] = []) {
       // Its installer says so itself here.
       'find-installed': async () => undefined,
       adopt: end('adopt'),
+      drain: end('drain'),
+      stop: end('stop'),
     },
     onChange: (change) => {
       for (const look of [...waiting]) look(change);

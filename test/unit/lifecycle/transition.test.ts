@@ -19,6 +19,8 @@ const LATER = after(START, minutes(120));
 /** What each pair leads to; every pair that is not here stays, `!` is a refusal to the owner, and `-` the end of the board. */
 const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>> = {
   seen: {
+    'drain-requested': '!',
+    'uncordon-requested': '!',
     'leave-requested': '!',
     'forget-requested': '-',
     'replace-requested': '!',
@@ -34,6 +36,8 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'retry-requested': '!',
   },
   booting: {
+    'drain-requested': '!',
+    'uncordon-requested': '!',
     'leave-requested': '!',
     'forget-requested': '-',
     'replace-requested': '!',
@@ -49,6 +53,8 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'deadline-passed': 'seen',
   },
   adopting: {
+    'drain-requested': '!',
+    'uncordon-requested': '!',
     'leave-requested': '!',
     'forget-requested': '!',
     'replace-requested': '!',
@@ -65,6 +71,8 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'deadline-passed': 'failed',
   },
   reported: {
+    'drain-requested': '!',
+    'uncordon-requested': '!',
     'leave-requested': '!',
     'forget-requested': '-',
     'replace-requested': '!',
@@ -79,6 +87,8 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'retry-requested': '!',
   },
   pending: {
+    'drain-requested': '!',
+    'uncordon-requested': '!',
     'leave-requested': '!',
     'forget-requested': '-',
     'replace-requested': '!',
@@ -91,6 +101,8 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'retry-requested': '!',
   },
   accepted: {
+    'drain-requested': '!',
+    'uncordon-requested': '!',
     'leave-requested': '!',
     'forget-requested': '!',
     'replace-requested': '!',
@@ -105,6 +117,8 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'retry-requested': '!',
   },
   installing: {
+    'drain-requested': '!',
+    'uncordon-requested': '!',
     'leave-requested': '!',
     'forget-requested': '!',
     'replace-requested': '!',
@@ -121,6 +135,8 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'deadline-passed': 'failed',
   },
   starting: {
+    'drain-requested': '!',
+    'uncordon-requested': '!',
     'leave-requested': 'left',
     'forget-requested': '!',
     'replace-requested': 'replaced',
@@ -138,6 +154,8 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'deadline-passed': 'failed',
   },
   joining: {
+    'drain-requested': '!',
+    'uncordon-requested': '!',
     'leave-requested': 'left',
     'forget-requested': '!',
     'replace-requested': '!',
@@ -155,6 +173,10 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'deadline-passed': 'failed',
   },
   ready: {
+    'drain-requested': 'draining',
+    'uncordon-requested': '!',
+    'shutdown-planned': 'draining',
+    'shutdown-requested': 'draining',
     'leave-requested': 'left',
     'forget-requested': '!',
     'replace-requested': '!',
@@ -173,6 +195,10 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'retry-requested': '!',
   },
   unreachable: {
+    'drain-requested': '!',
+    'uncordon-requested': '!',
+    'shutdown-planned': 'draining',
+    'shutdown-requested': 'draining',
     'cluster-programs-gone': 'joining',
     'leave-requested': 'left',
     'forget-requested': '!',
@@ -191,6 +217,10 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'retry-requested': 'starting',
   },
   'waiting-for-proof': {
+    'drain-requested': '!',
+    'uncordon-requested': '!',
+    'shutdown-planned': 'draining',
+    'shutdown-requested': 'draining',
     'cluster-programs-gone': 'joining',
     'leave-requested': 'left',
     'forget-requested': '!',
@@ -208,6 +238,8 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'retry-requested': 'starting',
   },
   held: {
+    'drain-requested': '!',
+    'uncordon-requested': '!',
     'leave-requested': '!',
     'forget-requested': '-',
     'replace-requested': '!',
@@ -219,6 +251,8 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'retry-requested': 'reported',
   },
   rejected: {
+    'drain-requested': '!',
+    'uncordon-requested': '!',
     'leave-requested': '!',
     'forget-requested': '!',
     'replace-requested': 'replaced',
@@ -230,6 +264,8 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     left: 'rejected',
   },
   left: {
+    'drain-requested': '!',
+    'uncordon-requested': '!',
     'forget-requested': '!',
     'replace-requested': 'replaced',
     'card-made': '!',
@@ -241,6 +277,8 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     left: 'left',
   },
   replaced: {
+    'drain-requested': '!',
+    'uncordon-requested': '!',
     'leave-requested': '!',
     'forget-requested': '!',
     'replace-requested': '!',
@@ -253,6 +291,8 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     left: 'replaced',
   },
   failed: {
+    'drain-requested': '!',
+    'uncordon-requested': '!',
     'leave-requested': '!',
     'forget-requested': '-',
     'replace-requested': 'replaced',
@@ -265,7 +305,44 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'reject-requested': 'rejected',
     'retry-requested': 'accepted',
   },
+  draining: {
+    'drain-requested': 'draining',
+    'drain-progressed': 'draining',
+    drained: 'draining',
+    'uncordon-requested': 'ready',
+    'shutdown-planned': 'draining',
+    'shutdown-requested': 'draining',
+    'leave-requested': 'left',
+    'forget-requested': '!',
+    'replace-requested': '!',
+    'card-made': '!',
+    'reinstall-requested': 'reinstalling',
+    'wipe-requested': 'wiping',
+    'node-deleted': 'failed',
+    'host-key-changed': 'failed',
+    'accept-requested': '!',
+    'reject-requested': 'rejected',
+    'retry-requested': '!',
+  },
+  stopped: {
+    'drain-requested': '!',
+    'uncordon-requested': '!',
+    'leave-requested': 'left',
+    'forget-requested': '!',
+    'replace-requested': 'replaced',
+    'card-made': 'starting',
+    'reinstall-requested': 'reinstalling',
+    'wipe-requested': 'wiping',
+    'local-boot-failed': 'local-boot-failed',
+    'node-ready': 'ready',
+    'node-deleted': 'failed',
+    'accept-requested': '!',
+    'reject-requested': 'rejected',
+    'retry-requested': '!',
+  },
   'local-boot-failed': {
+    'drain-requested': '!',
+    'uncordon-requested': '!',
     'leave-requested': 'left',
     'forget-requested': '!',
     'replace-requested': 'replaced',
@@ -279,6 +356,8 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'retry-requested': 'starting',
   },
   reinstalling: {
+    'drain-requested': '!',
+    'uncordon-requested': '!',
     'leave-requested': '!',
     'forget-requested': '!',
     'replace-requested': 'replaced',
@@ -293,6 +372,8 @@ const moves: Record<StateName, Partial<Record<EventName, StateName | '!' | '-'>>
     'retry-requested': '!',
   },
   wiping: {
+    'drain-requested': '!',
+    'uncordon-requested': '!',
     'leave-requested': '!',
     'forget-requested': '!',
     'replace-requested': '!',

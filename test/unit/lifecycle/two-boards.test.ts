@@ -53,6 +53,8 @@ function start(t: ExecutionContext, store: Store) {
       'start-installer': begin('start-installer'),
       'find-installed': begin('find-installed'),
       adopt: begin('adopt'),
+      drain: begin('drain'),
+      stop: begin('stop'),
     },
     onChange: () => undefined,
   });
@@ -107,6 +109,7 @@ test('it is refused, and nothing is written, where one of the two is not as it h
   const away: readonly StateName[] = [
     'unreachable',
     'waiting-for-proof',
+    'stopped',
     'starting',
     'local-boot-failed',
     'left',

@@ -118,7 +118,7 @@ function desk(t: ExecutionContext, state: DeviceState, setting: Setting = {}) {
       leave: idle,
       'start-installer': idle,
       'find-installed': idle,
-      adopt: idle,
+      ...{ adopt: idle, drain: idle, stop: idle },
     },
     onChange: changes.tell,
   });

@@ -41,6 +41,7 @@ function desk(t: ExecutionContext, first: Device, { hostKey = 'ssh-ed25519 AAAA'
     leave: work('leave'),
     onBoard: work('shell'),
     lookFrom: async () => ok(undefined),
+    switchOff: work('off'),
     done: Promise.resolve(),
   };
   const log = createLogDouble();
@@ -57,6 +58,7 @@ function desk(t: ExecutionContext, first: Device, { hostKey = 'ssh-ed25519 AAAA'
     },
     decideAdmission: notAsked,
     adopt: notAsked,
+    planned: { drain: notAsked, stop: notAsked },
     keys: { accepted: () => (hostKey === null ? [] : [hostKey]), nodePassword: async () => 'ab'.repeat(16) },
     hasRival: () => hasRival,
     hardwareAddressOf: async () => MAC,

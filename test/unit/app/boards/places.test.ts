@@ -58,6 +58,8 @@ async function places(t: ExecutionContext, ...boards: readonly Device[]) {
       'start-installer': note('start-installer'),
       'find-installed': note('find-installed'),
       adopt: note('adopt'),
+      drain: note('drain'),
+      stop: note('stop'),
     },
     {
       ...{ cluster: api, labels: nodeLabels(api, store), boards: () => all.now, clock, log: createLogDouble() },

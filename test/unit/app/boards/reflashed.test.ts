@@ -64,7 +64,7 @@ function desk(t: ExecutionContext, state: DeviceState, newcomer?: Device) {
       leave: idle,
       'start-installer': idle,
       'find-installed': idle,
-      adopt: idle,
+      ...{ adopt: idle, drain: idle, stop: idle },
     },
     onChange: changes.tell,
   });

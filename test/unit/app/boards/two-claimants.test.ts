@@ -53,7 +53,15 @@ function world(t: ExecutionContext, devices: readonly Device[], yaml = '') {
     ...{ clock, random: createRandomDouble(), log, signal: stop.signal, onChange: () => undefined },
     execute: {
       ...{ 'decide-admission': admission.decide, 'make-image': idle, 'find-installed': idle, 'await-ssh': idle },
-      ...{ join: idle, 'release-quarantine': idle, leave: idle, 'start-installer': idle, adopt: idle },
+      ...{
+        join: idle,
+        'release-quarantine': idle,
+        leave: idle,
+        'start-installer': idle,
+        adopt: idle,
+        drain: idle,
+        stop: idle,
+      },
     },
   });
   const done = Promise.all([rests.follow(stop.signal), runner.run()]);

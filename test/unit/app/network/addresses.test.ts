@@ -83,7 +83,7 @@ function lab({ yaml = 'dhcp: {mode: full, guests: 10.77.0.20-21}', state = 'seen
       leave: idle,
       'start-installer': idle,
       'find-installed': idle,
-      adopt: idle,
+      ...{ adopt: idle, drain: idle, stop: idle },
     },
     onChange: addresses.changed,
   });

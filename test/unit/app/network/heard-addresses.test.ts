@@ -44,7 +44,7 @@ function desk(t: ExecutionContext, devices: readonly Device[]) {
         leave: idle,
         'start-installer': idle,
         'find-installed': idle,
-        adopt: idle,
+        ...{ adopt: idle, drain: idle, stop: idle },
       },
     },
     onChange: () => undefined,

@@ -40,7 +40,7 @@ function desk(
       leave: idle,
       'start-installer': idle,
       'find-installed': idle,
-      adopt: idle,
+      ...{ adopt: idle, drain: idle, stop: idle },
     },
     onChange: () => undefined,
   });
@@ -106,6 +106,8 @@ const toldToBoot: Readonly<Record<StateName, boolean>> = {
   ready: true,
   unreachable: true,
   'waiting-for-proof': true,
+  draining: true,
+  stopped: true,
   'local-boot-failed': true,
   reinstalling: true,
   wiping: true,

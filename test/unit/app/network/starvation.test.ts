@@ -60,7 +60,7 @@ async function start(t: ExecutionContext) {
         leave: idle,
         'start-installer': idle,
         'find-installed': idle,
-        adopt: idle,
+        ...{ adopt: idle, drain: idle, stop: idle },
       },
     },
     onChange: () => undefined,
