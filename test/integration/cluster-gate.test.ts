@@ -4,6 +4,7 @@ import { must } from '../../config/result.ts';
 import type { Gate } from '../../daemon/cluster/gate.ts';
 import { createGate, surgeAnnotation } from '../../daemon/cluster/gate-api.ts';
 import type { Cluster } from '../../daemon/cluster/index.ts';
+import { settleMaster } from '../../daemon/cluster/master-taint.ts';
 import { cordonAnnotation } from '../../daemon/cluster/nodes.ts';
 import { systemClock } from '../../daemon/system/clock.ts';
 import { findAssets } from '../lab/control-plane/start.ts';
@@ -127,6 +128,19 @@ if (assets === undefined) {
     must(await cluster.gate.uncordon(ours, signal));
     t.deepEqual(await look(ours), [false, undefined], 'somebody was quicker');
     t.is(codeOf(await cluster.gate.cordon({ ...his, uid: 'another' }, 'drain', signal)), 'REPLACED');
+  });
+
+  test('the master is tainted, and freed of what we put there', async (t) => {
+    const { admin, cluster, hand } = t.context;
+    const labels = { 'node-role.kubernetes.io/control-plane': 'true' };
+    const master = await hand.node('master', { labels, taints: [theirs] });
+    const settle = async (mayWork: boolean) => must(await settleMaster(cluster, master, mayWork, signal));
+    const taints = async () => taintsOf(await admin.call('GET', nodePath('master')));
+    const both = ['example.com/theirs:NoSchedule', 'node-role.kubernetes.io/control-plane:NoSchedule'];
+    t.deepEqual([await settle(false), await taints()], ['written', both]);
+    t.is(await settle(false), 'so already');
+    t.deepEqual([await settle(true), await taints()], ['written', both.slice(0, 1)]);
+    t.is(await settle(true), 'so already');
   });
 
   test('a Node is said to be unknown; its kubelet, which is alive after all, has the last word', async (t) => {

@@ -19,6 +19,7 @@ import type { Network } from '../network/network.ts';
 import type { Pulse } from '../pulse.ts';
 import { createRests, type Rests } from '../rests.ts';
 import { BALANCE_TURN, type BalanceDesk, createBalanceDesk } from './balance-desk.ts';
+import { createMasterDesk } from './master-desk.ts';
 import { createPlannedWork, type PlannedWork } from './planned-work.ts';
 import { createProbes } from './probes.ts';
 
@@ -61,6 +62,7 @@ export type Keeping = {
 export function createKeeping(deps: KeepingDeps): Keeping {
   const rests = createRests(deps.clock, seconds(1));
   const power = powerDriver({ command: deps.config.power.command, shell: systemShell });
+  const master = createMasterDesk({ ...deps, mayWork: deps.config.cluster.workloadOnMaster });
   const probes = createProbes({
     ...{ pulse: deps.pulse, clock: deps.clock, log: deps.log, place: deps.site, keys: deps.keys },
     fleet: () => deps.runner.fleet,
@@ -82,11 +84,10 @@ export function createKeeping(deps: KeepingDeps): Keeping {
     power: planned.routes,
     drain: planned.drain,
     stop: planned.stop,
-    advice: () => [...planned.advice(), ...balance.advice()],
+    advice: () => [...planned.advice(), ...balance.advice(), ...master.advice()],
     follow: (signal) => [
-      rests.follow(signal),
+      ...[rests.follow(signal), master.follow(signal), balance.follow(signal)],
       ...probes.follow(signal),
-      balance.follow(signal),
       ...planned.follow(signal),
     ],
   };
