@@ -60,7 +60,10 @@ export async function runApp(deps: AppDeps): Promise<void> {
   const store = await openStore({ directory: config.data, log, signal: storeLife.signal, clock });
   void store.died.then((error) => broken.abort(error));
   const pulse = createPulse(clock);
-  const metrics = createMetrics({ traffic: () => network.traffic.now(), boards: () => runner.fleet.all() });
+  const metrics = createMetrics({
+    ...{ traffic: () => network.traffic.now(), boards: () => runner.fleet.all() },
+    apiRequests: () => cluster.asked(),
+  });
   const written = watchStore({ ...store, commit: metrics.timed(store.commit) });
   const snapshot = store.snapshot();
   const identity = await loadIdentity(config.data, random, { isNew: snapshot.devices.length === 0 });

@@ -58,14 +58,20 @@ export type Api = {
   readonly stream: (path: string, options: StreamOptions) => Promise<Result<void, ApiProblem>>;
 };
 
+/** How often something was asked since the start: a long stream is one WATCH. */
+export type ApiCounts = Readonly<Record<RequestMethod | 'WATCH', number>>;
+export type CountedApi = Api & { readonly asked: () => ApiCounts };
+
 const answerLimit = 64 * 1024 * 1024;
 const defaultTimeout = seconds(10);
 
-export function createApi(source: AccessSource): Api {
+export function createApi(source: AccessSource): CountedApi {
+  const counts = { GET: 0, POST: 0, PUT: 0, PATCH: 0, DELETE: 0, WATCH: 0 };
   const send = async (path: string, how: Sending): Promise<Result<IncomingMessage, ApiProblem>> => {
     how.signal.throwIfAborted();
     const access = await source.access();
     if (!access.ok) return access;
+    counts[how.verb] += 1;
     const answer = await exchange(access.value, path, how);
     how.signal.throwIfAborted();
     if (!answer.ok) {
@@ -87,7 +93,10 @@ export function createApi(source: AccessSource): Api {
       accept,
       ...(text !== undefined && { 'content-type': type, 'content-length': Buffer.byteLength(text) }),
     };
-    const answer = await send(path, { method, headers, body: text, signal, timeout: timeout ?? defaultTimeout });
+    const answer = await send(path, {
+      ...{ method, verb: method, headers, body: text, signal },
+      timeout: timeout ?? defaultTimeout,
+    });
     if (!answer.ok) return answer;
     const read = await readAll(answer.value);
     signal.throwIfAborted();
@@ -96,18 +105,22 @@ export function createApi(source: AccessSource): Api {
 
   const stream: Api['stream'] = async (path, { signal, inactivity, onOpen, onChunk }) => {
     const headers = { accept: 'application/json' };
-    const answer = await send(path, { method: 'GET', headers, body: undefined, signal, timeout: inactivity });
+    const answer = await send(path, {
+      ...{ method: 'GET', verb: 'WATCH', headers, body: undefined, signal },
+      timeout: inactivity,
+    });
     if (!answer.ok) return answer;
     onOpen?.();
     const end = await readChunks(answer.value, onChunk);
     signal.throwIfAborted();
     return end;
   };
-  return { request, stream };
+  return { request, stream, asked: () => counts };
 }
 
 type Sending = {
   readonly method: RequestMethod;
+  readonly verb: keyof ApiCounts;
   readonly headers: Readonly<Record<string, string | number>>;
   readonly body: string | undefined;
   readonly signal: AbortSignal;

@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent, type RequestOptions } from 'node:https';
 import { ok, problem, type Result } from '../../config/result.ts';
-import { type Access, type Api, type ApiProblem, createApi } from './api.ts';
+import { type Access, type Api, type ApiProblem, type CountedApi, createApi } from './api.ts';
 
-export type Connection = Api & {
+export type Connection = CountedApi & {
   /** The server as the kubeconfig names it, and its certificate authority. */
   readonly endpoint: () => Promise<Result<ApiEndpoint, ApiProblem>>;
   /** `v1.34.2`, if the API answers and knows us. */

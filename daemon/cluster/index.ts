@@ -2,7 +2,7 @@
 import type { Problem, Result } from '../../config/result.ts';
 import type { Instant } from '../../config/values.ts';
 import type { Clock, Log, Random } from '../ports.ts';
-import type { ApiProblem, CallOptions, RequestMethod } from './api.ts';
+import type { ApiCounts, ApiProblem, CallOptions, RequestMethod } from './api.ts';
 import { type ApiEndpoint, connectCluster } from './connect.ts';
 import { type CsrFacts, watchCsrs } from './csrs.ts';
 import type { Gate } from './gate.ts';
@@ -47,6 +47,8 @@ export type Cluster = {
   /** Pods, and what owns and binds them. Watched from the first call on; undefined where nothing is kept (Kubernetes 1.3). */
   readonly workloads: () => Workloads | undefined;
   readonly gate: Gate;
+  /** What the server was asked since the start. */
+  readonly asked: () => ApiCounts;
   /** Settles once the signal is aborted and every connection is closed. */
   readonly done: Promise<void>;
 };
@@ -96,6 +98,7 @@ export function openCluster({ kubeconfig, plainServer, clock, random, log, signa
       return workloads;
     },
     gate: createGate(connection, { clock, log }),
+    asked: connection.asked,
     done: nodes.done.then(() => workloads?.done).finally(connection.close),
   };
 }

@@ -1,5 +1,6 @@
 /** `GET /metrics`: the daemon's numbers in Prometheus' text form. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { ApiCounts } from '../../cluster/api.ts';
 import type { Device } from '../../lifecycle/device.ts';
 import type { Store } from '../../store/store.ts';
 import { outcomes, type Protocol, protocols, type Traffic } from '../../traffic/counts.ts';
@@ -23,6 +24,7 @@ const commitBuckets = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 
 export function createMetrics(deps: {
   readonly traffic: () => Promise<Traffic>;
   readonly boards: () => readonly Device[];
+  readonly apiRequests: () => ApiCounts;
 }): Metrics {
   const registry = new Registry();
   const registers = [registry];
@@ -41,6 +43,16 @@ export function createMetrics(deps: {
     collect() {
       this.reset();
       for (const { state } of deps.boards()) this.inc({ state: state.name });
+    },
+  });
+  new Counter({
+    name: 'bramble_api_requests_total',
+    help: 'Requests to the Kubernetes API, by what was asked; a watch of five minutes is one',
+    labelNames: ['verb'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [verb, count] of Object.entries(deps.apiRequests())) this.inc({ verb }, count);
     },
   });
   const commits = new Histogram({
