@@ -2,13 +2,14 @@
  * A plan while it is being made: moves are done in the model as they are found, so that the next one is looked for in the world
  * as it will be, and all are taken back at the end.
  */
-import type { PodShape } from '../workloads/facts.ts';
+import { companyOf } from './company.ts';
 import { matchesSelector } from './eligible.ts';
 import { type Group, isBalanced, type Seat } from './groups.ts';
 import { type Landing, landing } from './landing.ts';
 import { at, nameOf, place } from './ledger.ts';
 import type { Loads } from './load.ts';
-import { type Model, namespaceOf } from './model.ts';
+import type { Model } from './model.ts';
+import { namespaceOf } from './neighbours.ts';
 import type { Counts, Goal, Move, PlanOptions, Skip, SkipCode } from './plan.ts';
 import { byLeastLoss, isAlive, protection } from './protect.ts';
 import type { Reach } from './reach.ts';
@@ -38,8 +39,8 @@ export type Draft = {
   readonly loads: Loads;
   /** By slot, pods that may go to where there is less, in the order in which they are tried. */
   readonly candidates: Map<number, readonly Seat[]>;
-  /** What was done in the model. */
-  readonly done: { readonly shape: PodShape; readonly from: number; readonly to: number }[];
+  /** Where each pod is that was moved, in the model, too. */
+  readonly moved: Map<Seat, number>;
   /** Slots that may be given something. */
   readonly settled: (slot: number) => boolean;
   /** How many these are of those that a pod may be on. */
@@ -120,8 +121,14 @@ export const canSurge = ({ owner }: Group, { pod }: Seat): boolean =>
   pod.shape.claims.length === 0;
 
 /** Where the one that takes this pod's place would be put. `surge`: while it is still there. */
-export const landingOf = ({ model }: Draft, { counts }: Roster, { profile, slot }: Seat, surge: boolean): Landing =>
-  landing(model.ledger, { profile, counts, leaves: surge ? undefined : slot, allows: undefined });
+export function landingOf({ model, moved }: Draft, { counts }: Roster, seat: Seat, surge: boolean): Landing {
+  const { ledger, neighbours } = model;
+  const slotOf = (one: Seat): number => moved.get(one) ?? one.slot;
+  return landing(ledger, {
+    ...{ profile: seat.profile, counts, leaves: surge ? undefined : seat.slot },
+    allows: companyOf({ ledger, neighbours, slotOf, seat, surge }),
+  });
+}
 
 function change(counts: Map<number, number>, slot: number, by: 1 | -1): void {
   const count = (counts.get(slot) ?? 0) + by;
@@ -163,13 +170,13 @@ export function carryOut(
     before: { [here]: had, [there]: has },
     after: { [here]: had - 1, [there]: has + 1 },
   });
-  draft.done.push({ shape: pod.shape, from, to });
+  draft.moved.set(seat, to);
 }
 
-export function takeBack({ model: { ledger }, done }: Draft): void {
-  for (const { shape, from, to } of done) {
-    place(ledger, to, shape, -1);
-    place(ledger, from, shape, 1);
+export function takeBack({ model: { ledger }, moved }: Draft): void {
+  for (const [{ pod, slot }, to] of moved) {
+    place(ledger, to, pod.shape, -1);
+    place(ledger, slot, pod.shape, 1);
   }
 }
 

@@ -29,7 +29,8 @@ export function planEven(draft: Draft): void {
   }
 }
 
-const slotsTouched = ({ done }: Draft): ReadonlySet<number> => new Set(done.flatMap(({ from, to }) => [from, to]));
+export const slotsTouched = ({ moved }: Draft): ReadonlySet<number> =>
+  new Set([...moved].flatMap(([{ slot }, to]) => [slot, to]));
 
 /** Where the pod went that was moved from there. */
 function moveFrom(draft: Draft, loads: Loads, slot: number): number | undefined {

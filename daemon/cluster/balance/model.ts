@@ -1,7 +1,8 @@
 /** The world in the shape in which it is planned with, kept up to date change by change. */
-import type { BudgetFacts, ClaimFacts, OwnerFacts, PodFacts, World } from '../workloads/facts.ts';
+import type { BudgetFacts, ClaimFacts, PodFacts, World } from '../workloads/facts.ts';
 import { type Group, judge, nothingToDo, type Seat } from './groups.ts';
 import { createLedger, type Ledger, place, rankSlots, setNode, slotFor } from './ledger.ts';
+import { createNeighbours, type Neighbours, namespaceOf } from './neighbours.ts';
 import type { WorldChange } from './plan.ts';
 import { isSeated } from './protect.ts';
 import { createReaches, type Reaches } from './reach.ts';
@@ -9,6 +10,7 @@ import { createReaches, type Reaches } from './reach.ts';
 export type Model = {
   readonly ledger: Ledger;
   readonly reaches: Reaches;
+  readonly neighbours: Neighbours;
   /** By the uid of the owner; a pod without one is a group of its own. */
   readonly groups: ReadonlyMap<string, Group>;
   readonly seats: readonly ReadonlyMap<string, Seat>[];
@@ -28,11 +30,10 @@ export type KeptModel = {
   readonly current: () => Model;
 };
 
-export const namespaceOf = (name: string): string => name.slice(0, name.indexOf('/'));
-
 export function createModel(): KeptModel {
   let ledger = createLedger();
   let reaches = createReaches(ledger);
+  let neighbours = createNeighbours();
   const groups = new Map<string, Group>();
   const groupOf = new Map<string, Group>();
   /** Of the pods on each Node, by slot. */
@@ -49,6 +50,7 @@ export function createModel(): KeptModel {
     world = next;
     ledger = createLedger();
     reaches = createReaches(ledger);
+    neighbours = createNeighbours();
     for (const kept of [groups, groupOf, dirty, astray, uneven]) kept.clear();
     seats.length = 0;
     [misplaced, squares, ranked] = [0, 0, 0];
@@ -77,6 +79,7 @@ export function createModel(): KeptModel {
       seats[slot] = there;
     }
     there.set(pod.name, seat);
+    neighbours.add(seat);
   }
 
   function drop(name: string): void {
@@ -86,7 +89,9 @@ export function createModel(): KeptModel {
     groupOf.delete(name);
     group.seats.delete(name);
     dirty.add(group);
-    if (seats[seat.slot]?.delete(name)) place(ledger, seat.slot, seat.pod.shape, -1);
+    if (seats[seat.slot]?.delete(name) !== true) return;
+    place(ledger, seat.slot, seat.pod.shape, -1);
+    neighbours.drop(seat);
   }
 
   function podChanged(name: string): void {
@@ -104,14 +109,11 @@ export function createModel(): KeptModel {
     for (const group of groups.values()) dirty.add(group);
   }
 
-  function ownerChanged(name: string): void {
-    for (const group of groups.values()) {
-      const before = group.owner;
-      const after: OwnerFacts | undefined = world.owners.get(group.uid);
-      if (before === after || (group.uid !== name && before?.name !== name && after?.name !== name)) continue;
-      group.owner = after;
-      dirty.add(group);
-    }
+  function ownerChanged(uid: string): void {
+    const group = groups.get(uid);
+    if (group === undefined) return;
+    group.owner = world.owners.get(uid);
+    dirty.add(group);
   }
 
   function settle(group: Group): void {
@@ -144,7 +146,19 @@ export function createModel(): KeptModel {
       ranked = ledger.nodes.length;
       for (const group of dirty) settle(group);
       dirty.clear();
-      return { ledger, reaches, groups, seats, budgets, claims: world.claims, astray, uneven, misplaced, squares };
+      return {
+        ledger,
+        reaches,
+        neighbours,
+        groups,
+        seats,
+        budgets,
+        claims: world.claims,
+        astray,
+        uneven,
+        misplaced,
+        squares,
+      };
     },
   };
 }

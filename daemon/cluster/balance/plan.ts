@@ -87,7 +87,7 @@ export type PlanOptions = {
   readonly goals?: readonly Goal[];
 };
 
-/** As the watches tell it; `name` of an owner may be its uid, too. */
+/** As the watches tell it; `name` of an owner is its uid. */
 export type WorldChange = {
   readonly kind: 'pod' | 'node' | 'owner' | 'budget' | 'claim';
   readonly name: string;

@@ -1,7 +1,7 @@
 /** Plans what balance moves (facts 4.3): a function of the world alone, whatever order it was told in. */
 import type { World } from '../workloads/facts.ts';
 import { countsOf, type Draft, takeBack } from './draft.ts';
-import { planEven } from './even.ts';
+import { planEven, slotsTouched } from './even.ts';
 import { trimLog } from './ledger.ts';
 import { loadsOf } from './load.ts';
 import { planMisplaced } from './misplaced.ts';
@@ -39,13 +39,13 @@ function planFor(model: Model, options: PlanOptions): Plan {
       skipped: [],
       rosters: new Map(),
       opened: new Map(),
-      done: [],
+      moved: new Map(),
     },
     settled: settledSlots(model, options),
   };
   const before: Objective = { misplaced: model.misplaced, uneven: model.squares, load: loads.objective() };
   for (const [goal, plan] of steps) if (options.goals?.includes(goal) !== false) plan(draft);
-  for (const { from, to } of draft.done) for (const slot of [from, to]) loads.changed(slot);
+  for (const slot of slotsTouched(draft)) loads.changed(slot);
   const after = { ...objectiveAfter(draft, before), load: loads.objective() };
   takeBack(draft);
   trimLog(model.ledger);
