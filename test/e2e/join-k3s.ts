@@ -6,7 +6,7 @@ import { onMaster } from './on-master.ts';
 import type { Scenario } from './scenario.ts';
 
 export const joinK3s: Scenario = (check) =>
-  onMaster(check, './k3s/on-master.ts', async (lan) => {
+  onMaster(check, new URL('./k3s/on-master.ts', import.meta.url), async (lan) => {
     const plugged = [11, 12].map((number) => lan.addHost({ name: `board${number}`, address: `10.77.0.${number}/24` }));
     return (await Promise.all(plugged)).map(({ netns }) => netns);
   });

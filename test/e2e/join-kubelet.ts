@@ -12,7 +12,7 @@ const programs = fileURLToPath(new URL('../../.ci/control-plane', import.meta.ur
 
 export const joinKubelet: Scenario = async (check) => {
   const kubernetes = (await promisify(execFile)(programs, ['--node'])).stdout.trim();
-  await onMaster(check, './kubelet/on-master.ts', async (lan) => {
+  await onMaster(check, new URL('./kubelet/on-master.ts', import.meta.url), async (lan) => {
     const board = await lan.addHost({ name: 'board', address: '10.77.0.11/24' });
     await board.exec(['ip', 'route', 'add', 'default', 'via', '10.77.0.1']);
     return [board.netns, kubernetes];

@@ -15,16 +15,15 @@ export type CheckReport = { readonly name: string; readonly problem?: string };
 /** Runs `program` with a folder for it and what `plug` returns once the boards are there. The master is 10.77.0.1. */
 export async function onMaster(
   check: Check,
-  program: string,
+  program: URL,
   plug: (lan: Lan) => Promise<readonly string[]>,
 ): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'bramble-master-'));
   const lan = await makeLan({ prefix: runPrefix(), signal: new AbortController().signal });
   try {
     const master = await lan.addHost({ name: 'master', address: '10.77.0.1/24' });
-    const path = fileURLToPath(new URL(program, import.meta.url));
     // Not `ip netns exec`: that hides the cgroups.
-    const inside = [`--net=/run/netns/${master.netns}`, process.execPath, path];
+    const inside = [`--net=/run/netns/${master.netns}`, process.execPath, fileURLToPath(program)];
     const child = spawn('nsenter', [...inside, folder, ...(await plug(lan))], { stdio: ['ignore', 'pipe', 'inherit'] });
     const ended = once(child, 'exit');
     for await (const line of createInterface(child.stdout)) {

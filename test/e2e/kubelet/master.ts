@@ -1,6 +1,5 @@
 /** The master of a real kubelet: the real control plane with what a real kubeadm reads there, and our joiner. */
 import { readFile } from 'node:fs/promises';
-import { setTimeout as pause } from 'node:timers/promises';
 import { parseAllDocuments } from 'yaml';
 import { ok } from '../../../config/result.ts';
 import { openCluster } from '../../../daemon/cluster/index.ts';
@@ -132,12 +131,4 @@ function questions(client: ApiClient) {
       (await client.call<Node>('GET', `/api/v1/nodes/${name}`)).status.conditions.find(({ type }) => type === 'Ready')
         ?.lastHeartbeatTime ?? '',
   };
-}
-
-export async function eventually(what: string, holds: () => Promise<boolean>, deadlineMs = 120_000): Promise<void> {
-  const deadline = performance.now() + deadlineMs;
-  while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`${what} did not come within ${deadlineMs} ms`);
-    await pause(200);
-  }
 }

@@ -9,11 +9,12 @@ import type { JoinedNode } from '../../../daemon/join/cluster-port.ts';
 import { generateSshKeyPair, type JoinBoard } from '../../../daemon/join/index.ts';
 import { systemClock } from '../../../daemon/system/clock.ts';
 import { watchArguments } from '../../integration/join-arguments.ts';
+import { until } from '../../support/until.ts';
 import { stepContext } from '../../unit/join/step-context.ts';
 import type { CheckReport } from '../on-master.ts';
 import type { Scenario } from '../scenario.ts';
 import { type KubeletBoard, startKubeletBoard } from './board.ts';
-import { eventually, type Master, startMaster } from './master.ts';
+import { type Master, startMaster } from './master.ts';
 
 const quarantine = 'bramble.dev/quarantine';
 const name = must(parseHostname('worker-kube1'));
@@ -78,14 +79,14 @@ const joins =
     });
     await check('it becomes Ready by its own word', whenReady);
     await check('in quarantine it is given no Pod; released, it runs one', async () => {
-      await eventually('no taint but ours', async () => (await taints()).join() === quarantine);
+      await until('no taint but ours', 120, async () => (await taints()).join() === quarantine);
       await api.createPod('probe');
-      await eventually('the scheduler’s word', async () =>
+      await until('the scheduler’s word', 120, async () =>
         (await api.unschedulable('probe')).includes('untolerated taint'),
       );
       must(await joiner.release(joined, signal));
       assert.ok(!(await taints()).includes(quarantine));
-      await eventually('the Pod', async () => (await api.podPhase('probe')) === 'Running');
+      await until('the Pod', 120, async () => (await api.podPhase('probe')) === 'Running');
       assert.match(await board.output('/usr/local/bin/ctr -n k8s.io task ls'), /RUNNING/);
     });
     await check('the token is gone from the cluster and was never kept on the board', async () => {
@@ -97,7 +98,7 @@ const joins =
     await check('started anew without a token it is heard again', async () => {
       const before = await api.lastHeard(name);
       await board.output('systemctl restart kubelet');
-      await eventually('a newer word of the kubelet', async () => (await api.lastHeard(name)) > before);
+      await until('a newer word of the kubelet', 120, async () => (await api.lastHeard(name)) > before);
       await whenReady();
     });
     await check('it leaves: kubeadm reset, its containers and its Node are gone', async () => {
@@ -129,7 +130,7 @@ const joins =
         const cut = new AbortController();
         deaf.isSet = true;
         const joining = assert.rejects(joiner.join(joined, cut.signal), /pulled/);
-        await eventually('its request', async () => (await api.certificateRequests()).length > asked);
+        await until('its request', 120, async () => (await api.certificateRequests()).length > asked);
         cut.abort(new Error('pulled'));
         await joining;
         deaf.isSet = false;
