@@ -3,7 +3,7 @@ import { type Problem, problem, type Result } from '../../config/result.ts';
 import type { KubeRequest } from './cluster-port.ts';
 
 /** The server is not there, is starting, or does not know us (any more): nothing that another board or try would change. */
-const codes: readonly string[] = ['API_UNREACHABLE', 'API_FAILED', 'API_UNAUTHORIZED'];
+const codes: readonly string[] = ['API_UNREACHABLE', 'API_FAILED', 'API_BUSY', 'API_UNAUTHORIZED'];
 export const isAway = ({ code }: Problem): boolean => codes.includes(code);
 
 /** The end as it is; or `API_UNREACHABLE` with what the cluster says, if it has failed and the cluster is away. */

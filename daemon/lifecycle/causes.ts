@@ -21,7 +21,10 @@ const exact: Readonly<Record<string, Cause>> = {
   // Its image.
   NO_BASE: { cause: 'there is no image for it', first: 'import one (`bramble image add FILE`)' },
   BASE_NOT_FOUND: { cause: 'the image that it is to get is not there', first: otherImage },
-  NOT_COMPATIBLE: { cause: 'the image does not fit this model', first: 'import one that does, or name it in `images`' },
+  NOT_COMPATIBLE: {
+    cause: 'the image does not fit this model, or the way it is to join',
+    first: 'import one that does, or name it in `images`',
+  },
   NO_NETWORK: { cause: 'the network of the boards is not known', first: 'look at `bramble status`' },
   ADDRESS_UNKNOWN: { cause: 'its address is not known', first: 'switch it on, so that it is heard' },
   ADDITION_NOT_READ: { cause: 'a file that you add to the images cannot be read', first: 'mend `images.files`' },
@@ -164,6 +167,10 @@ const exact: Readonly<Record<string, Cause>> = {
     first: 'look at the log of its kubelet or k3s-agent',
   },
   NODE_NOT_READY: { cause: 'its Node does not become Ready', first: 'look at the log of its kubelet or k3s-agent' },
+  NAME_CONTESTED: {
+    cause: 'somebody else asked the cluster for its name while it joined',
+    first: 'find out who: `bramble status` names Nodes that are not ours',
+  },
   NODE_NAME_TAKEN: { cause: 'the cluster has a Node of its name that is another machine', first: 'delete that Node' },
   NODE_ADDRESS_MISMATCH: {
     cause: 'its Node has another address than the board',
@@ -183,6 +190,7 @@ const exact: Readonly<Record<string, Cause>> = {
   API_INVALID: { cause: 'the cluster does not take what we ask', first: mendCluster },
   API_GONE: { cause: 'the cluster has forgotten what we asked about' },
   API_FAILED: { cause: 'the cluster answers with an error', first: mendCluster },
+  API_BUSY: { cause: 'the cluster has too much to do' },
 };
 
 /** One cause each, whatever it is in detail. */

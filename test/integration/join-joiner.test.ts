@@ -9,6 +9,7 @@ import { createJoiner, generateSshKeyPair, type JoinBoard } from '../../daemon/j
 import { systemClock } from '../../daemon/system/clock.ts';
 import { systemRandom } from '../../daemon/system/random.ts';
 import { createLogDouble } from '../support/doubles.ts';
+import { until } from '../support/until.ts';
 import { clusterDouble } from '../unit/join/cluster-double.ts';
 import { anyTime, ownKeysDouble } from '../unit/join/own-keys-double.ts';
 import { obey, startFakeBoard } from './join-fake-board.ts';
@@ -35,9 +36,16 @@ async function begin(t: ExecutionContext, change: Partial<TokenDriver>, node?: J
   const deleted: string[] = [];
   const taints: string[] = [];
   const pinned = { line: fake.hostKey };
+  /** So many deletions of a token fail. */
+  const failing = { deletions: 0 };
   const joiner = createJoiner({
     cluster: {
       ...double.cluster,
+      request: async (method, path, how) => {
+        if (method !== 'DELETE' || failing.deletions === 0) return double.cluster.request(method, path, how);
+        failing.deletions -= 1;
+        return problem('API_FAILED', '500');
+      },
       readNode: async () => ok(node),
       putQuarantine: async (name) => {
         taints.push(`on ${name}`);
@@ -68,7 +76,7 @@ async function begin(t: ExecutionContext, change: Partial<TokenDriver>, node?: J
     address: must(parseIpv4('127.0.0.1')),
     ...{ fixedAddress: true, hostKeys: [fake.hostKey], nodePassword: 'ab'.repeat(16), serials: [], labels: {} },
   };
-  return { ...double, fake, pinned, log, closing, steps, deleted, taints, joiner, board };
+  return { ...double, fake, pinned, failing, log, closing, steps, deleted, taints, joiner, board };
 }
 
 const codeOf = (end: { ok: true } | { ok: false; error: { code: string } }): string => (end.ok ? 'ok' : end.error.code);
@@ -103,6 +111,16 @@ test('an aborted join rejects with the reason, leaves no token, and its signal i
   t.is(it.tokens.size, 0);
   t.true(it.asked.some((line) => line.startsWith('DELETE ')));
   t.deepEqual(getEventListeners(stopping.signal, 'abort'), []);
+});
+
+test('a token that cannot be deleted after its join is deleted later, without another join', async (t) => {
+  const it = await begin(t, { join: async () => problem('X', 'no') });
+  it.failing.deletions = 2;
+  t.is(codeOf(await it.joiner.join(it.board, new AbortController().signal)), 'X');
+  t.is(it.tokens.size, 1);
+  await it.log.when('join token not deleted, it is tried again until it expires');
+  await until('it is gone', 60, () => it.tokens.size === 0);
+  t.is(it.failing.deletions, 0);
 });
 
 test('a driver that throws is our mistake, and leaves no token either', async (t) => {

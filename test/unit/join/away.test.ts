@@ -6,7 +6,7 @@ const { signal } = new AbortController();
 const failed = problem('JOIN_FAILED', 'no server');
 
 test('what fails while the cluster is away is not the board’s failure', async (t) => {
-  for (const code of ['API_UNREACHABLE', 'API_FAILED', 'API_UNAUTHORIZED'])
+  for (const code of ['API_UNREACHABLE', 'API_FAILED', 'API_BUSY', 'API_UNAUTHORIZED'])
     t.deepEqual(
       await orAway(failed, async () => problem(code, 'refused'), signal),
       problem('API_UNREACHABLE', 'refused'),
