@@ -153,7 +153,7 @@ export function createPowerDesk(deps: PowerDeps): PowerDesk {
     switch (now.phase) {
       case 'cordon': {
         await tell(cordonStep(now, boards));
-        const isCordoned = await cordonAll(now, boards, signal);
+        const isCordoned = await cordonAll(now, boardsOf(now), signal);
         if (isCordoned || waits.of('cordon') >= CORDON_PATIENCE) await advance(now, { ...now, phase: 'boards' });
         return;
       }
