@@ -139,4 +139,45 @@ if (assets === undefined) {
       t.true(changes.includes('node second'));
     }
   });
+
+  test('fifty boards at rest cost no requests but those that open the watches again', async (t) => {
+    t.timeout(300_000);
+    const plane = await startPlane(t, assets);
+    const { cluster } = openDaemonCluster(t, plane.kubeconfig);
+    const workloads = cluster.workloads();
+    const hand = byHand(plane.admin);
+    const names = Array.from({ length: 50 }, (_, index) => `worker-${index}`);
+    const spec = { leaseDurationSeconds: 40, renewTime: renewTime(0) };
+    const each = (deed: (name: string) => Promise<unknown>): Promise<unknown> => Promise.all(names.map(deed));
+    await each(async (name) => {
+      await hand.node(name);
+      await hand.make(leases, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name }, spec });
+    });
+    const heardAll = (count: number) => (): boolean =>
+      workloads?.synced() === true && names.every((name) => (workloads.lease(name)?.renewals ?? -1) >= count);
+    const told = (): string => JSON.stringify({ asked: cluster.asked(), trouble: workloads?.trouble() });
+    await becomesTrue(heardAll(0), told);
+    await becomesTrue(() => cluster.nodes().length === 50, told);
+    const before = { ...cluster.asked() };
+    // A minute of fifty kubelets: six renewals of each Lease, and their Nodes' heartbeats.
+    for (let round = 1; round <= 6; round += 1) {
+      const body = { spec: { renewTime: renewTime(round) } };
+      await each((name) => plane.admin.call('PATCH', `${leases}/${name}`, { body, patch: 'merge' }));
+    }
+    const heartbeat = { type: 'Ready', status: 'True', lastHeartbeatTime: '2026-01-01T00:01:00Z' };
+    await each((name) =>
+      plane.admin.call('PATCH', `${nodePath(name)}/status`, {
+        body: { status: { conditions: [heartbeat] } },
+        patch: 'strategic-merge',
+      }),
+    );
+    await becomesTrue(heardAll(6), told);
+    t.deepEqual(cluster.asked(), before, 'everything is heard on watches that stand');
+    t.is(before.WATCH, 11);
+    t.is(before.PATCH + before.POST + before.DELETE + before.PUT, 0);
+    // A watch stands for 290 s at least, and is followed by a list every ten minutes; every 30 s the server is asked for its version.
+    const perMinute = before.WATCH * (60 / 290) + before.GET * (60 / 600) + 60 / 30;
+    t.log(`requests in a minute at rest: ${perMinute.toFixed(1)}`);
+    t.true(perMinute <= 30, told());
+  });
 }

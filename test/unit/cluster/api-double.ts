@@ -5,8 +5,8 @@ import type { ExecutionContext } from 'ava';
 import { ok } from '../../../config/result.ts';
 import { type Instant, type Millis, millis } from '../../../config/values.ts';
 import { type Api, createApi } from '../../../daemon/cluster/api.ts';
-import { type NodeFacts, watchNodes } from '../../../daemon/cluster/nodes.ts';
-import type { ReflectLimits } from '../../../daemon/cluster/watch.ts';
+import { type NodeFacts, nodesPath, readNode } from '../../../daemon/cluster/nodes.ts';
+import { type ReflectLimits, reflect } from '../../../daemon/cluster/watch.ts';
 import type { Clock } from '../../../daemon/ports.ts';
 import { systemClock } from '../../../daemon/system/clock.ts';
 import { createLogDouble, createRandomDouble } from '../../support/doubles.ts';
@@ -98,11 +98,16 @@ function impatientClock() {
   return { clock, pauses, pass };
 }
 
+type WatchSettings = Partial<ReflectLimits> & {
+  readonly onChange?: (name: string) => void;
+  readonly mayBeUnknown?: boolean;
+};
+
 /** The watch on Nodes over such a server. `when` settles once what has happened is as wanted. */
 export async function watchDouble(
   t: ExecutionContext,
   answers: readonly Answer[],
-  { onChange, ...limits }: Partial<ReflectLimits> & { readonly onChange?: (name: string) => void } = {},
+  { onChange, mayBeUnknown = false, ...limits }: WatchSettings = {},
 ) {
   const server = await startApiDouble(t, answers);
   const changes: string[] = [];
@@ -113,7 +118,8 @@ export async function watchDouble(
   const look = (): void => {
     for (const one of waiting) one();
   };
-  const nodes = watchNodes({
+  const nodes = reflect({
+    ...{ path: nodesPath, project: readNode, mayBeUnknown },
     ...{ api: server.api, clock, random: createRandomDouble(), log, signal: closing.signal, limits },
     onChange: ({ type, item }) => {
       changes.push(`${type} ${item.name}`);

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { millis, minutes, seconds } from '../../../config/values.ts';
+import { systemClock } from '../../../daemon/system/clock.ts';
 import { event, list, node, says, status, watchDouble } from './api-double.ts';
 
 const cut = (...texts: readonly string[]) => {
@@ -187,4 +188,51 @@ test('it ends with the signal, in every phase, and leaves no connection', async 
     await server.when(() => server.open() === 0);
   }
   t.pass();
+});
+
+test('while its watch stands, silence is no lack of news; that it stands is heard', async (t) => {
+  const late = 40_000;
+  const server = await watchDouble(t, [
+    list('10', []),
+    (response) => {
+      server.pass(seconds(late / 1000));
+      response.flushHeaders();
+    },
+  ]);
+  t.false(server.nodes.isOpen());
+  const begun = systemClock.now();
+  await server.when(() => server.nodes.isOpen());
+  t.true((server.nodes.lastHeard() ?? 0) >= begun + late, 'that it was opened was heard');
+  server.closing.abort();
+  await server.nodes.done;
+  t.false(server.nodes.isOpen());
+});
+
+test('why it does not stand is told until it does', async (t) => {
+  const { nodes, when, asked } = await watchDouble(t, [status(403), status(403), list('10', []), says()]);
+  await when(() => nodes.trouble()?.code === 'API_FORBIDDEN');
+  await when(() => asked.length === 4 && nodes.isOpen());
+  t.is(nodes.trouble(), undefined);
+});
+
+test('an object that is not to be kept any more is gone', async (t) => {
+  const { changes, when } = await watchDouble(t, [
+    list('10', [node('a', '1')]),
+    says(event('MODIFIED', { metadata: { name: 'a', resourceVersion: '11' } }), event('ADDED', node('b', '12'))),
+  ]);
+  await when(() => changes.length === 3);
+  t.deepEqual(changes, ['added a', 'removed a', 'added b']);
+});
+
+test('a resource that an older server does not know has nothing in it, until it does', async (t) => {
+  const { nodes, asked, pauses, changes, log, when } = await watchDouble(
+    t,
+    [status(404), status(404), list('10', [node('a', '1')]), status(404), says()],
+    { mayBeUnknown: true, resync: minutes(10) },
+  );
+  await when(() => asked.length === 4);
+  t.true(nodes.synced());
+  t.deepEqual(pauses.slice(0, 2), [minutes(10), minutes(10)], 'asked again with the resync, not as after a failure');
+  t.deepEqual(changes, ['added a']);
+  t.is(log.records.length, 0);
 });
