@@ -25,7 +25,7 @@ export type Roster = {
   /** Those that may go, by slot, the one to go first at the end. */
   readonly movable: ReadonlyMap<number, Seat[]>;
   /** Why others of that slot stay. */
-  readonly guarded: ReadonlyMap<number, string>;
+  readonly guarded: ReadonlyMap<number, { readonly pod: string; readonly why: string }>;
   /** Why nothing of it is moved now. */
   readonly obstacle: { readonly code: SkipCode; readonly reason: string } | undefined;
 };
@@ -39,6 +39,8 @@ export type Draft = {
   readonly loads: Loads;
   /** By slot, pods that may go to where there is less, in the order in which they are tried. */
   readonly candidates: Map<number, readonly Seat[]>;
+  /** Owners that stay uneven. */
+  readonly uneven: Set<Group>;
   /** Where each pod is that was moved, in the model, too. */
   readonly moved: Map<Seat, number>;
   /** Slots that may be given something. */
@@ -53,7 +55,7 @@ export function rosterOf(draft: Draft, group: Group): Roster {
   const { model } = draft;
   const counts = new Map<number, number>();
   const movable = new Map<number, Seat[]>();
-  const guarded = new Map<number, string>();
+  const guarded = new Map<number, { readonly pod: string; readonly why: string }>();
   let isSettling = false;
   for (const seat of group.seats.values()) {
     const { pod, slot } = seat;
@@ -64,8 +66,10 @@ export function rosterOf(draft: Draft, group: Group): Roster {
     if (slot < 0) continue;
     counts.set(slot, (counts.get(slot) ?? 0) + 1);
     const why = protection(pod, group.owner, model.claims);
-    if (why !== undefined) guarded.set(slot, why);
-    else if (movable.get(slot)?.push(seat) === undefined) movable.set(slot, [seat]);
+    if (why !== undefined && !(pod.name > (guarded.get(slot)?.pod ?? pod.name)))
+      guarded.set(slot, { pod: pod.name, why });
+    if (why !== undefined) continue;
+    if (movable.get(slot)?.push(seat) === undefined) movable.set(slot, [seat]);
   }
   const { owner } = group;
   if (owner !== undefined) {

@@ -70,6 +70,8 @@ function findPlace(draft: Draft, loads: Loads, seat: Seat) {
   const group = model.groups.get(seat.pod.owner?.uid ?? '');
   if (group === undefined) return undefined;
   const roster = rosterOf(draft, group);
+  // First even in itself: two goals that pull at one owner would take turns.
+  if (draft.uneven.has(group)) return undefined;
   if (roster.obstacle !== undefined || roster.movable.get(seat.slot)?.includes(seat) !== true) return undefined;
   const surge = canSurge(group, seat);
   if (group.owner?.replicas === 1 && !surge) {

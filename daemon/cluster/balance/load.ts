@@ -50,9 +50,17 @@ export function loadsOf({ ledger, reaches }: Model): Loads {
     measure(slot);
   }
   for (const slot of slots) inPool[slot] = 1;
-  const sums = load.map((of) => slots.reduce((sum, slot) => sum + (of[slot] ?? 0), 0));
-  const mean = sums.map((sum) => sum / slots.length || 1);
-  const perPod = sums.map((sum) => sum / (sums[0] ?? 0) || 1);
+  // Of all pods there are, by all that there is room for: moves change neither, wherever they go.
+  const sumOf = (of: Float64Array): number => ledger.nodes.reduce((sum, _, slot) => sum + (of[slot] ?? 0), 0);
+  const roomFor = (kind: number): number => slots.reduce((sum, slot) => sum + (room[kind]?.[slot] ?? 1), 0) || 1;
+  const all = sumOf(ledger.pods) || 1;
+  const share = [
+    all / (slots.length || 1),
+    sumOf(ledger.scoredCpu) / roomFor(1),
+    sumOf(ledger.scoredMemory) / roomFor(2),
+  ];
+  const mean = share.map((value) => value || 1);
+  const perPod = mean.map((value) => (value * slots.length) / all);
 
   function measure(slot: number): void {
     if (pods === undefined || cpu === undefined || memory === undefined) return;

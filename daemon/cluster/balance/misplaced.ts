@@ -32,7 +32,7 @@ function moveOne(draft: Draft, roster: Roster): boolean {
     if (node === undefined || sample?.profile.reach.standing[slot] !== 'not-meant') continue;
     const seat = roster.movable.get(slot)?.at(-1);
     if (seat === undefined) {
-      const reason = roster.guarded.get(slot);
+      const reason = roster.guarded.get(slot)?.why;
       if (reason !== undefined) guarded = `on ${node.name}, where it may not be, one stays: ${reason}`;
       continue;
     }

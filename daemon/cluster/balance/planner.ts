@@ -30,17 +30,8 @@ export function planBalance(world: World, options: PlanOptions = {}): Plan {
 function planFor(model: Model, options: PlanOptions): Plan {
   const loads = loadsOf(model);
   const draft: Draft = {
-    ...{
-      loads,
-      candidates: new Map(),
-      model,
-      options,
-      moves: [],
-      skipped: [],
-      rosters: new Map(),
-      opened: new Map(),
-      moved: new Map(),
-    },
+    ...{ model, options, loads, moves: [], skipped: [], rosters: new Map(), candidates: new Map() },
+    ...{ moved: new Map(), uneven: new Set(), opened: new Map() },
     settled: settledSlots(model, options),
   };
   const before: Objective = { misplaced: model.misplaced, uneven: model.squares, load: loads.objective() };

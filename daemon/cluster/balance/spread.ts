@@ -40,7 +40,9 @@ function moveOne(draft: Draft, roster: Roster): boolean {
     if (tried === 'moved') return true;
     if (tried !== undefined) reason ??= tried;
   }
-  if (reason !== undefined) skip(draft, roster, 'spread', ...reason);
+  if (reason === undefined) return false;
+  draft.uneven.add(roster.group);
+  skip(draft, roster, 'spread', ...reason);
   return false;
 }
 
@@ -57,7 +59,10 @@ function moveFrom(draft: Draft, roster: Roster, slot: number, count: number): 'm
   if (level.least > count - 2) return undefined;
   const seat = seats.at(-1);
   if (seat === undefined)
-    return ['protected', `those on ${nameOf(ledger, slot)} stay: ${roster.guarded.get(slot) ?? 'they have moved'}`];
+    return [
+      'protected',
+      `those on ${nameOf(ledger, slot)} stay: ${roster.guarded.get(slot)?.why ?? 'they have moved'}`,
+    ];
   if (roster.obstacle !== undefined) return [roster.obstacle.code, roster.obstacle.reason];
   const covered = budgetOf(draft.model, seat);
   if ('code' in covered) return [covered.code, covered.reason];
