@@ -174,15 +174,15 @@ export function createBalanceDesk(deps: BalanceDeskDeps): BalanceDesk {
     if (run !== undefined && !hasRoom(moves.now(), nodes)) return;
     const plan = makePlan(world, now, isAsked);
     if (run === undefined) {
-      moves.set({ ...moves.now(), run: beginRun(due, plan) });
+      moves.set({ ...moves.now(), run: beginRun(due, plan, now) });
       broke = undefined;
       record.begin(due);
       log.info('balance begins', { reason: due, moves: plan.moves.length, skipped: plan.skipped.length });
     }
     const choice = choose(plan, world, moves.now(), { now, nodes, limits: limits.run });
-    moves.set(began(moves.now(), choice.begin));
+    moves.set(began(moves.now(), choice.begin, now));
     for (const { move } of choice.begin) record.moveBegan(move);
-    const end = runEnd(plan, choice, moves.now(), limits.run);
+    const end = runEnd(plan, choice, moves.now(), { now, limits: limits.run });
     if (end !== undefined) await endRun(end, now);
   }
 
@@ -214,6 +214,7 @@ export function createBalanceDesk(deps: BalanceDeskDeps): BalanceDesk {
       const found = await deps.leftSurges(signal);
       if (!found.ok) return log.warn('whether a surge was left is not known yet', { detail: found.error.detail });
       left = found.value;
+      log.info('balance sees the cluster', { nodes: steady.count(), mode });
       moves.set(resumed(moves.now(), left, workloads.world(), now));
       for (const { deployment } of left)
         log.warn('a surge was left by an earlier run, and is ended', { ...deployment });

@@ -60,9 +60,10 @@ function ask(flight: Eviction, stage: Asking, { pods, halted, now, limits, owner
   if (pod.ready && pods.length > 1 && !pods.some((one) => one.uid !== pod.uid && one.ready && !one.terminating))
     return overtaken('no other pod of its owner is ready');
   if (now - began >= limits.budget) return missed('its PodDisruptionBudget did not allow it');
-  return stage.name === 'ask' && stage.notBefore > now
-    ? { flight }
-    : { flight, deed: { deed: 'evict', pod: move.pod } };
+  if (stage.notBefore > now) return { flight };
+  // Before it is asked for: the replacement may be there sooner than the answer.
+  const known = new Set(pods.map(({ uid }) => uid));
+  return { flight: { ...flight, stage: { ...stage, known } }, deed: { deed: 'evict', pod: move.pod } };
 }
 
 /** What came of the eviction that was asked for; `fraction`: 0 to 1, by chance. */

@@ -21,7 +21,7 @@ import {
 import { afterEviction, beginEviction, type Eviction, stepEviction } from './eviction.ts';
 import { type Deed, type FlightEnd, type FlightLimits, flightLimits, podsByOwner } from './flight.ts';
 import { falls, isBetter } from './objective.ts';
-import type { Move, Plan } from './plan.ts';
+import type { Move, Plan, SkipCode } from './plan.ts';
 import { afterSurge, beginSurge, type LeftSurge, resumeSurge, type Surge, stepSurge } from './surge.ts';
 
 export type Flight = Eviction | Surge;
@@ -42,6 +42,8 @@ export type Run = {
   readonly landed: number;
   /** In a row. */
   readonly misses: number;
+  /** When a move last began or ended. */
+  readonly stirred: Millis;
 };
 
 export type Moving = {
@@ -53,8 +55,8 @@ export type Moving = {
 export const nothingMoving: Moving = { flights: [], cooldown: noCooldown, run: undefined };
 
 /** Twice what the first plan needs, since others change the world meanwhile, and a few. */
-export const beginRun = (reason: string, first: Plan): Run => ({
-  ...{ reason, begun: 0, landed: 0, misses: 0 },
+export const beginRun = (reason: string, first: Plan, now: Millis): Run => ({
+  ...{ reason, begun: 0, landed: 0, misses: 0, stirred: now },
   most: 2 * first.moves.length + 10,
 });
 
@@ -119,10 +121,10 @@ function beginning(move: Move, world: World, now: Millis): Flight | undefined {
   return owner?.deployment && beginSurge(move, owner.deployment, owner.replicas, now);
 }
 
-export const began = ({ flights, cooldown, run }: Moving, begin: readonly Flight[]): Moving => ({
+export const began = ({ flights, cooldown, run }: Moving, begin: readonly Flight[], now: Millis): Moving => ({
   flights: [...flights, ...begin],
   cooldown,
-  run: run && { ...run, begun: run.begun + begin.length },
+  run: run && { ...run, begun: run.begun + begin.length, stirred: begin.length === 0 ? run.stirred : now },
 });
 
 /** With those surges that an earlier daemon left. */
@@ -183,7 +185,8 @@ export function judged(move: Move, end: FlightEnd, world: World): FlightEnd {
 export function ended(moving: Moving, flight: Flight, end: FlightEnd, now: Millis, limits: RunLimits): Moving {
   const { owner, from } = flight.move;
   const flights = moving.flights.filter((one) => one !== flight);
-  const { run, cooldown } = moving;
+  const { cooldown } = moving;
+  const run = moving.run && { ...moving.run, stirred: now };
   const undone = run && { ...run, begun: run.begun - (isNew(flight) ? 1 : 0) };
   switch (end.end) {
     case 'overtaken':
@@ -214,17 +217,23 @@ export type RunEnd =
   /** It makes nothing better. */
   | { readonly end: 'broke-off'; readonly why: string };
 
-/** Whether the run is over, after `choose`; undefined: it goes on, or waits for a cool-down. */
+/** What passes by itself. */
+const passing: readonly SkipCode[] = ['settling', 'rolling', 'budget', 'cooling'];
+
+/** Whether the run is over, after `choose`; undefined: it goes on, or waits for what passes. */
 export function runEnd(
   plan: Plan,
   { begin, held }: Choice,
   { run, flights }: Moving,
-  limits: RunLimits,
+  { now, limits }: { readonly now: Millis; readonly limits: RunLimits },
 ): RunEnd | undefined {
   if (run === undefined || !flights.every(isTidying) || begin.length > 0) return undefined;
   if (run.misses >= limits.misses)
     return { end: 'broke-off', why: `${run.misses} moves in a row did not make anything better` };
-  if (plan.moves.length === 0) return { end: 'even' };
+  if (plan.moves.length === 0) {
+    const waits = plan.skipped.some(({ code }) => passing.includes(code)) && now - run.stirred < limits.flight.landing;
+    return waits ? undefined : { end: 'even' };
+  }
   if (run.begun >= run.most)
     return { end: 'broke-off', why: `${run.begun} moves were not enough, with ${plan.moves.length} more to do` };
   if (held.length === 0) return { end: 'broke-off', why: 'the moves that are left would make nothing better' };
