@@ -114,13 +114,15 @@ export function createPathProbe(deps: PathProbeDeps): PathProbe {
     }
   }
 
-  function asksTheMissed(signal: AbortSignal): void {
+  /** Whether there are any. */
+  function asksTheMissed(signal: AbortSignal): boolean {
     const all = [...hosts.values()];
     const missed = all.filter((host) => isMissed(host.state, host));
     // One was there a round ago, and now nobody is heard: it may be us.
     const isSudden = missed.some(({ state }) => state.evidence.path === 'alive');
     const isNobodyHeard = all.every(({ answered }) => answered.size === 0);
     for (const host of isSudden && isNobodyHeard ? all : missed) ask(host, leftToAsk(host.asked), signal);
+    return missed.length > 0;
   }
 
   function ends(carrier: boolean | undefined): void {
@@ -152,8 +154,8 @@ export function createPathProbe(deps: PathProbeDeps): PathProbe {
     gather(place);
     begins(signal);
     await rest(UDP_WAIT, signal);
-    asksTheMissed(signal);
-    const carrier = await deps.hasCarrier(place.interface);
+    // The cable is looked at only where it might be the reason: a look costs as much as five boards.
+    const carrier = asksTheMissed(signal) ? await deps.hasCarrier(place.interface) : undefined;
     await rest(JUDGED, signal);
     ends(carrier);
     await rest(millis(ROUND - UDP_WAIT - JUDGED), signal);
