@@ -2,11 +2,12 @@
 import { parseArgs } from 'node:util';
 import { bench as boot } from './boot.ts';
 import { bench as dhcp } from './dhcp.ts';
+import { bench as failover } from './failover.ts';
 import { bench as image } from './image.ts';
 import { resultTable } from './result.ts';
 import { bench as tftp } from './tftp.ts';
 
-const benches = { boot, dhcp, image, tftp };
+const benches = { boot, dhcp, failover, image, tftp };
 const isBench = (name: string): name is keyof typeof benches => Object.hasOwn(benches, name);
 
 const { values, positionals } = parseArgs({
