@@ -181,7 +181,7 @@ export function buildRack({ boards: count, driver: kind = 'manual', batch = 2 }:
       ...{ cluster, gate, clock, log },
       world: () =>
         apiUp ? { nodes: cluster.nodes(), pods, owners: new Map(), budgets: [], claims: new Map() } : undefined,
-      runner: { dispatch, fleet: { all: () => runner.fleet.all(), byName: (name) => runner.fleet.byName(name) } },
+      runner: { dispatch, fleet: { all: () => runner.fleet.all() } },
       onUncordoned: (name) => void done.push(`balance ${name}`),
     });
     const stop = stopBoard({

@@ -18,7 +18,7 @@ export type DrainDeps = {
   readonly gate: Gate;
   /** What the watches know; undefined while that may not be so any more. */
   readonly world: () => World | undefined;
-  readonly runner: Pick<Runner, 'dispatch'> & { readonly fleet: Pick<Runner['fleet'], 'all' | 'byName'> };
+  readonly runner: Pick<Runner, 'dispatch'> & { readonly fleet: Pick<Runner['fleet'], 'all'> };
   /** A Node has its work again. */
   readonly onUncordoned: (node: string) => void;
   readonly clock: Clock;
@@ -48,11 +48,11 @@ export type DrainDesk = {
 const ROUND = seconds(2);
 /** A budget that says no is asked again after this, unless the server names another time: as kubectl does. */
 const BUDGET_PAUSE = seconds(5);
-/** Longest pause between two looks at the cordons. */
-const CORDON_TURN = seconds(5);
+/** Between two looks at the cordons. */
+const CORDON_TURN = seconds(1);
 
 /** Two minutes: Kubernetes takes Ready off a Node that is not heard after 50 s at the latest, also after its own start. */
-const READY_LOOKS = 24;
+const READY_LOOKS = 120;
 
 export function createDrainDesk(deps: DrainDeps): DrainDesk {
   const { cluster, gate, runner, clock } = deps;
@@ -177,24 +177,34 @@ export function createDrainDesk(deps: DrainDeps): DrainDesk {
 
   /** Nodes that were seen cordoned by us, of boards that are drained. */
   const seenCordoned = new Set<string>();
+  /** Nodes whose cordon could not be lifted. */
+  const failing = new Set<string>();
 
   const follow: DrainDesk['follow'] = async (signal) => {
     while (!signal.aborted) {
       if (cluster.synced()) {
-        for (const node of cluster.nodes())
-          await look(node, signal).catch((error: unknown) => {
-            if (!signal.aborted)
-              log.warn('the cordon of a Node is not as it should be', { node: node.name, error: String(error) });
-          });
+        const boards = new Map<string, Device>(runner.fleet.all().map((board) => [board.name, board]));
+        for (const node of cluster.nodes()) {
+          const board = boards.get(node.name);
+          const isIts = board !== undefined && (node.device === undefined || node.device === board.id);
+          if (isIts) await look(board, node, signal).then(() => failing.delete(node.name), notDone(node, signal));
+        }
       }
       await clock.sleep(CORDON_TURN, signal).catch(() => undefined);
     }
   };
 
-  async function look(node: NodeFacts, signal: AbortSignal): Promise<void> {
+  /** Told once, and tried again each turn. */
+  const notDone =
+    ({ name }: NodeFacts, signal: AbortSignal) =>
+    (error: unknown): void => {
+      if (signal.aborted || failing.has(name)) return;
+      failing.add(name);
+      log.warn('the cordon of a Node is not as it should be', { node: name, error: String(error) });
+    };
+
+  async function look(board: Device, node: NodeFacts, signal: AbortSignal): Promise<void> {
     const { name } = node;
-    const board = runner.fleet.all().find((one) => one.name === name);
-    if (board === undefined || (node.device !== undefined && node.device !== board.id)) return;
     if (!isPlanned(board)) {
       seenCordoned.delete(name);
       if (node.cordonedBy === undefined) return;

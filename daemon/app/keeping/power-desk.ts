@@ -229,7 +229,13 @@ export function createPowerDesk(deps: PowerDeps): PowerDesk {
     const isGivenUp = ({ id }: Device): boolean => waits.of(`start ${id}`) >= START_PATIENCE[driver.name];
     const batch = driver.name === 'manual' ? boards.length : config.power.batch;
     const step = startStep(boards, batch, { isGivenUp, isOverdue: () => false });
-    if (step.done) return await started(now, boards);
+    if (step.done) {
+      // Nobody balances over Nodes that are not all there yet.
+      const isLocked = boards.some((board) => !isPlanned(board) && cluster.node(board.name)?.cordonedBy !== undefined);
+      if (isLocked) waits.count('uncordon');
+      if (!isLocked || waits.of('uncordon') >= RETRY) await started(now, boards);
+      return;
+    }
     for (const { id } of step.power) waits.count(`start ${id}`);
     if (driver.name === 'manual') trouble = `switch on by hand: ${named(step.power)}`;
     if (driver.name === 'command') await Promise.all(step.power.map((board) => switchOn(board, signal)));

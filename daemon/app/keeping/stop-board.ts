@@ -37,10 +37,9 @@ export function stopBoard({ joiner, driver, isAlive, clock, log }: StopBoardDeps
 
   async function isSilent(address: Ipv4, looks: number, signal: AbortSignal): Promise<boolean> {
     for (let look = 0, silent = 0; look < looks; look += 1) {
-      silent = (await isAlive(address, signal)) ? 0 : silent + 1;
-      signal.throwIfAborted();
+      const [alive] = await Promise.all([isAlive(address, signal), clock.sleep(seconds(1), signal)]);
+      silent = alive ? 0 : silent + 1;
       if (silent >= SILENT_LOOKS) return true;
-      await clock.sleep(seconds(1), signal);
     }
     return false;
   }
