@@ -10,11 +10,14 @@ import {
   type BalancePlanView,
   type BalanceRequest,
   type BalanceView,
+  type ConfirmOffAnswer,
   type DeviceDescription,
   type DrainRequest,
   type ErrorBody,
   type EventList,
   type EventView,
+  type FailoverRequest,
+  type FailoverView,
   type ImageFilesView,
   notesHeader,
   type OpeningAnswer,
@@ -54,6 +57,9 @@ export type Client = {
   readonly startup: (asked: StartupRequest) => Promise<PowerView>;
   readonly drain: (name: string, asked: DrainRequest) => Promise<ActionResult>;
   readonly uncordon: (name: string, asked: UncordonRequest) => Promise<ActionResult>;
+  readonly failover: () => Promise<FailoverView>;
+  readonly askFailover: (request: FailoverRequest) => Promise<FailoverView>;
+  readonly confirmOff: (name: string, by: string) => Promise<ConfirmOffAnswer>;
   readonly access: (asked: AccessRequest) => Promise<AccessAnswer>;
 };
 /** `isNew`: a board of that name is made if there is none. */
@@ -103,6 +109,10 @@ export const openClient = (options: ClientOptions): Client => ({
   drain: (name, asked) => json<ActionResult>(options, 'POST', `/v1/devices/${encodeURIComponent(name)}/drain`, asked),
   uncordon: (name, asked) =>
     json<ActionResult>(options, 'POST', `/v1/devices/${encodeURIComponent(name)}/uncordon`, asked),
+  failover: () => json<FailoverView>(options, 'GET', '/v1/failover'),
+  askFailover: (request) => json<FailoverView>(options, 'POST', '/v1/failover', request),
+  confirmOff: (name, by) =>
+    json<ConfirmOffAnswer>(options, 'POST', `/v1/devices/${encodeURIComponent(name)}/confirm-off`, { by }),
   access: (asked) => json<AccessAnswer>(options, 'POST', '/v1/access', asked),
 });
 

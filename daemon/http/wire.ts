@@ -319,3 +319,36 @@ export type StartupRequest = { readonly by: string; readonly boards: readonly st
 /** `POST /v1/devices/NAME/drain` and `/uncordon`; they answer with `ActionResult`. */
 export type DrainRequest = { readonly by: string; readonly force: boolean; readonly deleteData: boolean };
 export type UncordonRequest = { readonly by: string; readonly force: boolean };
+/** `GET /v1/failover`, and what `POST /v1/failover` with `FailoverRequest` answers. Unix socket only. */
+export type FailoverView = {
+  readonly mode: 'on' | 'off';
+  /** Seconds for which two signs have to be there together. */
+  readonly after: number;
+  readonly paused: { readonly by: string; readonly secondsLeft: number | null } | null;
+  /** Why nothing would be fenced now, in plain words; null where nothing stands against it. */
+  readonly held: string | null;
+  /** So many Nodes may be fenced at once, and so many are. */
+  readonly limit: number;
+  readonly fenced: number;
+  readonly boards: readonly FailoverBoardView[];
+};
+/** A worker that has a Node. */
+export type FailoverBoardView = {
+  readonly name: string;
+  /** `planned`: it is not watched, or no board of ours. `proven`: it is off, and its pods are let go of. */
+  readonly verdict: 'well' | 'suspect' | 'gone' | 'fenced' | 'waiting-for-proof' | 'proven' | 'planned';
+  readonly path: 'alive' | 'silent' | 'unknown';
+  /** As another board says, and as `power.command` does; asked on suspicion only. */
+  readonly peer: 'alive' | 'silent' | 'unknown';
+  readonly power: 'on' | 'off' | 'unknown';
+  /** Seconds since its kubelet was heard to renew its Lease; null: it was not yet. */
+  readonly lease: number | null;
+  /** In plain words; empty where there are none. */
+  readonly signs: string;
+  /** That wait for proof that it is off: `default/db-0`. */
+  readonly pods: readonly string[];
+};
+/** `seconds` of `pause`: without it until `resume`. */
+export type FailoverRequest = { readonly action: 'pause' | 'resume'; readonly by: string; readonly seconds?: number };
+/** `POST /v1/devices/NAME/confirm-off`: the pods that are let go of. */
+export type ConfirmOffAnswer = { readonly name: string; readonly pods: readonly string[] };

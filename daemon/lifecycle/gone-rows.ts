@@ -64,8 +64,9 @@ export const unreachable: Row<'unreachable'> = {
   ...isAbsent,
   // Kubernetes may have been first to say that its Node is not Ready.
   'node-gone': ({ signs }, event) => (signs === event.signs ? stay() : heldGone(undefined, event)),
-  'proof-wanted': ({ signs = UNKNOWN_SIGNS, proof }, { pods }) =>
-    pods === 0 || proof !== undefined ? stay() : to({ name: 'waiting-for-proof', signs, pods }, wantsProof(pods)),
+  // Also after a proof, which counts no more once the board was heard.
+  'proof-wanted': ({ signs = UNKNOWN_SIGNS }, { pods }) =>
+    pods === 0 ? stay() : to({ name: 'waiting-for-proof', signs, pods }, wantsProof(pods)),
 };
 
 export const waitingForProof: Row<'waiting-for-proof'> = {

@@ -15,6 +15,7 @@ import { type Ended, runBramble } from '../support/command-line.ts';
 import { accessFake } from '../unit/http/access-fake.ts';
 import { balanceFake } from '../unit/http/balance-fake.ts';
 import { cardsFake } from '../unit/http/cards-fake.ts';
+import { failoverFake } from '../unit/http/failover-fake.ts';
 import { openingFake } from '../unit/http/opening-fake.ts';
 import { powerFake } from '../unit/http/power-fake.ts';
 import { descriptionFake, deviceFake, eventFake, imageFilesFake, statusFake } from '../unit/http/views-fake.ts';
@@ -42,6 +43,7 @@ async function daemonFake(
     ...cardsFake(),
     ...openingFake(),
     ...balanceFake(),
+    ...failoverFake(),
     ...powerFake(),
     ...accessFake,
     status: () => statusFake(boards, master),

@@ -20,6 +20,7 @@ import { memorySource } from '../../image-builder/index.ts';
 import { accessFake } from '../unit/http/access-fake.ts';
 import { balanceFake } from '../unit/http/balance-fake.ts';
 import { cardsFake } from '../unit/http/cards-fake.ts';
+import { failoverFake } from '../unit/http/failover-fake.ts';
 import { openingFake } from '../unit/http/opening-fake.ts';
 import { powerFake } from '../unit/http/power-fake.ts';
 import { descriptionFake, deviceFake, eventFake, imageFilesFake, statusFake } from '../unit/http/views-fake.ts';
@@ -37,6 +38,7 @@ function adminFake(): AdminFake {
     ...cardsFake(),
     ...openingFake(),
     ...balanceFake(),
+    ...failoverFake(),
     ...powerFake(),
     ...accessFake,
     acted: [],

@@ -1,5 +1,5 @@
 /** Wires what keeps the cluster: failover, balance, power. */
-import { ok } from '../../../config/result.ts';
+import { ok, problem } from '../../../config/result.ts';
 import type { Config } from '../../../config/schema.ts';
 import { seconds } from '../../../config/values.ts';
 import { createPlanner } from '../../cluster/balance/planner.ts';
@@ -7,7 +7,9 @@ import { forgetSurge, leftSurges } from '../../cluster/balance/surge-notes.ts';
 import type { Cluster } from '../../cluster/index.ts';
 import { powerDriver } from '../../cluster/power/driver.ts';
 import type { BalanceDeps } from '../../http/endpoints/balance.ts';
+import type { FailoverDeps } from '../../http/endpoints/failover.ts';
 import type { PowerRoutesDeps } from '../../http/endpoints/power.ts';
+import { noBoardText } from '../../http/endpoints/read.ts';
 import type { Joiner } from '../../join/index.ts';
 import { boardNamed } from '../../lifecycle/fleet.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
@@ -19,6 +21,7 @@ import type { Network } from '../network/network.ts';
 import type { Pulse } from '../pulse.ts';
 import { createRests, type Rests } from '../rests.ts';
 import { BALANCE_TURN, type BalanceDesk, createBalanceDesk } from './balance-desk.ts';
+import { createFailover } from './failover.ts';
 import { createMasterDesk } from './master-desk.ts';
 import { createPlannedWork, type PlannedWork } from './planned-work.ts';
 import { createProbes } from './probes.ts';
@@ -48,6 +51,7 @@ export type KeepingDeps = {
 
 export type Keeping = {
   readonly balance: BalanceDeps;
+  readonly failover: FailoverDeps;
   /** What the owner should know or do, most important first. */
   readonly advice: () => readonly string[];
   /** Draining, shutting down, starting. */
@@ -73,20 +77,34 @@ export function createKeeping(deps: KeepingDeps): Keeping {
     },
   });
   const balance = keepBalance(deps, rests);
+  const failover = createFailover({
+    ...{ ...deps, rests, probes },
+    switchPower:
+      power.name === 'manual'
+        ? undefined
+        : async (name, to, signal) => {
+            const board = boardNamed(deps.runner.fleet, name);
+            return board === undefined
+              ? problem('NOT_FOUND', noBoardText(name))
+              : await power.switch(to, board, signal);
+          },
+    onBack: (board) => balance.request(`${board} is back`),
+  });
   const planned = createPlannedWork({
     ...deps,
     power,
-    keepers: [balance],
+    keepers: [failover, balance],
     rebalance: balance.request,
   });
   return {
     balance: balance.api,
+    failover: failover.routes,
     power: planned.routes,
     drain: planned.drain,
     stop: planned.stop,
-    advice: () => [...planned.advice(), ...balance.advice(), ...master.advice()],
+    advice: () => [...planned.advice(), ...failover.advice(), ...balance.advice(), ...master.advice()],
     follow: (signal) => [
-      ...[rests.follow(signal), master.follow(signal), balance.follow(signal)],
+      ...[rests, master, failover, balance].map(({ follow }) => follow(signal)),
       ...probes.follow(signal),
       ...planned.follow(signal),
     ],

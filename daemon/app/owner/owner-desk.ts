@@ -54,7 +54,7 @@ export type OwnerDeskDeps = {
   readonly rivals: Pick<Rivals, 'now'>;
   readonly adoption: Pick<Adoption, 'isAdoptable' | 'awaitsOwner' | 'lacksLogin'>;
   readonly guard: Pick<NodeGuard, 'advice'>;
-  readonly keeping: Pick<Keeping, 'advice' | 'balance' | 'power'>;
+  readonly keeping: Pick<Keeping, 'advice' | 'balance' | 'failover' | 'power'>;
   readonly installer: Pick<InstallerKit, 'advice'>;
   readonly images: Pick<ImageDesk, 'records' | 'kitGaps' | 'files'>;
   readonly cluster: ClusterFacts;
@@ -180,6 +180,7 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
     ...deps.access,
     ...deps.opening,
     ...deps.keeping.balance,
+    ...deps.keeping.failover,
     ...deps.keeping.power,
   };
 }

@@ -5,6 +5,7 @@ import { type Action, type ActionResult, actions, type DeviceView } from '../wir
 import { type AccessDeps, accessRoute } from './access.ts';
 import { type BalanceDeps, balanceRoutes } from './balance.ts';
 import { type CardDeps, cardRoutes } from './cards.ts';
+import { type FailoverDeps, failoverRoutes } from './failover.ts';
 import { type ImageDeps, imageFilesRoute } from './image.ts';
 import { lanApi } from './lan.ts';
 import { type OpenDeps, openRoutes } from './open.ts';
@@ -19,6 +20,7 @@ export type AdminDeps = ReadDeps &
   AccessDeps &
   CardDeps &
   BalanceDeps &
+  FailoverDeps &
   OpenDeps &
   PowerRoutesDeps & {
     /** The board `heir` takes the place of the board `name`; settles with it, under its new name. */
@@ -43,6 +45,7 @@ export const adminApi = (deps: AdminDeps): readonly Route[] => [
   imageFilesRoute(deps),
   ...cardRoutes(deps),
   accessRoute(deps),
+  ...failoverRoutes(deps),
   ...openRoutes(deps),
   ...balanceRoutes(deps),
   ...powerRoutes(deps),

@@ -33,7 +33,7 @@ test('the number of pods that wait is kept, the same one is no news, and none en
   t.deepEqual(go(waiting, wanted(0)).device.state, { name: 'unreachable', signs: waiting.signs });
   t.is(go(states.unreachable, wanted(0)).outcome, 'nothing');
   const proven = { name: 'unreachable', signs: 'silence', proof: 'anna' } as const;
-  t.is(go(proven, wanted(1)).outcome, 'nothing', 'they are being let go of');
+  t.is(go(proven, wanted(1)).device.state.name, 'waiting-for-proof', 'it was on in between');
 });
 
 test('nothing is asked of boards that are not held gone', (t) => {
