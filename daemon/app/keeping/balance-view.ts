@@ -35,7 +35,10 @@ function stateOf(standing: BalanceStanding): Pick<BalanceView, 'state' | 'detail
   if (due === undefined)
     return broke === undefined ? { state: 'idle', detail: '' } : { state: 'stopped', detail: broke };
   if (moving.run === undefined || isQuiet) return { state: 'settling', detail: due };
-  return { state: 'waiting', detail: 'what is left has to wait: for a cool-down, a budget, or pods that are being made' };
+  return {
+    state: 'waiting',
+    detail: 'what is left has to wait: for a cool-down, a budget, or pods that are being made',
+  };
 }
 
 /** For the status; `isDue`: it has something to do. */
