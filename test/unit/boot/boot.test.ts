@@ -32,7 +32,8 @@ test('who may boot over the network, and whose system is on its disk', (t) => {
   const undecided: StateName[] = ['seen', 'booting', 'reported', 'pending'];
   const boots: StateName[] = [...undecided, 'accepted', 'installing', 'reinstalling', 'wiping', 'failed'];
   const installed: StateName[] = [
-    ...(['starting', 'joining', 'ready', 'unreachable', 'waiting-for-proof', 'local-boot-failed', 'left'] as const),
+    ...(['starting', 'joining', 'ready', 'unreachable', 'waiting-for-proof', 'draining', 'stopped'] as const),
+    ...(['local-boot-failed', 'left'] as const),
   ];
   for (const [name, state] of Object.entries(states)) {
     t.is(
