@@ -187,6 +187,47 @@ test('who may come in by himself: on the unix socket only, and nothing that cann
   for (const method of ['GET', 'POST']) t.is((await fetch(`${url}${path}`, { method })).status, 404);
 });
 
+test('planned work: on the unix socket only, each wish as it was meant, and nothing that cannot be meant', async (t) => {
+  const socket = join(await folderOf(t), 'brambled.sock');
+  const fake = { ...adminFake(), ...powerFake() };
+  await serve(t, adminApi(fake), { listen: { socket } });
+  const send = (path: string, body: unknown) =>
+    over(socket, 'POST', path, typeof body === 'string' ? body : JSON.stringify(body));
+  t.is((await over(socket, 'GET', '/v1/power')).body, '{"run":null,"last":null}\n');
+  const shutdown = '/v1/power/shutdown';
+  for (const wrong of [
+    ...['', 'null', '[]', {}, { all: true, boards: ['worker-kube1'] }, { boards: 'worker-kube1' }, { boards: [7] }],
+    ...[{ boards: ['no/name'] }, { all: 'true' }, { all: true, by: 'a b' }, { boards: Array(1001).fill('a') }],
+  ])
+    t.is((await send(shutdown, wrong)).status, 400, JSON.stringify(wrong));
+  for (const wrong of ['null', '7', { boards: [''] }, { by: '' }])
+    t.is((await send('/v1/power/startup', wrong)).status, 400, JSON.stringify(wrong));
+  t.deepEqual(fake.asked, [], 'nothing was begun');
+  t.is((await send(shutdown, { all: true, keepMaster: true, by: 'ups' })).status, 200);
+  t.is((await send(shutdown, { boards: ['worker-kube1'], force: true, deleteData: true })).status, 200);
+  t.is((await send('/v1/power/startup', {})).status, 200);
+  t.is((await send('/v1/devices/worker-kube1/drain', '')).status, 200);
+  t.is((await send('/v1/devices/worker-kube1/drain', { by: 'anna', deleteData: true })).status, 200);
+  t.is((await send('/v1/devices/worker-kube1/uncordon', { force: true })).status, 200);
+  const none = { force: false, deleteData: false };
+  t.deepEqual(fake.asked, [
+    { by: 'ups', all: true, boards: [], keepMaster: true, ...none },
+    { by: 'owner', all: false, boards: ['worker-kube1'], keepMaster: false, force: true, deleteData: true },
+    { by: 'owner', boards: [] },
+    { name: 'worker-kube1', how: { by: 'owner', ...none } },
+    { name: 'worker-kube1', how: { by: 'anna', force: false, deleteData: true } },
+    { name: 'worker-kube1', how: { by: 'owner', force: true } },
+  ]);
+  t.is((await send(shutdown, { boards: ['nobody'] })).status, 404);
+  t.is((await send(shutdown, { boards: ['busy'] })).status, 409);
+  t.is((await send('/v1/devices/nobody/drain', '')).status, 404);
+  t.is((await send('/v1/devices/busy/uncordon', '')).status, 409);
+  t.is((await send('/v1/devices/worker-kube1/drain', '{')).status, 400);
+  const { url } = await serve(t, lanApi(adminFake()));
+  for (const path of ['/v1/power', shutdown, '/v1/power/startup', '/v1/devices/worker-kube1/drain'])
+    for (const method of ['GET', 'POST']) t.is((await fetch(`${url}${path}`, { method })).status, 404);
+});
+
 test('a socket that a dead process left is replaced, a living one and a file are not', async (t) => {
   const folder = await folderOf(t);
   const socket = join(folder, 'stale.sock');

@@ -26,7 +26,7 @@ import { createPowerDesk, type PowerDeps } from './power-desk.ts';
 import { type StopBoard, stopBoard } from './stop-board.ts';
 
 export type PlannedWorkDeps = {
-  readonly config: Pick<Config, 'power'>;
+  readonly config: Pick<Config, 'power' | 'cluster'>;
   readonly power: PowerDriver;
   readonly cluster: Cluster;
   readonly joiner: Joiner;
@@ -98,6 +98,15 @@ export function createPlannedWork(deps: PlannedWorkDeps): PlannedWork {
     onStarted: () => deps.rebalance('the cluster was started'),
   });
 
+  /** Its Eviction API came later, and its control plane is on a board. */
+  const legacy =
+    config.cluster.driver === 'kube-config'
+      ? problem(
+          'CONFLICT',
+          'not with kube-config: sudo kube-config disable on each worker, then on the master, and poweroff',
+        )
+      : undefined;
+
   const onBoard = async (
     name: string,
     act: (board: Device) => ReturnType<typeof drains.request>,
@@ -111,10 +120,11 @@ export function createPlannedWork(deps: PlannedWorkDeps): PlannedWork {
   return {
     routes: {
       power: power.view,
-      shutdown: power.shutdown,
-      startup: power.startup,
-      drain: (name, asked) => onBoard(name, (board) => drains.request(board, asked)),
-      uncordon: (name, asked) => onBoard(name, (board) => drains.uncordon(board, asked, signal)),
+      shutdown: async (asked) => legacy ?? (await power.shutdown(asked)),
+      startup: async (asked) => legacy ?? (await power.startup(asked)),
+      drain: (name, asked) => onBoard(name, async (board) => legacy ?? (await drains.request(board, asked))),
+      uncordon: (name, asked) =>
+        onBoard(name, async (board) => legacy ?? (await drains.uncordon(board, asked, signal))),
     },
     advice: power.advice,
     drain: drains.drain,
