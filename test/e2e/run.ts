@@ -11,6 +11,7 @@ import { mainJob } from './main-job.ts';
 import { namedPackages } from './named-packages.ts';
 import { networks } from './networks.ts';
 import { debianPackage } from './package.ts';
+import { power } from './power.ts';
 import { play } from './scenario.ts';
 import { starvation } from './starvation.ts';
 
@@ -24,6 +25,7 @@ const scenarios = {
   join: joinAttacks,
   kubelet: joinKubelet,
   keep,
+  power,
   package: debianPackage,
   fuzz,
   'fuzz-limited': fuzzLimited,

@@ -169,12 +169,20 @@ export function buildRack({ boards: count, driver: kind = 'manual', batch = 2 }:
       return undefined as never;
     };
     let isPaused = 0;
+    // The watch has not listed anything yet.
+    let isSynced = false;
+    void clock.sleep(seconds(3), signal).then(
+      () => {
+        isSynced = true;
+      },
+      () => undefined,
+    );
     const dispatch: typeof runner.dispatch = (id, event) => runner.dispatch(id, event);
     const cluster = {
       request: async () => (apiUp ? ok({}) : await away()),
-      node: (name: string) => nodes.get(name),
-      nodes: () => [...nodes.values()],
-      synced: () => true,
+      node: (name: string) => (isSynced ? nodes.get(name) : undefined),
+      nodes: () => (isSynced ? [...nodes.values()] : []),
+      synced: () => isSynced,
       onNodes: () => () => undefined,
     };
     const drains = createDrainDesk({

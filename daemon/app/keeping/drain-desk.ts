@@ -82,7 +82,13 @@ export function createDrainDesk(deps: DrainDeps): DrainDesk {
     const node = cluster.node(board.name);
     const isTheirs = node?.unschedulable === true && node.cordonedBy === undefined;
     if (isPlanned(board) && !(isTheirs && force)) return await told(board, { event: 'uncordon-requested', by });
-    if (node === undefined) return problem('CONFLICT', `${board.name} has no Node.`);
+    if (node === undefined)
+      return problem(
+        'CONFLICT',
+        cluster.synced()
+          ? `${board.name} has no Node.`
+          : 'The Nodes of the cluster are not known yet: ask again in a moment.',
+      );
     if (!node.unschedulable) return problem('CONFLICT', `${board.name} is not cordoned.`);
     if (isTheirs && !force)
       return problem(
@@ -156,10 +162,11 @@ export function createDrainDesk(deps: DrainDeps): DrainDesk {
 
   /** What somebody else cordoned stays his. */
   const cordon = async ({ name }: Device, by: string, signal: AbortSignal): Promise<void> => {
+    // The runner tries again.
+    if (!cluster.synced()) throw new Error('the Nodes of the cluster are not known yet');
     const node = cluster.node(name);
     if (node === undefined) return;
     const end = await gate.cordon({ name, uid: node.uid }, `drain, asked by ${by}`, signal);
-    // The runner tries again.
     if (!end.ok) throw new Error(`${end.error.code}: ${end.error.detail}`);
     await gate.note(node, { type: 'Normal', reason: 'BrambleDraining', message: `drained, asked by ${by}` }, signal);
   };

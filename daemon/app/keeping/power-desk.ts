@@ -39,7 +39,7 @@ import { createWaits } from './waits.ts';
 
 export type PowerDeps = {
   readonly config: Pick<Config, 'power'>;
-  readonly cluster: Pick<Cluster, 'node'>;
+  readonly cluster: Pick<Cluster, 'node' | 'synced'>;
   readonly gate: Pick<Gate, 'cordon' | 'note'>;
   readonly drains: Pick<DrainDesk, 'objection'>;
   readonly driver: PowerDriver;
@@ -200,6 +200,7 @@ export function createPowerDesk(deps: PowerDeps): PowerDesk {
 
   /** True once each Node is; what cannot be cordoned is switched off all the same. */
   async function cordonAll({ by }: StopRun, boards: readonly Device[], signal: AbortSignal): Promise<boolean> {
+    if (!cluster.synced()) return false;
     const ends = await Promise.all(
       boards.filter(isPlanned).map(async ({ name }) => {
         const node = cluster.node(name);

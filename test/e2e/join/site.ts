@@ -55,6 +55,7 @@ export type Expected = {
   readonly name: string;
   readonly address: string;
   readonly serial: string;
+  readonly host: Host;
   /** Of its image. */
   readonly hostKey: string;
   /** Before it is switched on: which of its commands is cut, and how. */
@@ -130,7 +131,7 @@ export async function openSite(driver: DriverName, options: { readonly parallel?
         if (host === undefined) throw new Error('no host was made');
         const own = join(folder, name);
         return {
-          ...{ id, name, address, serial, hostKey },
+          ...{ id, name, address, serial, hostKey, host },
           prepare: (cut) => cutCommand(own, cut),
           switchOn: async (other = hostKey) => {
             await host.exec(['ip', 'route', 'add', 'default', 'via', masterAddress]);

@@ -96,6 +96,9 @@ test('what somebody else cordoned stays his, and whose it is is said', async (t)
   const { rack } = withPods('a');
   const daemon = rack.startDaemon();
   rack.change('worker-kube1', { unschedulable: true });
+  const early = await daemon.drains.uncordon(board(daemon), { by: 'anna', force: false }, daemon.signal);
+  t.regex(early.ok ? '' : early.error.detail, /Nodes of the cluster are not known yet/);
+  await rack.pass(5);
   const refused = await daemon.drains.uncordon(board(daemon), { by: 'anna', force: false }, daemon.signal);
   t.regex(
     refused.ok ? '' : refused.error.detail,

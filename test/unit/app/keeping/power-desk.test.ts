@@ -217,6 +217,10 @@ test('killed right after any commit of a shutdown: the next daemon brings it to 
       `${after}: ${rack.states()}`,
     );
     t.true(second.isPaused());
+    for (const name of rack.names) {
+      const [cordon, off] = [rack.done.indexOf(`cordon ${name}`), rack.done.indexOf(`ssh-off ${name}`)];
+      t.true(cordon !== -1 && cordon < off, `${after}: ${name} is cordoned before it goes`);
+    }
     second.kill();
     if (!wasKilled) return t.true(after > 9, 'it was killed that often');
   }
