@@ -6,15 +6,17 @@ import { install } from './install.ts';
 import { joinAttacks } from './join.ts';
 import { joinK3s } from './join-k3s.ts';
 import { joinKubelet } from './join-kubelet.ts';
+import { chaos } from './keep/chaos.ts';
 import { keep } from './keep.ts';
 import { mainJob } from './main-job.ts';
 import { namedPackages } from './named-packages.ts';
 import { networks } from './networks.ts';
 import { debianPackage } from './package.ts';
 import { power } from './power.ts';
-import { play } from './scenario.ts';
+import { type Check, play } from './scenario.ts';
 import { starvation } from './starvation.ts';
 
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const scenarios = {
   'main-job': mainJob,
   'named-packages': namedPackages,
@@ -30,6 +32,7 @@ const scenarios = {
   fuzz,
   'fuzz-limited': fuzzLimited,
   starvation,
+  chaos: (check: Check) => chaos({ check, say }),
 };
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !Object.hasOwn(scenarios, name));

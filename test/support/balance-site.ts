@@ -10,14 +10,14 @@ import { createPlanner } from '../../daemon/cluster/balance/planner.ts';
 import { forgetSurge, leftSurges } from '../../daemon/cluster/balance/surge-notes.ts';
 import type { Gate } from '../../daemon/cluster/gate.ts';
 import { openCluster } from '../../daemon/cluster/index.ts';
-import type { Clock } from '../../daemon/ports.ts';
+import type { Clock, Log } from '../../daemon/ports.ts';
 import type { Write } from '../../daemon/store/store.ts';
 import { systemClock } from '../../daemon/system/clock.ts';
 import { systemRandom } from '../../daemon/system/random.ts';
 import { type ApiClient, type ApiObject, connect } from '../lab/control-plane/api-client.ts';
 import type { ApiServer } from '../lab/control-plane/api-server.ts';
 import { startControlPlane } from '../lab/control-plane/start.ts';
-import { createLogDouble, type LogDouble } from './doubles.ts';
+import { createLogDouble, type LogDouble, type LogRecord } from './doubles.ts';
 import { type FakeKubelets, startFakeKubelets } from './fake-kubelets.ts';
 
 export type PodNow = ApiObject<{
@@ -48,6 +48,8 @@ export type DaemonOptions = {
 export type DaemonNow = {
   readonly desk: ReturnType<typeof createBalanceDesk>;
   readonly log: LogDouble;
+  /** What it logged, with when: `performance.now()`. */
+  readonly stamped: readonly (LogRecord & { readonly at: number })[];
   /** As a power cut would: whatever is under way stays as it is. */
   readonly kill: () => Promise<void>;
 };
@@ -74,7 +76,8 @@ export async function startBalanceSite(assets: string): Promise<BalanceSite> {
   function daemon({ mode = 'on-change', around = (gate) => gate, limits, pace = 10 }: DaemonOptions = {}): DaemonNow {
     const stop = new AbortController();
     const { signal } = stop;
-    const log = createLogDouble();
+    const stamped: (LogRecord & { readonly at: number })[] = [];
+    const log = stampingLog((record) => stamped.push({ ...record, at: performance.now() }));
     const real = { clock: systemClock, random: systemRandom, log, signal };
     const cluster = openCluster({ kubeconfig: server.adminKubeconfig, ...real });
     const quick: Clock = {
@@ -92,7 +95,7 @@ export async function startBalanceSite(assets: string): Promise<BalanceSite> {
     });
     const done = Promise.all([rests.follow(signal), desk.follow(signal), cluster.done]);
     const one: DaemonNow = {
-      ...{ desk, log },
+      ...{ desk, log, stamped },
       kill: async () => {
         daemons.delete(one);
         stop.abort();
@@ -129,6 +132,18 @@ export async function startBalanceSite(assets: string): Promise<BalanceSite> {
     await rm(directory, { recursive: true, force: true });
   };
   return { api, server, boards, daemon, pods, deploy, close };
+}
+
+function stampingLog(onRecord: (record: LogRecord) => void): LogDouble {
+  const log = createLogDouble();
+  const stamping =
+    (level: LogRecord['level']): Log['info'] =>
+    (message, fields = {}) => {
+      onRecord({ level, message, fields });
+      log[level](message, fields);
+    };
+  const [debug, info, warn, error] = [stamping('debug'), stamping('info'), stamping('warn'), stamping('error')];
+  return { ...log, debug, info, warn, error };
 }
 
 export const isReady = ({ metadata, status }: PodNow): boolean =>

@@ -181,7 +181,16 @@ export function createBalanceDesk(deps: BalanceDeskDeps): BalanceDesk {
     }
     const choice = choose(plan, world, moves.now(), { now, nodes, limits: limits.run });
     moves.set(began(moves.now(), choice.begin, now));
-    for (const { move } of choice.begin) record.moveBegan(move);
+    for (const { move } of choice.begin) {
+      record.moveBegan(move);
+      log.info('a move begins', {
+        pod: move.pod.name,
+        title: move.title,
+        from: move.from,
+        to: move.to,
+        how: move.method,
+      });
+    }
     const end = runEnd(plan, choice, moves.now(), { now, limits: limits.run });
     if (end !== undefined) await endRun(end, now);
   }
