@@ -9,8 +9,8 @@ import { isAlive } from './protect.ts';
 export type CompanyQuestion = {
   readonly ledger: Ledger;
   readonly neighbours: Neighbours;
-  /** Where a pod is in the plan. */
-  readonly slotOf: (seat: Seat) => number;
+  /** Where pods are that the plan has moved. */
+  readonly moved: ReadonlyMap<Seat, number>;
   readonly seat: Seat;
   /** It stays until the other is there. */
   readonly surge: boolean;
@@ -18,26 +18,32 @@ export type CompanyQuestion = {
 
 type Allows = (slot: number) => boolean;
 
+const slotOf = (moved: CompanyQuestion['moved'], seat: Seat): number => moved.get(seat) ?? seat.slot;
+
 /** Undefined: others do not matter. */
 export function companyOf(question: CompanyQuestion): Allows | undefined {
   const { seat, neighbours } = question;
   const { hostPorts, podAffinity, podAntiAffinity, spread } = seat.pod.shape;
+  const against = neighbours.against(seat);
+  const isAlone = hostPorts.length + podAffinity.length + podAntiAffinity.length + spread.length + against.length === 0;
+  if (isAlone) return undefined;
   const rules: Allows[] = [
     ...(hostPorts.length === 0 ? [] : [freePorts(question)]),
     ...podAntiAffinity.map((term) => notBeside(question, term, neighbours.matching(term.namespaces, term.selector))),
-    ...neighbours.against(seat).map(({ term, holders }) => notBeside(question, term, holders)),
+    ...against.map(({ term, holders }) => notBeside(question, term, holders)),
     ...podAffinity.map((term) => beside(question, term)),
     ...spread.filter(({ hard }) => hard).map((constraint) => withinSkew(question, constraint)),
   ];
   return rules.length === 0 ? undefined : (slot) => rules.every((allows) => allows(slot));
 }
 
-function freePorts({ neighbours, slotOf, seat, surge }: CompanyQuestion): Allows {
+function freePorts({ neighbours, moved, seat, surge }: CompanyQuestion): Allows {
   const wanted = seat.pod.shape.hostPorts;
   const taken = new Set<number>();
   for (const other of neighbours.ported) {
     if (!surge && other === seat) continue;
-    if (other.pod.shape.hostPorts.some((port) => wanted.some((one) => clash(one, port)))) taken.add(slotOf(other));
+    if (other.pod.shape.hostPorts.some((port) => wanted.some((one) => clash(one, port))))
+      taken.add(slotOf(moved, other));
   }
   return (slot) => !taken.has(slot);
 }
@@ -58,7 +64,7 @@ function domainsOf(question: CompanyQuestion, key: string, seats: Iterable<Seat>
   const domains = new Map<string, number>();
   for (const other of seats) {
     if (!question.surge && other === question.seat) continue;
-    const value = labelOf(question, question.slotOf(other), key);
+    const value = labelOf(question, slotOf(question.moved, other), key);
     if (value !== undefined) domains.set(value, (domains.get(value) ?? 0) + 1);
   }
   return domains;

@@ -5,7 +5,7 @@
 import { companyOf } from './company.ts';
 import { matchesSelector } from './eligible.ts';
 import { type Group, isBalanced, type Seat } from './groups.ts';
-import { type Landing, landing } from './landing.ts';
+import { type Landing, type LandingQuestion, landing } from './landing.ts';
 import { at, nameOf, place } from './ledger.ts';
 import type { Loads } from './load.ts';
 import type { Model } from './model.ts';
@@ -125,13 +125,16 @@ export const canSurge = ({ owner }: Group, { pod }: Seat): boolean =>
   pod.shape.claims.length === 0;
 
 /** Where the one that takes this pod's place would be put. `surge`: while it is still there. */
-export function landingOf({ model, moved }: Draft, { counts }: Roster, seat: Seat, surge: boolean): Landing {
+export function landingOf(
+  { model, moved }: Draft,
+  { counts }: Roster,
+  seat: Seat,
+  surge: boolean,
+): Landing & { readonly question: LandingQuestion } {
   const { ledger, neighbours } = model;
-  const slotOf = (one: Seat): number => moved.get(one) ?? one.slot;
-  return landing(ledger, {
-    ...{ profile: seat.profile, counts, leaves: surge ? undefined : seat.slot },
-    allows: companyOf({ ledger, neighbours, slotOf, seat, surge }),
-  });
+  const allows = companyOf({ ledger, neighbours, moved, seat, surge });
+  const question = { profile: seat.profile, counts, leaves: surge ? undefined : seat.slot, allows };
+  return { ...landing(ledger, question), question };
 }
 
 function change(counts: Map<number, number>, slot: number, by: 1 | -1): void {

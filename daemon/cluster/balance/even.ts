@@ -4,12 +4,15 @@
  * from it the largest pod first that makes things better.
  */
 import type { OwnerFacts } from '../workloads/facts.ts';
-import { budgetOf, canSurge, carryOut, type Draft, isFull, landingOf, rosterOf, skip } from './draft.ts';
+import { budgetOf, canSurge, carryOut, type Draft, isFull, landingOf, type Roster, rosterOf, skip } from './draft.ts';
 import { isBalanced, type Seat } from './groups.ts';
 import { nameOf } from './ledger.ts';
 import type { Loads } from './load.ts';
 import { isAlive, protection } from './protect.ts';
+import { follow, topOf } from './ranking.ts';
+import type { Profile } from './reach.ts';
 import { choose } from './receivers.ts';
+import { noRoom } from './score.ts';
 
 export function planEven(draft: Draft): void {
   const { loads, settled } = draft;
@@ -34,18 +37,31 @@ export const slotsTouched = ({ moved }: Draft): ReadonlySet<number> =>
 
 /** Where the pod went that was moved from there. */
 function moveFrom(draft: Draft, loads: Loads, slot: number): number | undefined {
-  const { ledger } = draft.model;
+  const { ledger, profiles } = draft.model;
+  const promising = new Set<Profile>();
+  for (const profile of profiles[slot]?.keys() ?? []) if (isPromising(draft, profile, slot)) promising.add(profile);
+  if (promising.size === 0) return undefined;
   for (const seat of candidatesOn(draft, loads, slot)) {
-    const found = findPlace(draft, loads, seat);
+    const found = promising.has(seat.profile) ? findPlace(draft, loads, seat) : undefined;
     if (found === undefined) continue;
-    const { to, surge, budget } = found;
+    const { roster, to, surge, budget } = found;
     const why = `${nameOf(ledger, slot)} carries ${loads.inWords(slot)}, ${nameOf(ledger, to)} ${loads.inWords(to)}`;
-    const roster = rosterOf(draft, found.group);
     carryOut(draft, roster, seat, to, { goal: 'even', method: surge ? 'surge' : 'evict', why, budget });
     return to;
   }
   return undefined;
 }
+
+/** Where the scheduler would put whatever asks for so much, and has no fellows, something is gained. For all of them at once. */
+function isPromising({ model: { ledger }, loads }: Draft, profile: Profile, from: number): boolean {
+  const ranking = follow(ledger, profile);
+  return ranking.zones.some((zone) => {
+    const score = zone === undefined ? noRoom : topOf(zone, noCounts, (slot) => slot !== from);
+    const shelf = zone?.shelves[score] ?? [];
+    return score !== noRoom && shelf.every((slot) => slot === from || loads.gain(profile, from, slot) > 0);
+  });
+}
+const noCounts: ReadonlyMap<number, number> = new Map();
 
 /** In the order in which they are tried. */
 function candidatesOn(draft: Draft, loads: Loads, slot: number): readonly Seat[] {
@@ -53,11 +69,15 @@ function candidatesOn(draft: Draft, loads: Loads, slot: number): readonly Seat[]
   if (known !== undefined) return known;
   const { model } = draft;
   const found: { readonly seat: Seat; readonly size: number }[] = [];
+  const sizes = new Map<Profile, number>();
   for (const seat of model.seats[slot]?.values() ?? []) {
     const { pod } = seat;
     const owner = model.groups.get(pod.owner?.uid ?? '')?.owner;
     if (!isBalanced(owner) || !isAlive(pod) || pod.shape.claims.length > 0) continue;
-    if (protection(pod, owner, model.claims) === undefined) found.push({ seat, size: loads.size(pod.shape, slot) });
+    if (protection(pod, owner, model.claims) !== undefined) continue;
+    const size = sizes.get(seat.profile) ?? loads.size(seat.profile, slot);
+    sizes.set(seat.profile, size);
+    found.push({ seat, size });
   }
   found.sort((a, b) => b.size - a.size || (a.seat.pod.name < b.seat.pod.name ? -1 : 1));
   const seats = found.map(({ seat }) => seat);
@@ -65,7 +85,14 @@ function candidatesOn(draft: Draft, loads: Loads, slot: number): readonly Seat[]
   return seats;
 }
 
-function findPlace(draft: Draft, loads: Loads, seat: Seat) {
+type Found = {
+  readonly roster: Roster;
+  readonly to: number;
+  readonly surge: boolean;
+  readonly budget: string | undefined;
+};
+
+function findPlace(draft: Draft, loads: Loads, seat: Seat): Found | undefined {
   const { model, options } = draft;
   const group = model.groups.get(seat.pod.owner?.uid ?? '');
   if (group === undefined) return undefined;
@@ -84,9 +111,9 @@ function findPlace(draft: Draft, loads: Loads, seat: Seat) {
   const count = roster.counts.get(seat.slot) ?? 0;
   const { best } = landingOf(draft, roster, seat, surge);
   const isReceiver = (one: number): boolean =>
-    one !== seat.slot && (roster.counts.get(one) ?? 0) < count && loads.gain(seat.pod.shape, seat.slot, one) > 0;
+    one !== seat.slot && (roster.counts.get(one) ?? 0) < count && loads.gain(seat.profile, seat.slot, one) > 0;
   const to = choose(draft, roster, best, isReceiver);
-  return typeof to === 'string' ? undefined : { group, to, surge, budget: covered.budget };
+  return typeof to === 'string' ? undefined : { roster, to, surge, budget: covered.budget };
 }
 
 /** It would be away for a while: nobody may make a second one first. */

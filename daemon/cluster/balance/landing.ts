@@ -3,17 +3,16 @@
  * known here: which Nodes it looks at in clusters of more than a hundred, where it takes a part of them.
  */
 import type { Ledger } from './ledger.ts';
-import { follow, type Ranking, topOf } from './ranking.ts';
+import { follow, isLeftOut, type Ranking, topOf } from './ranking.ts';
 import type { Profile } from './reach.ts';
 import { noRoom, scoreOf } from './score.ts';
 
 export type Landing = {
   /** Those with the highest score: the scheduler takes any one of them. */
   readonly best: readonly number[];
-  /** Whether any of these Nodes has room, and none of its owner. */
-  readonly anyEmpty: (isOne: (slot: number) => boolean) => boolean;
   /** With room, and one of its owner, be it itself. */
   readonly shared: readonly number[];
+  readonly ranking: Ranking;
 };
 
 export type LandingQuestion = {
@@ -34,65 +33,74 @@ export function landing(ledger: Ledger, question: LandingQuestion): Landing {
   const { profile, counts, leaves, allows } = question;
   const ranking = follow(ledger, profile);
   const raw = rawSpread(ledger, ranking, question);
+  // Those with fellows one by one; all others differ by zone and shelf only.
   const shared: number[] = [];
-  const scores: number[] = [];
-  const raws: number[] = [];
+  const options: Option[] = [];
   let [least, most] = [Number.POSITIVE_INFINITY, 0];
-  const weigh = (score: number, value: number): void => {
-    scores.push(score);
-    raws.push(value);
+  for (const [slot, count] of counts) {
+    if (profile.reach.standing[slot] !== 'open' || allows?.(slot) === false) continue;
+    const score = scoreOf(ledger, profile, slot, slot === leaves ? profile : undefined);
+    if (score === noRoom) continue;
+    const value = raw(slot === leaves ? count - 1 : count, ledger.zone[slot] ?? 0);
     if (value < least) least = value;
     if (value > most) most = value;
-  };
-  // Those with fellows one by one; all others differ by zone and shelf only.
-  const look = (slot: number): void => {
-    if (profile.reach.standing[slot] !== 'open' || (allows !== undefined && !allows(slot))) return;
-    const score = scoreOf(ledger, profile, slot, slot === leaves ? profile : undefined);
-    if (score === noRoom) return;
     shared.push(slot);
-    weigh(score, raw(there(question, slot), ledger.zone[slot] ?? 0));
-  };
-  for (const slot of counts.keys()) look(slot);
-  const isLeftOut = (slot: number): boolean => counts.has(slot) || (allows !== undefined && !allows(slot));
-  const tops: (readonly number[])[] = [];
-  for (const [number, zone] of ranking.zones.entries()) {
-    const top = zone === undefined ? undefined : topOf(zone, isLeftOut);
-    if (top === undefined) continue;
-    tops.push(top.slots);
-    weigh(top.score, raw(0, number));
+    options.push({ score, raw: value, slot, shelf: undefined });
   }
-  let [best, highest]: [number[], number] = [[], -1];
-  for (let index = 0; index < scores.length; index++) {
-    const spread = most === 0 ? 100 : Math.floor((100 * (most + least - (raws[index] ?? 0))) / most);
-    const score = (scores[index] ?? 0) + spreadWeight * spread;
-    if (score < highest) continue;
-    if (score > highest) [best, highest] = [[], score];
-    const slot = shared[index];
-    if (slot !== undefined) best.push(slot);
-    else for (const one of tops[index - shared.length] ?? []) best.push(one);
+  for (let number = 0; number < ranking.zones.length; number++) {
+    const zone = ranking.zones[number];
+    const score = zone === undefined ? noRoom : topOf(zone, counts, allows);
+    if (score === noRoom) continue;
+    const value = raw(0, number);
+    if (value < least) least = value;
+    if (value > most) most = value;
+    options.push({ score, raw: value, slot: -1, shelf: zone?.shelves[score] });
   }
-  const anyEmpty = (isOne: (slot: number) => boolean): boolean =>
-    ranking.zones.some((zone) => zone?.shelves.some((shelf) => shelf.some((slot) => !isLeftOut(slot) && isOne(slot))));
-  return { best, shared, anyEmpty };
+  let highest = -1;
+  for (const one of options) highest = Math.max(highest, scoreWith(one, least, most));
+  const best: number[] = [];
+  for (const one of options) {
+    if (scoreWith(one, least, most) < highest) continue;
+    if (one.shelf === undefined) best.push(one.slot);
+    else for (const slot of one.shelf) if (!isLeftOut(slot, counts, allows)) best.push(slot);
+  }
+  return { best, shared, ranking };
 }
 
-/** Without the one that leaves. */
-const there = ({ counts, leaves }: LandingQuestion, slot: number): number =>
-  (counts.get(slot) ?? 0) - (slot === leaves ? 1 : 0);
+/** One Node, or all of a shelf that are not left out. */
+type Option = {
+  readonly score: number;
+  readonly raw: number;
+  readonly slot: number;
+  readonly shelf: readonly number[] | undefined;
+};
+
+const scoreWith = ({ score, raw }: Option, least: number, most: number): number =>
+  score + spreadWeight * (most === 0 ? 100 : Math.floor((100 * (most + least - raw)) / most));
+
+/** Whether any of these Nodes has room for it, and none of its owner. */
+export const anyEmpty = (
+  { ranking }: Landing,
+  { counts, allows }: Pick<LandingQuestion, 'counts' | 'allows'>,
+  isOne: (slot: number) => boolean,
+): boolean =>
+  ranking.zones.some((zone) =>
+    zone?.shelves.some((shelf) => shelf.some((slot) => !isLeftOut(slot, counts, allows) && isOne(slot))),
+  );
 
 /** How many fellows are there and in its zone, weighed by how many hosts and zones there are: the fewer the better. */
 function rawSpread(
   { zone }: Ledger,
   ranking: Ranking,
-  question: LandingQuestion,
+  { counts, leaves }: LandingQuestion,
 ): (there: number, zone: number) => number {
   const hostWeight = Math.log(ranking.size + 2);
   // Slots without a zone are in number 0.
   const zones = ranking.zones.filter((one, number) => number > 0 && one !== undefined && one.size > 0).length;
   if (zones === 0) return (there) => Math.round(there * hostWeight + hostSkew - 1);
   const inZone = new Map<number, number>();
-  for (const slot of question.counts.keys())
-    inZone.set(zone[slot] ?? 0, (inZone.get(zone[slot] ?? 0) ?? 0) + there(question, slot));
+  for (const [slot, count] of counts)
+    inZone.set(zone[slot] ?? 0, (inZone.get(zone[slot] ?? 0) ?? 0) + count - (slot === leaves ? 1 : 0));
   const zoneWeight = Math.log(zones + 2);
   return (there, number) =>
     Math.round(

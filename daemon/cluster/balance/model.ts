@@ -5,7 +5,7 @@ import { createLedger, type Ledger, place, rankSlots, setNode, slotFor } from '.
 import { createNeighbours, type Neighbours, namespaceOf } from './neighbours.ts';
 import type { WorldChange } from './plan.ts';
 import { isSeated } from './protect.ts';
-import { createReaches, type Reaches } from './reach.ts';
+import { createReaches, type Profile, type Reaches } from './reach.ts';
 
 export type Model = {
   readonly ledger: Ledger;
@@ -13,7 +13,10 @@ export type Model = {
   readonly neighbours: Neighbours;
   /** By the uid of the owner; a pod without one is a group of its own. */
   readonly groups: ReadonlyMap<string, Group>;
+  /** Of the pods on each Node, by slot. */
   readonly seats: readonly ReadonlyMap<string, Seat>[];
+  /** What they ask for, and how many for each, by slot. */
+  readonly profiles: readonly ReadonlyMap<Profile, number>[];
   readonly budgets: ReadonlyMap<string, readonly BudgetFacts[]>;
   readonly claims: ReadonlyMap<string, ClaimFacts>;
   /** Groups with strays, and groups that are not even, in no order. */
@@ -36,8 +39,8 @@ export function createModel(): KeptModel {
   let neighbours = createNeighbours();
   const groups = new Map<string, Group>();
   const groupOf = new Map<string, Group>();
-  /** Of the pods on each Node, by slot. */
   const seats: Map<string, Seat>[] = [];
+  const profiles: Map<Profile, number>[] = [];
   const dirty = new Set<Group>();
   const astray = new Set<Group>();
   const uneven = new Set<Group>();
@@ -53,6 +56,7 @@ export function createModel(): KeptModel {
     neighbours = createNeighbours();
     for (const kept of [groups, groupOf, dirty, astray, uneven]) kept.clear();
     seats.length = 0;
+    profiles.length = 0;
     [misplaced, squares, ranked] = [0, 0, 0];
     for (const node of world.nodes) setNode(ledger, slotFor(ledger, node.name), node);
     for (const pod of world.pods.values()) add(pod);
@@ -79,6 +83,7 @@ export function createModel(): KeptModel {
       seats[slot] = there;
     }
     there.set(pod.name, seat);
+    ask(seat, 1);
     neighbours.add(seat);
   }
 
@@ -91,7 +96,19 @@ export function createModel(): KeptModel {
     dirty.add(group);
     if (seats[seat.slot]?.delete(name) !== true) return;
     place(ledger, seat.slot, seat.pod.shape, -1);
+    ask(seat, -1);
     neighbours.drop(seat);
+  }
+
+  function ask({ slot, profile }: Seat, times: 1 | -1): void {
+    let there = profiles[slot];
+    if (there === undefined) {
+      there = new Map();
+      profiles[slot] = there;
+    }
+    const count = (there.get(profile) ?? 0) + times;
+    if (count > 0) there.set(profile, count);
+    else there.delete(profile);
   }
 
   function podChanged(name: string): void {
@@ -152,6 +169,7 @@ export function createModel(): KeptModel {
         neighbours,
         groups,
         seats,
+        profiles,
         budgets,
         claims: world.claims,
         astray,

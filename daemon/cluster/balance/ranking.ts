@@ -90,15 +90,17 @@ function add(ranking: Ranking, key: number, slot: number): void {
   ranking.size += 1;
 }
 
-/** The highest shelf that has one which is not left out: its score, and all of these on it. */
-export function topOf(
-  zone: ZoneShelves,
-  isLeftOut: (slot: number) => boolean,
-): { readonly score: number; readonly slots: readonly number[] } | undefined {
+/** The highest shelf that has one which is not left out: its score. `noRoom`: none. */
+export function topOf(zone: ZoneShelves, counts: Counted, allows: Allows | undefined): number {
   while (zone.top > 0 && zone.shelves[zone.top]?.length === 0) zone.top -= 1;
-  for (let score = zone.top; score >= 0; score--) {
-    const slots = (zone.shelves[score] ?? []).filter((slot) => !isLeftOut(slot));
-    if (slots.length > 0) return { score, slots };
-  }
-  return undefined;
+  for (let score = zone.top; score >= 0; score--)
+    for (const slot of zone.shelves[score] ?? []) if (!isLeftOut(slot, counts, allows)) return score;
+  return noRoom;
 }
+
+type Counted = ReadonlyMap<number, number>;
+type Allows = (slot: number) => boolean;
+
+/** One of its owner is there, or others do not let it. */
+export const isLeftOut = (slot: number, counts: Counted, allows: Allows | undefined): boolean =>
+  counts.has(slot) || allows?.(slot) === false;

@@ -5,6 +5,7 @@
  */
 import { budgetOf, carryOut, type Draft, isFull, landingOf, type Roster, rosterOf, skip } from './draft.ts';
 import type { Seat } from './groups.ts';
+import { anyEmpty } from './landing.ts';
 import { at, nameOf } from './ledger.ts';
 import type { Reach } from './reach.ts';
 import { choose } from './receivers.ts';
@@ -68,10 +69,11 @@ function moveFrom(draft: Draft, roster: Roster, slot: number, count: number): 'm
   if ('code' in covered) return [covered.code, covered.reason];
   if (draft.options.cooling?.(group.uid, nameOf(ledger, slot), 'from') === true)
     return ['cooling', `one of it came to ${nameOf(ledger, slot)} not long ago`];
-  const { best, anyEmpty, shared } = landingOf(draft, roster, seat, false);
+  const landing = landingOf(draft, roster, seat, false);
+  const { best, shared, question } = landing;
   // Of those with room: a full one neither takes nor lacks anything.
   let least = Number.POSITIVE_INFINITY;
-  if (anyEmpty(draft.settled)) least = 0;
+  if (anyEmpty(landing, question, draft.settled)) least = 0;
   else for (const one of shared) if (draft.settled(one) && one !== slot) least = Math.min(least, counts.get(one) ?? 0);
   if (least > count - 2) return ['no-room', 'the Nodes that have fewer of it have no room for one more'];
   const isReceiver = (one: number): boolean => {
