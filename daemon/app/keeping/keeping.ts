@@ -66,7 +66,6 @@ export type Keeping = {
 export function createKeeping(deps: KeepingDeps): Keeping {
   const rests = createRests(deps.clock, seconds(1));
   const power = powerDriver({ command: deps.config.power.command, shell: systemShell });
-  const master = createMasterDesk({ ...deps, mayWork: deps.config.cluster.workloadOnMaster });
   const probes = createProbes({
     ...{ pulse: deps.pulse, clock: deps.clock, log: deps.log, place: deps.site, keys: deps.keys },
     fleet: () => deps.runner.fleet,
@@ -89,6 +88,11 @@ export function createKeeping(deps: KeepingDeps): Keeping {
               : await power.switch(to, board, signal);
           },
     onBack: (board) => balance.request(`${board} is back`),
+  });
+  const master = createMasterDesk({
+    ...deps,
+    mayWork: deps.config.cluster.workloadOnMaster,
+    onTainted: balance.request,
   });
   const planned = createPlannedWork({
     ...deps,

@@ -13,6 +13,8 @@ export type MasterDeskDeps = {
   readonly cluster: Pick<Cluster, 'request' | 'nodes' | 'onNodes'> & { readonly gate: Pick<Gate, 'note'> };
   /** `cluster.workloadOnMaster` */
   readonly mayWork: boolean;
+  /** What it carries is to be moved now. */
+  readonly onTainted: (reason: string) => void;
   readonly clock: Pick<Clock, 'sleep'>;
   readonly log: Log;
 };
@@ -26,9 +28,11 @@ export type MasterDesk = {
 /** Longest pause between two looks; every change of a Node is one. */
 const TURN = seconds(15);
 
-export function createMasterDesk({ cluster, mayWork, clock, log }: MasterDeskDeps): MasterDesk {
+export function createMasterDesk({ cluster, mayWork, onTainted, clock, log }: MasterDeskDeps): MasterDesk {
   /** By uid. Settled in this run; of those, seen with the taint since; why it could not be settled, as told. */
   const [settled, seen] = [new Set<string>(), new Set<string>()];
+  /** By uid: has the taint from this run, but was not seen with it yet. */
+  const written = new Set<string>();
   const troubles = new Map<string, string>();
 
   const masters = (): readonly NodeFacts[] => cluster.nodes().filter(({ controlPlane }) => controlPlane);
@@ -50,6 +54,7 @@ export function createMasterDesk({ cluster, mayWork, clock, log }: MasterDeskDep
       ? 'It may carry workloads: cluster.workloadOnMaster is true'
       : 'It carries the control plane and no workloads; what can move is moved';
     log.info('the master’s taint', { node: node.name, message });
+    if (!mayWork) written.add(node.uid);
     await cluster.gate.note(
       node,
       { type: 'Normal', reason: mayWork ? 'BrambleFreed' : 'BrambleTainted', message },
@@ -59,11 +64,15 @@ export function createMasterDesk({ cluster, mayWork, clock, log }: MasterDeskDep
 
   async function look(signal: AbortSignal): Promise<void> {
     for (const node of masters()) {
-      if (isTainted(node)) seen.add(node.uid);
+      if (isTainted(node)) {
+        seen.add(node.uid);
+        // Only now: who plans sees the same Nodes.
+        if (written.delete(node.uid)) onTainted(`${node.name} carries no workloads`);
+      }
       if (!settled.has(node.uid)) await settle(node, signal);
     }
     const uids = new Set(masters().map(({ uid }) => uid));
-    for (const known of [settled, seen]) for (const uid of known) if (!uids.has(uid)) known.delete(uid);
+    for (const known of [settled, seen, written]) for (const uid of known) if (!uids.has(uid)) known.delete(uid);
     for (const uid of troubles.keys()) if (!uids.has(uid)) troubles.delete(uid);
   }
 

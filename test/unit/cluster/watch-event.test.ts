@@ -74,6 +74,7 @@ test('a Node: only what it says clearly', (t) => {
     lastTransition: '2026-01-01T00:00:00Z',
     labels: { 'bramble.dev/device': 'd-1' },
     cordonedBy: 'anna',
+    bootId: undefined,
     allocatable: { cpu: 3500, memory: 3_999_969_280, pods: 110 },
   });
   const unknown = { ...node, status: { conditions: [{ type: 'Ready', status: 'Unknown' }] } };

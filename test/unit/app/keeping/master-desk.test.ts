@@ -14,12 +14,14 @@ function begin(given: readonly NodeFacts[], mayWork = false) {
   let isRefusing = false;
   const asked: string[] = [];
   const notes: string[] = [];
+  const moves: string[] = [];
   const listeners = new Set<Parameters<Cluster['onNodes']>[0]>();
   const clock = createClockDouble();
   const log = createLogDouble();
   const closing = new AbortController();
   const desk = createMasterDesk({
     ...{ mayWork, clock, log },
+    onTainted: (reason) => moves.push(reason),
     cluster: {
       nodes: () => nodes,
       onNodes: (listener) => {
@@ -51,27 +53,30 @@ function begin(given: readonly NodeFacts[], mayWork = false) {
   const refuse = (refusing: boolean): void => {
     isRefusing = refusing;
   };
-  return { desk, clock, log, asked, notes, change, refuse, end };
+  return { desk, clock, log, asked, notes, moves, change, refuse, end };
 }
 const master = nodeFacts({ name: 'master', controlPlane: true });
 const tainted = { ...master, taints: [masterTaint] };
 
 test('the master is tainted once, and a worker never', async (t) => {
-  const { clock, asked, notes, desk, change, end } = begin([master, nodeFacts({ name: 'worker' })]);
+  const { clock, asked, notes, moves, desk, change, end } = begin([master, nodeFacts({ name: 'worker' })]);
   await clock.advance(seconds(1));
   t.deepEqual(asked, ['GET master', 'PATCH master']);
   t.deepEqual(notes, ['master BrambleTainted']);
   t.deepEqual(desk.advice(), [], 'the watch is a moment behind');
+  t.deepEqual(moves, [], 'who plans does not see it yet');
   change(tainted);
   await clock.advance(seconds(60));
   t.is(asked.length, 2);
+  t.deepEqual(moves, ['master carries no workloads'], 'once');
   await end();
 });
 
 test('taken off by somebody it stays off, and is told; a new Node gets it', async (t) => {
-  const { clock, asked, desk, change, end } = begin([tainted]);
+  const { clock, asked, moves, desk, change, end } = begin([tainted]);
   await clock.advance(seconds(1));
   t.deepEqual(asked, ['GET master']);
+  t.deepEqual(moves, [], 'it had it before');
   change(master);
   await clock.advance(seconds(60));
   t.is(asked.length, 1);
