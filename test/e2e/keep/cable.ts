@@ -4,7 +4,7 @@ import { type Fetch, readingOf } from '../../lab/page/fetches.ts';
 import { monotonicNow } from '../../lab/page/reader.ts';
 import { pageName } from '../../lab/page/workload.ts';
 import { type Site, type Stage, withSite } from './site.ts';
-import { isReady, spreadOf } from './view.ts';
+import { isFenced, isReady, spreadOf } from './view.ts';
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
@@ -62,14 +62,11 @@ export async function page(stage: Stage): Promise<void> {
       assert.ok(gone !== undefined);
       await lab.putBack(gone);
       await view.until('one Pod, and no taint of ours', 120, () => {
-        const clean = view.nodes().every(({ spec }) => spec.taints?.every(({ key }) => !isFence(key)) ?? true);
-        return clean && gone.state === 'ready' && view.pods().length === 1;
+        return !view.nodes().some(isFenced) && gone.state === 'ready' && view.pods().length === 1;
       });
     });
   });
 }
-
-const isFence = (key: string): boolean => key.endsWith('/unreachable');
 
 export async function two(stage: Stage): Promise<void> {
   await withSite(stage, { workers: 2 }, async (site) => {

@@ -4,7 +4,7 @@ import { readingOf } from '../../lab/page/fetches.ts';
 import { monotonicNow } from '../../lab/page/reader.ts';
 import { pageName } from '../../lab/page/workload.ts';
 import { type Site, type Stage, withSite } from './site.ts';
-import { appOf, isReady, spreadOf } from './view.ts';
+import { appOf, isFenced, isReady, spreadOf } from './view.ts';
 
 const workers = 3;
 const batch = 2;
@@ -47,9 +47,7 @@ async function play(site: Site): Promise<void> {
     }
   });
   await check('nothing was held gone, and no Pod was moved', () => {
-    assert.ok(
-      view.nodes().every(({ spec }) => spec.taints?.every(({ key }) => key !== 'bramble.dev/unreachable') ?? true),
-    );
+    assert.deepEqual(view.nodes().filter(isFenced), []);
     assert.deepEqual(
       view
         .pods()

@@ -34,6 +34,10 @@ export const isReady = ({ metadata, status }: PodView): boolean =>
   metadata.deletionTimestamp === undefined &&
   status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') === true;
 
+/** Held gone by bramble; Kubernetes has a taint of its own for what is silent. */
+export const isFenced = ({ spec }: NodeView): boolean =>
+  spec.taints?.some(({ key }) => key === 'bramble.dev/unreachable') === true;
+
 export const appOf = ({ metadata }: ApiObject): string => metadata.labels?.['app'] ?? '';
 
 /** How many Ready Pods of an app (or of any) each Node has: `{ 'worker-kube1': 5, 'worker-kube2': 5 }`. */
