@@ -9,8 +9,8 @@ import { pageName } from '../../lab/page/workload.ts';
 /** Milliseconds from the pulled cable: until another Pod was Ready; the longest time without a page. */
 export type Pull = { readonly running: number; readonly away: number };
 
-/** So many that one that was fenced twice, and has to look well for longer, is not waited for at each pull. */
-const workers = 10;
+/** Ten in all: one that was fenced twice has to look well for longer, and is hit again more seldom. */
+const workers = 5;
 /** In its first minute the daemon only looks. */
 const firstMinuteMs = 65_000;
 
@@ -19,6 +19,7 @@ export async function pulledCables(count: number, say: (line: string) => void): 
   const stage = { check: async (_name: string, verify: () => Promise<void> | void) => verify(), say: () => undefined };
   await withSite(stage, { workers, powerBatch: 0 }, async (site) => {
     const { view } = site;
+    await site.plug(workers);
     await site.create(pageName, 1);
     await view.until('the page’s Pod is Ready', 60, () => view.pods().some(isReady));
     const reader = await site.expose(pageName);
