@@ -134,7 +134,7 @@ export function createPathProbe(deps: PathProbeDeps): PathProbe {
       answered: all.filter(({ answered }) => answered.size > 0).length,
       unasked: all.filter(({ unasked }) => unasked.size > 0).length,
     });
-    if (now !== link)
+    if (now !== link && all.length > 0)
       log.warn(now === 'down' ? 'nothing is heard of any board' : 'boards are heard again', { carrier });
     link = now;
   }
