@@ -16,6 +16,15 @@ export type Pulse = {
   readonly follow: (signal: AbortSignal) => Promise<void>;
 };
 
+/** For a loop that is begun later, or never (nobody keeps a kube-config cluster): it is not stuck before its first turn. */
+export function onceBegun(pulse: Pick<Pulse, 'loop'>, name: string, atLeastEvery: Millis): () => void {
+  let turn: (() => void) | undefined;
+  return () => {
+    turn ??= pulse.loop(name, atLeastEvery);
+    turn();
+  };
+}
+
 export function createPulse(clock: Pick<Clock, 'sleep'>): Pulse {
   const loops = new Map<string, { readonly patience: number; last: number }>();
   const { count, follow } = createRests(clock);

@@ -9,7 +9,7 @@ import { boardNamed } from '../../lifecycle/fleet.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Clock, Log } from '../../ports.ts';
 import type { Store } from '../../store/store.ts';
-import type { Pulse } from '../pulse.ts';
+import { onceBegun, type Pulse } from '../pulse.ts';
 import type { Rests } from '../rests.ts';
 import { createFailoverDesk } from './failover-desk.ts';
 import { failoverOwner } from './failover-owner.ts';
@@ -60,7 +60,7 @@ export function createFailover(deps: FailoverWiring): Failover {
       lease: (node) => workloads()?.lease(node),
     },
     log: log.child({ service: 'failover' }),
-    onTurn: deps.pulse.loop('failover', minutes(1)),
+    onTurn: onceBegun(deps.pulse, 'failover', minutes(1)),
   });
   return {
     routes: failoverOwner({

@@ -18,7 +18,7 @@ import type { Store } from '../../store/store.ts';
 import { systemShell } from '../../system/shell.ts';
 import type { HostKeys } from '../boards/host-keys.ts';
 import type { Network } from '../network/network.ts';
-import type { Pulse } from '../pulse.ts';
+import { onceBegun, type Pulse } from '../pulse.ts';
 import { createRests, type Rests } from '../rests.ts';
 import { BALANCE_TURN, type BalanceDesk, createBalanceDesk } from './balance-desk.ts';
 import { createFailover } from './failover.ts';
@@ -124,6 +124,6 @@ function keepBalance(deps: KeepingDeps, rests: Rests): BalanceDesk {
     leftSurges: (signal) => leftSurges(cluster, signal),
     forgetSurge: (deployment, signal) => forgetSurge(cluster, cluster.gate, deployment, signal),
     log: deps.log.child({ service: 'balance' }),
-    onTurn: pulse.loop('balance', BALANCE_TURN),
+    onTurn: onceBegun(pulse, 'balance', BALANCE_TURN),
   });
 }

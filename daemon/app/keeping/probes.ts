@@ -8,7 +8,7 @@ import type { Clock, Log } from '../../ports.ts';
 import { hasCarrier } from '../../system/carrier.ts';
 import { askTcp, openKnock } from '../../system/knock.ts';
 import type { HostKeys } from '../boards/host-keys.ts';
-import type { Pulse } from '../pulse.ts';
+import { onceBegun, type Pulse } from '../pulse.ts';
 import { createPathProbe, type OwnPlace, type ProbedBoard } from './path-probe.ts';
 import { createPeerProbe } from './peer-probe.ts';
 import { createPowerState, type PowerStateDeps } from './power-state.ts';
@@ -52,8 +52,7 @@ export function createProbes(deps: ProbesDeps): Probes & {
     ownLink: path.ownLink,
     peer: peers.ask,
     power: createPowerState({ ask: deps.powerOf, log }),
-    // Only now it is a loop that may get stuck: under kube-config nobody is probed.
-    follow: (signal) => [path.follow(signal, deps.pulse.loop('probes', minutes(1))), peers.follow(signal)],
+    follow: (signal) => [path.follow(signal, onceBegun(deps.pulse, 'probes', minutes(1))), peers.follow(signal)],
   };
 }
 
