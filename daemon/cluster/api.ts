@@ -58,7 +58,7 @@ export type Api = {
   readonly stream: (path: string, options: StreamOptions) => Promise<Result<void, ApiProblem>>;
 };
 
-/** How often something was asked since the start: a long stream is one WATCH. */
+/** How often something was asked since the start: a watch of minutes is one. */
 export type ApiCounts = Readonly<Record<RequestMethod | 'WATCH', number>>;
 export type CountedApi = Api & { readonly asked: () => ApiCounts };
 
@@ -71,7 +71,7 @@ export function createApi(source: AccessSource): CountedApi {
     how.signal.throwIfAborted();
     const access = await source.access();
     if (!access.ok) return access;
-    counts[how.verb] += 1;
+    counts[path.includes('watch=1') ? 'WATCH' : how.method] += 1;
     const answer = await exchange(access.value, path, how);
     how.signal.throwIfAborted();
     if (!answer.ok) {
@@ -94,7 +94,7 @@ export function createApi(source: AccessSource): CountedApi {
       ...(text !== undefined && { 'content-type': type, 'content-length': Buffer.byteLength(text) }),
     };
     const answer = await send(path, {
-      ...{ method, verb: method, headers, body: text, signal },
+      ...{ method, headers, body: text, signal },
       timeout: timeout ?? defaultTimeout,
     });
     if (!answer.ok) return answer;
@@ -106,7 +106,7 @@ export function createApi(source: AccessSource): CountedApi {
   const stream: Api['stream'] = async (path, { signal, inactivity, onOpen, onChunk }) => {
     const headers = { accept: 'application/json' };
     const answer = await send(path, {
-      ...{ method: 'GET', verb: 'WATCH', headers, body: undefined, signal },
+      ...{ method: 'GET', headers, body: undefined, signal },
       timeout: inactivity,
     });
     if (!answer.ok) return answer;
@@ -120,7 +120,6 @@ export function createApi(source: AccessSource): CountedApi {
 
 type Sending = {
   readonly method: RequestMethod;
-  readonly verb: keyof ApiCounts;
   readonly headers: Readonly<Record<string, string | number>>;
   readonly body: string | undefined;
   readonly signal: AbortSignal;

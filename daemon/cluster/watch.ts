@@ -3,13 +3,14 @@
  * after 410, jittered back-off, bounded lines, and a gauge of how old what we know is. client-node's informer stops for
  * good after any other error (facts 5.2).
  */
-import { ok, type Problem, type Result } from '../../config/result.ts';
+import { ok, type Problem, problem, type Result } from '../../config/result.ts';
 import { type Instant, type Millis, minutes, seconds, since } from '../../config/values.ts';
 import type { Clock, Log, Random } from '../ports.ts';
 import type { Api } from './api.ts';
 import { backoff, fractionOf } from './backoff.ts';
 import { LineTooLong, lineSplitter } from './lines.ts';
-import { nameOf, readListPage, readWatchLine, type WatchEvent } from './watch-event.ts';
+import { createListReader } from './list-reader.ts';
+import { type ListPage, nameOf, readWatchLine, type WatchEvent } from './watch-event.ts';
 
 export type Change<T> =
   | { readonly type: 'added' | 'changed'; readonly item: T }
@@ -79,11 +80,30 @@ export function reflect<T extends { readonly name: string }>(options: ReflectOpt
     items.set(item.name, item);
     // Heartbeats change an object ten times a minute and nothing in its slim copy.
     if (before === undefined) report({ type: 'added', item });
-    else if (!isSame(before, item)) report({ type: 'changed', item });
+    else if (before !== item && !isSame(before, item)) report({ type: 'changed', item });
   };
   const remove = (name: string): void => {
     const item = items.get(name);
     if (item !== undefined && items.delete(name)) report({ type: 'removed', item });
+  };
+
+  /** What is found as it is known already is taken from there, so that nothing is held twice. */
+  const keep = (found: Map<string, T>, object: unknown): void => {
+    const item = options.project(object);
+    const known = item && items.get(item.name);
+    if (item !== undefined) found.set(item.name, known !== undefined && isSame(known, item) ? known : item);
+  };
+
+  const readPage = async (query: string, found: Map<string, T>): Promise<Result<ListPage, Problem>> => {
+    const reader = createListReader(limits.lineBytes, (object) => keep(found, object));
+    try {
+      const answer = await options.api.stream(query, { signal, inactivity: seconds(30), onChunk: reader.push });
+      return answer.ok ? reader.end() : answer;
+    } catch (error) {
+      if (error instanceof SyntaxError || error instanceof LineTooLong)
+        return problem('WATCH_GARBAGE', error.message.slice(0, 200));
+      throw error;
+    }
   };
 
   const readList = async (): Promise<Result<void, Problem>> => {
@@ -93,13 +113,8 @@ export function reflect<T extends { readonly name: string }>(options: ReflectOpt
     do {
       const where =
         next === undefined ? (fromCache ? '&resourceVersion=0' : '') : `&continue=${encodeURIComponent(next)}`;
-      const answer = await options.api.request('GET', `${path}?limit=500${where}`, { signal, timeout: seconds(30) });
-      const page = answer.ok ? readListPage(answer.value) : answer;
+      const page = await readPage(`${path}?limit=500${where}`, found);
       if (!page.ok) return page;
-      for (const object of page.value.items) {
-        const item = options.project(object);
-        if (item !== undefined) found.set(item.name, item);
-      }
       listVersion = page.value.version;
       next = page.value.next;
     } while (next !== undefined);

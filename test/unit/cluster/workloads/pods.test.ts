@@ -2,6 +2,7 @@ import test from 'ava';
 import { instant } from '../../../../config/values.ts';
 import type { PodFacts } from '../../../../daemon/cluster/workloads/facts.ts';
 import { createPodReader } from '../../../../daemon/cluster/workloads/pods.ts';
+import { heldBytes } from '../../../support/heap.ts';
 
 type Changes = { readonly metadata?: object; readonly spec?: object; readonly status?: object };
 
@@ -239,4 +240,35 @@ test('pods of one template share what they have in common', (t) => {
   t.is(a?.labels, b?.labels);
   t.is(a?.owner, b?.owner);
   t.not(a?.shape, other?.shape);
+});
+
+test('50,000 pods of 5,000 templates are some tens of megabytes', (t) => {
+  const pods = 10_000;
+  const readPod = createPodReader();
+  const objectOf = (index: number): unknown => {
+    const template = index % 1000;
+    const labels = { app: `app-${template}`, 'pod-template-hash': '5d9c7b6f4' };
+    const controller = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: `app-${template}`, controller: true };
+    return JSON.parse(
+      JSON.stringify(
+        real({
+          metadata: {
+            name: `p-${index}`,
+            uid: `${index}-4b8e-9c61`,
+            labels,
+            ownerReferences: [{ ...controller, uid: `u-${template}` }],
+          },
+          spec: { nodeName: `worker-${index % 200}`, containers: [{ name: 'page', image: `page-${template}` }] },
+        }),
+      ),
+    );
+  };
+  readPod(objectOf(0));
+  const before = heldBytes();
+  const kept = new Map(Array.from({ length: pods }, (_, index) => [index, readPod(objectOf(index))]));
+  const each = (heldBytes() - before) / pods;
+  t.is(kept.size, pods);
+  // 120 MB for 50,000 would be 2,400.
+  t.true(each < 1500, `${each.toFixed(0)} bytes`);
+  t.log(`${each.toFixed(0)} bytes`);
 });
