@@ -69,7 +69,7 @@ test('a Node: only what it says clearly', (t) => {
   };
   t.deepEqual(readNode(node), {
     ...{ name: 'a', uid: 'u', ready: true, internalIp: '10.0.0.1', device: 'd-1', unschedulable: true },
-    controlPlane: false,
+    ...{ controlPlane: false, bootId: undefined },
     taints: [{ key: 'k', value: '', effect: 'NoSchedule' }],
     lastTransition: '2026-01-01T00:00:00Z',
     labels: { 'bramble.dev/device': 'd-1' },
