@@ -25,6 +25,7 @@ import { createFailover } from './failover.ts';
 import { createMasterDesk } from './master-desk.ts';
 import { createPlannedWork, type PlannedWork } from './planned-work.ts';
 import { createProbes } from './probes.ts';
+import { rightsAdvice } from './rights-advice.ts';
 
 export type KeepingDeps = {
   readonly config: Config;
@@ -106,7 +107,10 @@ export function createKeeping(deps: KeepingDeps): Keeping {
     power: planned.routes,
     drain: planned.drain,
     stop: planned.stop,
-    advice: () => [...planned.advice(), ...failover.advice(), ...balance.advice(), ...master.advice()],
+    advice: () => [
+      ...[...rightsAdvice(deps.cluster.workloads()), ...planned.advice(), ...failover.advice()],
+      ...[...balance.advice(), ...master.advice()],
+    ],
     follow: (signal) => [
       ...[rests, master, failover, balance].map(({ follow }) => follow(signal)),
       ...probes.follow(signal),
