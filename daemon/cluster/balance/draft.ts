@@ -39,6 +39,8 @@ export type Draft = {
   readonly loads: Loads;
   /** By slot, pods that may go to where there is less, in the order in which they are tried. */
   readonly candidates: Map<number, readonly Seat[]>;
+  /** Of the objective, with the moves so far. */
+  readonly reached: { misplaced: number; uneven: number };
   /** Owners that stay uneven. */
   readonly uneven: Set<Group>;
   /** Where each pod is that was moved, in the model, too. */
@@ -178,6 +180,10 @@ export function carryOut(
     after: { [here]: had - 1, [there]: has + 1 },
   });
   draft.moved.set(seat, to);
+  // From where a pod may not be nothing counted.
+  if (goal === 'ineligible') draft.reached.misplaced -= 1;
+  else draft.reached.uneven -= 2 * had - 1;
+  draft.reached.uneven += 2 * has + 1;
 }
 
 export function takeBack({ model: { ledger }, moved }: Draft): void {

@@ -17,17 +17,24 @@ import { noRoom } from './score.ts';
 export function planEven(draft: Draft): void {
   const { loads, settled } = draft;
   for (const slot of slotsTouched(draft)) loads.changed(slot);
-  const totals = new Map<number, number>();
-  for (const slot of loads.slots) if (settled(slot)) totals.set(slot, loads.total(slot));
-  while (totals.size > 0 && !isFull(draft)) {
-    let [fullest, most] = [-1, Number.NEGATIVE_INFINITY];
-    for (const [slot, total] of totals) if (total > most) [fullest, most] = [slot, total];
-    const to = loads.hasMore(fullest) ? moveFrom(draft, loads, fullest) : undefined;
-    // Others only get fuller: what is not worth it now never will be.
-    if (to === undefined) totals.delete(fullest);
-    for (const slot of to === undefined ? [] : [fullest, to]) {
-      loads.changed(slot);
-      if (totals.has(slot)) totals.set(slot, loads.total(slot));
+  const donors = loads.slots.filter(settled);
+  const totals = donors.map(loads.total);
+  while (donors.length > 0 && !isFull(draft)) {
+    let fullest = 0;
+    for (let index = 1; index < totals.length; index++)
+      if ((totals[index] ?? 0) > (totals[fullest] ?? 0)) fullest = index;
+    const slot = donors[fullest] ?? 0;
+    const to = loads.hasMore(slot) ? moveFrom(draft, loads, slot) : undefined;
+    if (to === undefined) {
+      // Others only get fuller: what is not worth it now never will be.
+      donors.splice(fullest, 1);
+      totals.splice(fullest, 1);
+      continue;
+    }
+    for (const changed of [slot, to]) {
+      loads.changed(changed);
+      const index = donors.indexOf(changed);
+      if (index >= 0) totals[index] = loads.total(changed);
     }
   }
 }

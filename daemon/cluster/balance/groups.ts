@@ -14,15 +14,19 @@ export type Group = {
   verdict: Verdict;
 };
 
-/** `strays`: where they may not be. `misplaced`: of these, the ones that may be moved. `squares`: of its counts, where they may be. */
+/**
+ * `strays`: where they may not be. `misplaced`: of these, the ones that may be moved. `squares`: of its counts, where they may be.
+ * `covers`: at most one of the Nodes that it may be on has none.
+ */
 export type Verdict = {
   readonly strays: number;
   readonly misplaced: number;
   readonly uneven: boolean;
   readonly squares: number;
+  readonly covers: boolean;
 };
 
-export const nothingToDo: Verdict = { strays: 0, misplaced: 0, uneven: false, squares: 0 };
+export const nothingToDo: Verdict = { strays: 0, misplaced: 0, uneven: false, squares: 0, covers: false };
 
 /** Of what has replicas that can be anywhere; history, with none wanted, is left alone. */
 export const isBalanced = (owner: OwnerFacts | undefined): owner is OwnerFacts =>
@@ -50,6 +54,7 @@ export function judge(group: Group, claims: ReadonlyMap<string, ClaimFacts>, cou
       if (protection(pod, owner, claims) === undefined) misplaced += 1;
     }
   }
+  const covers = touched.length >= (open?.length ?? 0) - 1;
   let [least, most, squares] = [touched.length < (open?.length ?? 0) ? 0 : Number.POSITIVE_INFINITY, 0, 0];
   for (const slot of touched) {
     const count = counts[slot] ?? 0;
@@ -58,6 +63,5 @@ export function judge(group: Group, claims: ReadonlyMap<string, ClaimFacts>, cou
     most = Math.max(most, count);
     squares += count * count;
   }
-  if (strays === 0 && !mixed && most - least < 2 && squares === 0) return nothingToDo;
-  return { strays, misplaced, uneven: mixed || most - least > 1, squares };
+  return { strays, misplaced, uneven: mixed || most - least > 1, squares, covers: covers || mixed };
 }

@@ -123,7 +123,12 @@ export function createModel(): KeptModel {
     const slot = slotFor(ledger, name);
     setNode(ledger, slot, node);
     reaches.nodeChanged(slot);
-    for (const group of groups.values()) dirty.add(group);
+    // For any other one Node without a pod more or less changes nothing: there still is one.
+    for (const group of groups.values()) if (group.verdict.covers) dirty.add(group);
+    for (const { pod } of seats[slot]?.values() ?? []) {
+      const group = groupOf.get(pod.name);
+      if (group !== undefined) dirty.add(group);
+    }
   }
 
   function ownerChanged(uid: string): void {

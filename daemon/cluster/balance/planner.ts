@@ -32,12 +32,13 @@ function planFor(model: Model, options: PlanOptions): Plan {
   const draft: Draft = {
     ...{ model, options, loads, moves: [], skipped: [], rosters: new Map(), candidates: new Map() },
     ...{ moved: new Map(), uneven: new Set(), opened: new Map() },
+    reached: { misplaced: model.misplaced, uneven: model.squares },
     settled: settledSlots(model, options),
   };
   const before: Objective = { misplaced: model.misplaced, uneven: model.squares, load: loads.objective() };
   for (const [goal, plan] of steps) if (options.goals?.includes(goal) !== false) plan(draft);
   for (const slot of slotsTouched(draft)) loads.changed(slot);
-  const after = { ...objectiveAfter(draft, before), load: loads.objective() };
+  const after: Objective = { ...draft.reached, load: loads.objective() };
   takeBack(draft);
   trimLog(model.ledger);
   return { moves: draft.moves, skipped: draft.skipped, spread: spreadsOf(draft), objective: { before, after } };
@@ -47,16 +48,6 @@ function settledSlots({ ledger: { nodes } }: Model, { settled }: PlanOptions): D
   if (settled === undefined) return () => true;
   const steady = nodes.map((node) => node !== undefined && settled(node.name));
   return (slot) => steady[slot] === true;
-}
-
-function objectiveAfter({ moves }: Draft, before: Objective): Pick<Objective, 'misplaced' | 'uneven'> {
-  let { misplaced, uneven } = before;
-  for (const { goal, from, to, before: counts } of moves) {
-    const [had, has] = [counts[from] ?? 0, counts[to] ?? 0];
-    if (goal === 'ineligible') misplaced -= 1;
-    uneven += 2 * has + 1 - (goal === 'ineligible' ? 0 : 2 * had - 1);
-  }
-  return { misplaced, uneven };
 }
 
 function spreadsOf({ model, rosters }: Draft): readonly Spread[] {
