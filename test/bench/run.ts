@@ -1,5 +1,6 @@
 /** `npm run bench -- NAME [--json] [--runs N]`: median of at least three runs; speed is measured here and nowhere else. */
 import { parseArgs } from 'node:util';
+import { bench as balance } from './balance.ts';
 import { bench as boot } from './boot.ts';
 import { bench as dhcp } from './dhcp.ts';
 import { bench as failover } from './failover.ts';
@@ -7,7 +8,7 @@ import { bench as image } from './image.ts';
 import { resultTable } from './result.ts';
 import { bench as tftp } from './tftp.ts';
 
-const benches = { boot, dhcp, failover, image, tftp };
+const benches = { balance, boot, dhcp, failover, image, tftp };
 const isBench = (name: string): name is keyof typeof benches => Object.hasOwn(benches, name);
 
 const { values, positionals } = parseArgs({

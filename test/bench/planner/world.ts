@@ -43,7 +43,7 @@ export function largeWorld(): World {
 const requests = [[], [50, 64 * 2 ** 20], [100, 128 * 2 ** 20], [250, 256 * 2 ** 20]] as const;
 
 /** Numbers below a bound; a linear congruential generator, for the same world in each run. */
-function createChance(seed: number): (below: number) => number {
+export function createChance(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
