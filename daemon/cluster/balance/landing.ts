@@ -84,8 +84,8 @@ export const anyEmpty = (
   { counts, allows }: Pick<LandingQuestion, 'counts' | 'allows'>,
   isOne: (slot: number) => boolean,
 ): boolean =>
-  ranking.zones.some((zone) =>
-    zone?.shelves.some((shelf) => shelf.some((slot) => !isLeftOut(slot, counts, allows) && isOne(slot))),
+  ranking.zones.some(
+    (zone) => zone !== undefined && topOf(zone, counts, (slot) => isOne(slot) && allows?.(slot) !== false) !== noRoom,
   );
 
 /** How many fellows are there and in its zone, weighed by how many hosts and zones there are: the fewer the better. */

@@ -36,11 +36,12 @@ export type KeptModel = {
 export function createModel(): KeptModel {
   let ledger = createLedger();
   let reaches = createReaches(ledger);
-  let neighbours = createNeighbours();
   const groups = new Map<string, Group>();
   const groupOf = new Map<string, Group>();
   const seats: Map<string, Seat>[] = [];
   const profiles: Map<Profile, number>[] = [];
+  const everyone = (): Iterable<Seat> => seats.flatMap((there) => [...there.values()]);
+  let neighbours = createNeighbours(everyone);
   const dirty = new Set<Group>();
   const astray = new Set<Group>();
   const uneven = new Set<Group>();
@@ -53,7 +54,7 @@ export function createModel(): KeptModel {
     world = next;
     ledger = createLedger();
     reaches = createReaches(ledger);
-    neighbours = createNeighbours();
+    neighbours = createNeighbours(everyone);
     for (const kept of [groups, groupOf, dirty, astray, uneven]) kept.clear();
     seats.length = 0;
     profiles.length = 0;

@@ -18,7 +18,8 @@ export const namespaceOf = (name: string): string => name.slice(0, name.indexOf(
 
 const everywhere = '*';
 
-export function createNeighbours(): Neighbours {
+/** `everyone`: all that were added, for the first time that somebody asks. */
+export function createNeighbours(everyone: () => Iterable<Seat>): Neighbours {
   const ported = new Set<Seat>();
   /** Under `NAMESPACE KEY=VALUE` and under `NAMESPACE`, and the same for all namespaces together. */
   const byLabel = new Map<string, Set<Seat>>();
@@ -26,7 +27,6 @@ export function createNeighbours(): Neighbours {
   const termsByLabel = new Map<string, Set<AffinityTerm>>();
   // Most clusters never ask; then nothing is indexed.
   let isIndexed = false;
-  const all = new Set<Seat>();
 
   function* keysOf({ pod }: Seat): Generator<string> {
     for (const namespace of [namespaceOf(pod.name), everywhere]) {
@@ -42,7 +42,6 @@ export function createNeighbours(): Neighbours {
   return {
     ported,
     add: (seat) => {
-      all.add(seat);
       if (isIndexed) index(seat);
       if (seat.pod.shape.hostPorts.length > 0) ported.add(seat);
       for (const term of seat.pod.shape.podAntiAffinity) {
@@ -51,7 +50,6 @@ export function createNeighbours(): Neighbours {
       }
     },
     drop: (seat) => {
-      all.delete(seat);
       ported.delete(seat);
       if (isIndexed) for (const key of keysOf(seat)) dropFrom(byLabel, key, seat);
       for (const term of seat.pod.shape.podAntiAffinity) {
@@ -61,7 +59,7 @@ export function createNeighbours(): Neighbours {
     },
     matching: (namespaces, selector) => {
       if (selector === undefined) return [];
-      if (!isIndexed) for (const seat of all) index(seat);
+      if (!isIndexed) for (const seat of everyone()) index(seat);
       isIndexed = true;
       const found: Seat[] = [];
       for (const key of keysOfTerm({ namespaces, selector }))
