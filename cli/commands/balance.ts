@@ -53,6 +53,8 @@ async function show({ output }: Flags, { client, terminal }: BalanceCommandDeps)
 }
 
 const POLL_MS = 500;
+/** For which nobody sits and waits: a cool-down may take hours. */
+const WAITING_MOST_MS = 60_000;
 
 /** Says each move as it begins and as it ends, until the run is over; ctrl-C leaves it to the daemon. */
 async function runNow({ output }: Flags, { client, terminal, done }: BalanceCommandDeps): Promise<void> {
@@ -61,6 +63,7 @@ async function runNow({ output }: Flags, { client, terminal, done }: BalanceComm
   const before = (await api.balance()).run?.number ?? 0;
   await api.askBalance({ action: 'run', by: terminal.user });
   const told = new Map<number, string>();
+  let waited = 0;
   for (let last = ''; ; ) {
     const view = await api.balance();
     const run = view.run !== null && view.run.number > before ? view.run : undefined;
@@ -73,6 +76,9 @@ async function runNow({ output }: Flags, { client, terminal, done }: BalanceComm
     }
     if (view.state === 'paused') throw new CommandFailed(exitCodes.failure, stateText(view));
     const state = stateText(view);
+    waited = view.state === 'waiting' ? waited + POLL_MS : 0;
+    if (waited >= WAITING_MOST_MS)
+      throw new CommandFailed(exitCodes.timedOut, `${state}; the daemon goes on by itself`);
     if (isForPeople && view.state !== 'running' && state !== last) terminal.err(`${state}\n`);
     last = state;
     await pause(POLL_MS, undefined, { signal: terminal.signal }).catch(() => {

@@ -214,6 +214,31 @@ real('who scales an application while it surges has the last word', async (t) =>
     t.not(pod.metadata.annotations?.['controller.kubernetes.io/pod-deletion-cost'], '-1000');
 });
 
+real('a number that somebody else wrote a moment before the surge is his', async (t) => {
+  const site = await begin(t, ['worker-kube1']);
+  for (const app of ['one', 'two']) await site.deploy(app, 1);
+  await until(() => spreadOf(site), isSpread(2));
+  let scaled: string | undefined;
+  const around = (gate: Gate): Gate => ({
+    ...gate,
+    scale: async (deployment, from, to, note, signal) => {
+      if (scaled === undefined) {
+        scaled = deployment.name.split('/')[1] ?? '';
+        await site.api.call('PATCH', `${deployments}/${scaled}/scale`, {
+          ...{ body: { spec: { replicas: 2 } }, patch: 'merge' },
+        });
+      }
+      return await gate.scale(deployment, from, to, note, signal);
+    },
+  });
+  const { desk } = await startDaemon(site, { around });
+  await site.boards.add('worker-kube2');
+  await ended(desk);
+  t.truthy(scaled);
+  const { metadata, spec } = await site.api.call<{ spec: { replicas: number } }>('GET', `${deployments}/${scaled}`);
+  t.deepEqual([spec.replicas, metadata.annotations?.['bramble.dev/surge']], [2, undefined]);
+});
+
 real('a board that is cordoned in the middle stops it at once; what was begun comes to its end', async (t) => {
   const site = await begin(t, ['worker-kube1', 'worker-kube2']);
   await site.deploy('web', 8);
