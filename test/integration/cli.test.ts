@@ -297,7 +297,7 @@ test('selectors that lose data ask, and name what would be lost; names that are 
   t.regex(question, /disk of worker-kube2 \(mmcblk0, sd, SC32G, 31\.9 GB: [^)]+\), worker-kube3 will be lost/);
   t.is(
     (await bramble(socket, ['reinstall', '--all'], { ask: no })).out,
-    'nothing to reinstall: no board is ready or unreachable or local-boot-failed\n',
+    'nothing to reinstall: no board is ready or unreachable or waiting-for-proof or local-boot-failed\n',
   );
   t.deepEqual(acted, []);
   const yes = await bramble(socket, ['accept', '--all'], { ask: async () => 'yes' });
@@ -421,11 +421,11 @@ test('64 for what cannot be meant, 0 for help', async (t) => {
   const commands = (screen: string): readonly string[] =>
     [...screen.matchAll(/^ {2}([a-z]+)/gm)].map(([, name = '']) => name);
   t.deepEqual(commands(daily.slice(daily.indexOf('Commands:'))), [
-    ...['status', 'describe', 'accept', 'reinstall', 'replace', 'doctor', 'help'],
+    ...['status', 'describe', 'accept', 'reinstall', 'replace', 'shutdown', 'doctor', 'help'],
   ]);
   t.deepEqual(commands(more).toSorted(), [
-    ...['cluster', 'events', 'forget', 'image', 'kubeconfig', 'leave', 'locate', 'open', 'reject', 'retry', 'version'],
-    'wipe',
+    ...['balance', 'cluster', 'confirm', 'drain', 'events', 'failover', 'forget', 'image', 'kubeconfig', 'leave'],
+    ...['locate', 'open', 'reject', 'retry', 'startup', 'uncordon', 'version', 'wipe'],
   ]);
 });
 
