@@ -149,7 +149,7 @@ export function createFailoverDesk(deps: FailoverDeskDeps): FailoverDesk {
     const { name } = looked.node;
     const before = steadiness.get(name);
     const needed = before?.needed ?? steadyTime(returns.get(name), now);
-    const after = { ...steady(before, looked.sight, now), needed };
+    const after = { ...steady(before, looked, now), needed };
     steadiness.set(name, after);
     const isMeant = isKnown() && proofs.proofOf(name) === undefined;
     if (isMeant && isSteady(after, now, needed)) begin(name, () => unfence(looked, needed, signal), signal);

@@ -1,5 +1,5 @@
 /** Looks at every board that has a Node, twice a second, and says of each what it is held for. From memory: nothing is asked here. */
-import type { Millis } from '../../../config/values.ts';
+import { type Millis, seconds } from '../../../config/values.ts';
 import { fenceLimit, type Rack } from '../../cluster/failover/breakers.ts';
 import type { Probes } from '../../cluster/failover/signs.ts';
 import {
@@ -33,6 +33,8 @@ export type Looked = {
   readonly sight: Sight;
   readonly suspicion: Suspicion;
   readonly verdict: Verdict;
+  /** When it was looked at. */
+  readonly at: Millis;
 };
 
 export type Picture = { readonly workers: readonly Looked[]; readonly rack: Rack };
@@ -44,6 +46,13 @@ export const nothingSeen: Picture = {
 
 /** Planned work and whatever else the owner wants of a board is no death. */
 const WATCHED: readonly Device['state']['name'][] = ['ready', 'unreachable', 'waiting-for-proof'];
+
+/** What is heard of the watch may be so late. */
+const HEARD_LATE = seconds(3);
+
+/** Long enough for its power to be taken: a board that was heard a moment ago may only flap. */
+export const isSilentFor = (looked: Looked, span: Millis): boolean =>
+  isSilent(looked) && looked.at - (looked.suspicion.since.path ?? 0) >= span;
 
 export function createLookout(deps: {
   readonly observed: Observed;
@@ -73,7 +82,7 @@ export function createLookout(deps: {
     const suspicion = suspect(suspicions.get(node.uid) ?? nothingKnown, sight, now);
     const isWatched = device !== undefined && WATCHED.includes(device.state.name);
     const verdict = isWatched ? verdictOf(suspicion, now, deps.after) : 'well';
-    return { node, device, isWatched, isFenced: isFenced(node), sight, suspicion, verdict };
+    return { node, device, isWatched, isFenced: isFenced(node), sight, suspicion, verdict, at: now };
   }
 
   return {
@@ -128,6 +137,9 @@ const firstSign = ({ suspicion }: Looked): number => Math.min(...Object.values(s
 const takesPods = ({ ready, unschedulable, taints }: NodeFacts): boolean =>
   ready && !unschedulable && !taints.some(({ effect }) => effect === 'NoSchedule' || effect === 'NoExecute');
 
-/** Nobody hears anything of it. What is not known speaks for nobody. */
-export const isSilent = ({ sight: { path, peer, power, lease } }: Looked): boolean =>
-  path !== 'alive' && peer !== 'alive' && power !== 'on' && (lease === undefined || lease >= LEASE_OLD);
+/** Nobody hears anything of it. What is not known speaks for nobody, nor does a Lease that was renewed before it fell silent. */
+export function isSilent({ sight: { path, peer, power, lease }, suspicion, at }: Looked): boolean {
+  const silentFor = path === 'silent' && suspicion.since.path !== undefined ? at - suspicion.since.path : LEASE_OLD;
+  const isRenewed = lease !== undefined && lease < Math.min(LEASE_OLD, silentFor - HEARD_LATE);
+  return path !== 'alive' && peer !== 'alive' && power !== 'on' && !isRenewed;
+}

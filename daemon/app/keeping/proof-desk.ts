@@ -13,7 +13,7 @@ import type { PodFacts, World } from '../../cluster/workloads/facts.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Log } from '../../ports.ts';
 import type { Store } from '../../store/store.ts';
-import { isSilent, type Looked } from './lookout.ts';
+import { isSilent, isSilentFor, type Looked } from './lookout.ts';
 
 export type ProofDeskDeps = {
   readonly world: () => World;
@@ -54,6 +54,8 @@ const BY_POWER = 'power.command';
 /** A command that did not work is not asked again at once. */
 const POWER_PAUSE = minutes(5);
 const ON_PAUSE = seconds(30);
+/** Before its power is taken. */
+const LONG = seconds(10);
 
 export function createProofDesk(deps: ProofDeskDeps): ProofDesk {
   const { gate, probes, log } = deps;
@@ -103,7 +105,8 @@ export function createProofDesk(deps: ProofDeskDeps): ProofDesk {
       if (end.ok && end.value.outcome === 'moved' && told === 0) await tellWaiting(looked, pods, signal);
     }
     const isDue = (pauses.get(node.name) ?? 0) <= now;
-    if (pods.length === 0 || deps.switchPower === undefined || !mayCutPower || !isDue || !isSilent(looked)) return;
+    if (pods.length === 0 || deps.switchPower === undefined || !mayCutPower || !isDue) return;
+    if (!isSilentFor(looked, LONG)) return;
     const power = await probes.power(node.name, signal);
     // Who cannot tell whether it is off proves nothing by switching.
     if (power === 'unknown') return void pauses.set(node.name, millis(now + POWER_PAUSE));

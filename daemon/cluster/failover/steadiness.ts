@@ -3,7 +3,7 @@
  * shortly after. Pure; moments are counts of rests.
  */
 import { type Millis, millis, minutes, seconds } from '../../../config/values.ts';
-import { LEASE_OLD, type Sight } from './suspicion.ts';
+import { LASTS, LEASE_OLD, type Sight, type Suspicion } from './suspicion.ts';
 
 /** Of one fenced board. `well`: since when it looks well without a break. */
 export type Steadiness = { readonly well: Millis | undefined };
@@ -14,12 +14,17 @@ export const STEADY_MAX = minutes(5);
 /** A board that is fenced again within this time of its return is flapping. */
 const FLAPS_WITHIN = minutes(10);
 
-export const looksWell = ({ path, lease, power, ready }: Sight): boolean =>
-  ready && path !== 'silent' && power !== 'off' && lease !== undefined && lease < LEASE_OLD;
+export function looksWell({ path, lease, power, ready }: Sight, { since }: Suspicion, now: Millis): boolean {
+  // One lost packet is none.
+  const isSilent = path === 'silent' && since.path !== undefined && now - since.path >= LASTS;
+  return ready && !isSilent && power !== 'off' && lease !== undefined && lease < LEASE_OLD;
+}
 
-export const steady = (before: Steadiness | undefined, sight: Sight, now: Millis): Steadiness => ({
-  well: looksWell(sight) ? (before?.well ?? now) : undefined,
-});
+export const steady = (
+  before: Steadiness | undefined,
+  { sight, suspicion }: { readonly sight: Sight; readonly suspicion: Suspicion },
+  now: Millis,
+): Steadiness => ({ well: looksWell(sight, suspicion, now) ? (before?.well ?? now) : undefined });
 
 export const isSteady = ({ well }: Steadiness, now: Millis, needed: Millis): boolean =>
   well !== undefined && now - well >= needed;

@@ -37,7 +37,7 @@ export type Verdict = 'well' | 'suspect' | 'gone';
 export const LEASE_OLD = seconds(13);
 
 /** Less may be one lost packet. */
-const LASTS = millis(1500);
+export const LASTS = millis(1500);
 
 export const nothingKnown: Suspicion = { answered: false, wasReady: false, since: {} };
 

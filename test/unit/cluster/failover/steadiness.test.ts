@@ -9,7 +9,7 @@ import {
   steady,
   steadyTime,
 } from '../../../../daemon/cluster/failover/steadiness.ts';
-import type { Sight } from '../../../../daemon/cluster/failover/suspicion.ts';
+import { nothingKnown, type Sight, suspect } from '../../../../daemon/cluster/failover/suspicion.ts';
 
 const well: Sight = {
   path: 'alive',
@@ -32,21 +32,28 @@ for (const [changes, expected] of [
   [{ power: 'off' }, false],
 ] as const satisfies readonly (readonly [Partial<Sight>, boolean])[]) {
   test(`a board with ${JSON.stringify(changes, (_, value) => value ?? 'never')} looks ${expected ? 'well' : 'ill'}`, (t) => {
-    t.is(looksWell({ ...well, ...changes }), expected);
+    const sight = { ...well, ...changes };
+    const from = suspect(nothingKnown, sight, seconds(0));
+    t.is(looksWell(sight, suspect(from, sight, seconds(2)), seconds(2)), expected);
   });
 }
 
 test('it is back once it looked well for the whole time, without a break', (t) => {
   let state: Steadiness | undefined;
+  let suspicion = nothingKnown;
   const look = (second: number, sight: Sight = well): boolean => {
-    state = steady(state, sight, seconds(second));
+    suspicion = suspect(suspicion, sight, seconds(second));
+    state = steady(state, { sight, suspicion }, seconds(second));
     return isSteady(state, seconds(second), STEADY);
   };
   for (let second = 0; second < 15; second += 1) t.false(look(second), `${second} s`);
   t.true(look(15));
-  t.false(look(16, { ...well, path: 'silent' }));
-  for (let second = 17; second < 32; second += 1) t.false(look(second), `${second} s`);
-  t.true(look(32));
+  t.true(look(16, { ...well, path: 'silent' }), 'one lost packet');
+  t.true(look(17));
+  t.true(look(18, { ...well, path: 'silent' }));
+  t.false(look(20, { ...well, path: 'silent' }));
+  for (let second = 21; second < 36; second += 1) t.false(look(second), `${second} s`);
+  t.true(look(36));
 });
 
 test('a board that flaps has to be well for longer each time, up to a limit; one that held out is forgiven', (t) => {
