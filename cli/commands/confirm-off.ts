@@ -30,10 +30,9 @@ data would be lost: pull its plug first. It is refused while the board answers.`
 async function confirm(name: string, api: Client, terminal: Terminal): Promise<void> {
   if (terminal.ask === undefined)
     throw new CommandFailed(exitCodes.usage, 'nobody is there to be asked: --yes confirms without asking');
-  const { name: board } = await api.describe(name);
-  const pods = (await api.failover()).boards.find((one) => one.name === board)?.pods ?? [];
+  const pods = (await api.failover()).boards.find((one) => one.name === name)?.pods ?? [];
   const waiting = pods.length === 0 ? '' : ` What waits for it: ${pods.join(', ')}.`;
-  const question = `Is ${board} powered off, for certain? If it runs, its data may be lost.${waiting} Type yes: `;
+  const question = `Is ${name} powered off, for certain? If it runs, data may be lost.${waiting} Type yes: `;
   const answer = await terminal.ask(harmless(question));
   if (answer.trim().toLowerCase() !== 'yes') throw new CommandFailed(exitCodes.failure, 'nothing was confirmed');
 }
