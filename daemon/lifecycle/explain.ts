@@ -36,7 +36,7 @@ export function explain(device: Device, isAdoptable = false): string {
     case 'unreachable':
       return unreachableText(state);
     case 'waiting-for-proof':
-      return `waiting for proof: power off ${device.name} and run \`bramble confirm-off ${device.name}\``;
+      return proofWanted(device.name);
     case 'draining':
       return plannedText(state, device.name);
     case 'stopped':
@@ -93,6 +93,9 @@ function plannedText({ by, work }: Extract<DeviceState, { name: 'draining' }>, n
 }
 
 const FLASHED = 'runs a system that was flashed by hand';
+
+const proofWanted = (name: Hostname): string =>
+  `waiting for proof: power off ${name} and run \`bramble confirm-off ${name}\``;
 
 const podsText = (pods: number): string => (pods === 1 ? '1 pod' : `${pods} pods`);
 
@@ -169,7 +172,7 @@ export function nextDeed(device: Device, isAdoptable = false): string | undefine
     case 'unreachable':
       return `look at ${name}: ${state.signs ?? 'its Node is not Ready'}`;
     case 'waiting-for-proof':
-      return `power off ${name} and run bramble confirm-off ${name}    (waiting for proof: ${podsText(state.pods)} of it must never run twice)`;
+      return `${proofWanted(name)}    (${podsText(state.pods)} of it must never run twice)`;
     case 'local-boot-failed':
       return `bramble reinstall ${name}    (its disk does not start: it asked the network ${state.rounds} times in a row)`;
     case 'reinstalling':

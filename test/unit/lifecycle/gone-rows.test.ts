@@ -50,7 +50,7 @@ test('in the words of the status', (t) => {
   t.is(explain(waiting), 'waiting for proof: power off worker-kube1 and run `bramble confirm-off worker-kube1`');
   t.is(
     nextDeed(waiting),
-    'power off worker-kube1 and run bramble confirm-off worker-kube1    (waiting for proof: 2 pods of it must never run twice)',
+    'waiting for proof: power off worker-kube1 and run `bramble confirm-off worker-kube1`    (2 pods of it must never run twice)',
   );
   t.is(explain(aDevice(states.unreachable)), 'its Node is not Ready any more');
   const fenced = aDevice({ name: 'unreachable', signs: 'no other board reaches it' });
