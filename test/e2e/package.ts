@@ -14,9 +14,9 @@ const build = fileURLToPath(new URL('../../.ci/build.ts', import.meta.url));
 const architecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
 const config = '{interface: eth0, topology: behind-master, uplink: wlan0, dhcp: {mode: full, search: 0}}';
 /** Says one line as the user, and what comes back. */
-const ask = (user: string, line: string): string =>
+const ask = (user: string, line: string, socket = 'bramble-gateway'): string =>
   `setpriv --reuid ${user} --regid "$(id -g ${user})" --init-groups perl -MSocket -e '
-    socket(my $s, PF_UNIX, SOCK_STREAM, 0); connect($s, sockaddr_un("/run/bramble-gateway.sock")) or die "connect: $!\\n";
+    socket(my $s, PF_UNIX, SOCK_STREAM, 0); connect($s, sockaddr_un("/run/${socket}.sock")) or die "connect: $!\\n";
     syswrite $s, "$ARGV[0]\\n"; print while <$s>;' '${line}'`;
 
 export const debianPackage: Scenario = async (check) => {
@@ -84,8 +84,29 @@ export const debianPackage: Scenario = async (check) => {
       await output('dpkg -r bramble');
       assert.equal(await output('nft list ruleset; cat /proc/sys/net/ipv4/ip_forward; ls /etc/chrony/conf.d'), before);
       assert.equal(await output('systemctl is-active chrony'), 'active\n');
-      await fails('test -e /run/bramble-gateway.sock');
+      await fails('test -e /run/bramble-gateway.sock -o -e /run/bramble-power.sock');
     });
+    await check(
+      'asked by the daemon’s user, and nobody else, it saves the database of k3s and switches itself off',
+      async () => {
+        await output('DEBIAN_FRONTEND=noninteractive dpkg --force-depends -i /srv/bramble_*.deb');
+        await comesTrue('systemctl --quiet is-active bramble.service');
+        await output('mkdir -p /var/lib/rancher/k3s/server/db; echo data > /var/lib/rancher/k3s/server/db/state.db');
+        assert.match(await fails(ask('nobody', 'off', 'bramble-power')), /connect: Permission denied/);
+        assert.match(await output(ask('bramble', 'reboot', 'bramble-power')), /^failed: usage/);
+        // Its timer would be too quick for a look: it is asked with nobody to carry it out, and then for good.
+        const masked = 'systemctl mask --runtime poweroff.target > /dev/null 2>&1';
+        const answer = await output(`${masked}; ${ask('bramble', 'off', 'bramble-power')}`);
+        const [, place = ''] = /^off, saved in (\S+)\n$/.exec(answer) ?? [];
+        assert.notEqual(place, '', `${answer}${await output(`journalctl -u 'bramble-power@*' | tail -n 20`)}`);
+        assert.match(place, /^\/var\/backups\/bramble\/k3s-/);
+        assert.equal(await output(`stat -c %a ${place}; cat ${place}/state.db`), '700\ndata\n');
+        await output('systemctl unmask --runtime poweroff.target');
+        await machine.sh(ask('bramble', 'off', 'bramble-power'));
+        const deadline = Date.now() + 60_000;
+        while ((await machine.sh('true')).code === 0) assert.ok(Date.now() < deadline, 'it is still on');
+      },
+    );
   } finally {
     await shutDown();
     await outside.close();

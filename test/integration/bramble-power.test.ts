@@ -72,6 +72,12 @@ test('k3s ends, its containers are asked to, its database is copied after that, 
   ]);
 });
 
+test('the first time there is nothing older to be taken away', async (t) => {
+  const end = await onMachine(t, `echo data > $db/state.db; ask 'off\\n'; cat /var/backups/bramble/k3s-*/state.db`);
+  if (end === undefined) return;
+  t.regex(end.stdout, /^off, saved in \S+\ncode 0\ndata\n$/);
+});
+
 test('etcd is asked for a snapshot while it runs', async (t) => {
   const end = await onMachine(t, `mkdir $db/etcd; ask 'off\\n'; cat /var/calls; ls /var/backups 2> /dev/null || true`);
   if (end === undefined) return;
