@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { servesPage } from '../lab/kubeadm-stand-in/page-server.ts';
-import { type Fetch, readingOf } from '../lab/page/fetches.ts';
+import { type Fetch, failuresText, readingOf } from '../lab/page/fetches.ts';
 import { planFor } from '../lab/plans.ts';
 import { table } from '../lab/screen.ts';
 import { makeLan, runPrefix } from '../support/netns.ts';
@@ -69,7 +69,7 @@ test('which Pods serve a page', (t) => {
   t.false(pod('postgres'));
 });
 
-const fetchAt = (at: number, took: number, ok = true): Fetch => ({ at, end: at + took, ok, said: '' });
+const fetchAt = (at: number, took: number, ok = true): Fetch => ({ at, end: at + took, ok, said: 'timed out' });
 
 test('a reading: how many failed, and the longest time without a page', (t) => {
   const fetches = [
@@ -83,6 +83,11 @@ test('a reading: how many failed, and the longest time without a page', (t) => {
   t.deepEqual(readingOf(fetches, 150, 1600), { asked: 4, failed: 2, longestGap: 1300, disturbed: 1100 });
   t.deepEqual(readingOf(fetches, 1450, 1600), { asked: 1, failed: 0, longestGap: 100, disturbed: 0 });
   t.is(readingOf(fetches, 150, 1200).longestGap, 1095, 'one that has not ended counts to the end');
+  t.is(failuresText(fetches, 1350, 1600), '0 of 2 requests failed');
+  t.is(
+    failuresText([...fetches, { at: 1, end: 2, ok: false, said: 'no' }], 0, 250),
+    '2 of 4 requests failed (timed out 1, no 1)',
+  );
   t.deepEqual(readingOf([], 0, 700), { asked: 0, failed: 0, longestGap: 700, disturbed: 0 });
 });
 

@@ -1,6 +1,6 @@
 /** The article's own two: the worker with the only replica loses its cable, and one of two workers with a replica each. */
 import assert from 'node:assert/strict';
-import { type Fetch, readingOf } from '../../lab/page/fetches.ts';
+import { type Fetch, failuresText, readingOf } from '../../lab/page/fetches.ts';
 import { monotonicNow } from '../../lab/page/reader.ts';
 import { pageName } from '../../lab/page/workload.ts';
 import { type Site, type Stage, withSite } from './site.ts';
@@ -20,14 +20,17 @@ const isFrom =
   ({ ok, said }: Fetch): boolean =>
     ok && said.endsWith(` on ${node}`);
 
+type Pulling = { readonly patience: number; readonly watched: boolean };
+
 /** Pulls the cable under the only replica; settles when the page comes from somewhere else. Returns how long it was away. */
-async function pullUnderPage(site: Site, patience: number): Promise<number> {
+async function pullUnderPage(site: Site, { patience, watched }: Pulling): Promise<number> {
   const { lab, say, view } = site;
   await site.create(pageName, 1);
   await view.until('the page’s Pod is Ready', 60, () => view.pods().some(isReady));
   const reader = await site.expose(pageName);
   const node = nodeOfPage(site);
   await reader.until(`a page from ${node}`, 10, isFrom(node));
+  if (watched) await site.watched();
   const pulled = monotonicNow();
   await lab.pull(site.board(node));
   const back = await reader.until(
@@ -42,7 +45,7 @@ async function pullUnderPage(site: Site, patience: number): Promise<number> {
   ];
   const after = (at: number | undefined): string => (at === undefined ? '-' : seconds(at - pulled));
   say(
-    `  cable of ${node} pulled: its Pod given up after ${after(deleted?.at)}, another Ready after ${after(running?.at)}, the page back after ${after(back.end)}; ${reading.failed} of ${reading.asked} requests failed, longest gap ${seconds(reading.longestGap)}`,
+    `  cable of ${node} pulled: its Pod given up after ${after(deleted?.at)}, another Ready after ${after(running?.at)}, the page back after ${after(back.end)}; ${failuresText(reader.fetches, pulled, monotonicNow())}, longest gap ${seconds(reading.longestGap)}`,
   );
   return reading.longestGap;
 }
@@ -52,7 +55,7 @@ export async function page(stage: Stage): Promise<void> {
     const { check, lab, view } = site;
     let away = Number.POSITIVE_INFINITY;
     await check('one replica, its worker’s cable pulled: another serves the page', async () => {
-      away = await pullUnderPage(site, 120);
+      away = await pullUnderPage(site, { patience: 120, watched: true });
     });
     await check('the page was away for less than 10 s (the article: 15 s and 5 minutes)', () =>
       assert.ok(away < 10_000, seconds(away)),
@@ -81,6 +84,7 @@ export async function two(stage: Stage): Promise<void> {
         await reader.until(`a page from ${node}`, 30, isFrom(node));
     });
     const [node = ''] = Object.keys(spreadOf(view.pods()));
+    await site.watched();
     const pulled = monotonicNow();
     await lab.pull(site.board(node));
     await check('one cable pulled: the page stays, and the missing replica runs on the other worker', async () => {
@@ -93,7 +97,7 @@ export async function two(stage: Stage): Promise<void> {
       await reader.until('a page after it', 10, ({ ok, at }) => ok && at > quiet + 2000);
       const reading = readingOf(reader.fetches, pulled, monotonicNow());
       say(
-        `  ${reading.failed} of ${reading.asked} requests failed, over ${seconds(reading.disturbed)}; longest gap between two pages ${seconds(reading.longestGap)}`,
+        `  ${failuresText(reader.fetches, pulled, monotonicNow())}, over ${seconds(reading.disturbed)}; longest gap between two pages ${seconds(reading.longestGap)}`,
       );
       assert.ok(reading.longestGap < 6000, `goal 6 s: ${seconds(reading.longestGap)}`);
     });
@@ -101,10 +105,8 @@ export async function two(stage: Stage): Promise<void> {
       const returned = monotonicNow();
       await lab.putBack(site.board(node));
       await view.until('one Pod on each', 240, () => isEven(spreadOf(view.pods()), [1, 1]));
-      const reading = readingOf(reader.fetches, returned, monotonicNow());
-      say(
-        `  even again after ${seconds(monotonicNow() - returned)}; meanwhile ${reading.failed} of ${reading.asked} requests failed`,
-      );
+      const even = monotonicNow();
+      say(`  even again after ${seconds(even - returned)}; meanwhile ${failuresText(reader.fetches, returned, even)}`);
     });
   });
 }
@@ -116,7 +118,7 @@ const isEven = (spread: Partial<Record<string, number>>, counts: readonly number
 export async function baseline(stage: Stage): Promise<void> {
   await withSite(stage, { workers: 2, failover: { mode: 'off' } }, async (site) => {
     await site.check('without failover the page comes back, too', async () => {
-      assert.ok((await pullUnderPage(site, 600)) > 60_000, 'something else moved it');
+      assert.ok((await pullUnderPage(site, { patience: 600, watched: false })) > 60_000, 'something else moved it');
     });
   });
 }

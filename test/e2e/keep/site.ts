@@ -31,6 +31,8 @@ export type Site = Stage & {
   /** Plugs in so many boards and settles when their Nodes are Ready. */
   readonly plug: (count: number) => Promise<readonly LabBoard[]>;
   readonly board: (name: string) => LabBoard;
+  /** Settles when failover would act: not in the daemon's first minute, and every board has answered. */
+  readonly watched: () => Promise<void>;
   /** `kubectl create deployment`. */
   readonly create: (name: string, replicas: number) => Promise<void>;
   /** `kubectl scale`. */
@@ -40,6 +42,7 @@ export type Site = Stage & {
 };
 
 const plugSeconds = 240;
+const watchSeconds = 180;
 
 export type Scene = {
   readonly workers: number;
@@ -102,6 +105,11 @@ export async function withSite(
         if (board === undefined) throw new Error(`there is no board ${name}`);
         return board;
       },
+      watched: () =>
+        view.until('failover watches', watchSeconds, async () => {
+          const { held, boards } = await lab.daemon.client.failover();
+          return held === null && boards.length > 0 && boards.every(({ path }) => path === 'alive');
+        }),
       create: (name, replicas) => admin.create(deployments, deployment(name, replicas)),
       scale: async (name, replicas) => {
         await admin.call('PATCH', `${deployments}/${name}/scale`, { body: { spec: { replicas } }, patch: 'merge' });

@@ -26,6 +26,7 @@ async function play(site: Site): Promise<void> {
   const [pod] = view.pods();
   const node = pod?.spec.nodeName ?? '';
   const board = site.board(node);
+  await site.watched();
   await lab.pull(board);
   await check('the board is held gone, and waits for proof', async () => {
     await view.until('waiting-for-proof', 120, () => board.state === 'waiting-for-proof');

@@ -1,6 +1,6 @@
 /** The whole cluster down and up again, in order, with power that can be switched. */
 import assert from 'node:assert/strict';
-import { readingOf } from '../../lab/page/fetches.ts';
+import { failuresText } from '../../lab/page/fetches.ts';
 import { monotonicNow } from '../../lab/page/reader.ts';
 import { pageName } from '../../lab/page/workload.ts';
 import { type Site, type Stage, withSite } from './site.ts';
@@ -81,8 +81,7 @@ async function play(site: Site): Promise<void> {
     await reader.until('the page', 60, ({ ok, at }) => ok && at > from);
     assert.ok(view.pods().every((pod) => appOf(pod) === pageName));
     say(`  ${before} before, ${JSON.stringify(spreadOf(view.pods()))} after`);
-    const { failed, asked } = readingOf(reader.fetches, from, monotonicNow());
-    say(`  after it came back ${failed} of ${asked} requests failed`);
+    say(`  after it came back ${failuresText(reader.fetches, from, monotonicNow())}`);
   });
   await check(`they were switched on at most ${batch} at a time`, () => {
     const ons = strip.switchings.filter(({ power, at }) => power === 'on' && at >= restarted);

@@ -1,6 +1,6 @@
 /** A new Pi takes its share of applications that have one replica each. */
 import assert from 'node:assert/strict';
-import { readingOf } from '../../lab/page/fetches.ts';
+import { failuresText } from '../../lab/page/fetches.ts';
 import { monotonicNow } from '../../lab/page/reader.ts';
 import { pageName } from '../../lab/page/workload.ts';
 import { type Stage, withSite } from './site.ts';
@@ -35,7 +35,6 @@ export async function ten(stage: Stage): Promise<void> {
       const pods = new Set(view.pods().map(({ metadata }) => metadata.labels?.['app']));
       assert.equal(pods.size, count);
     });
-    const reading = readingOf(reader.fetches, from, monotonicNow());
-    say(`  the reader of one of them: ${reading.failed} of ${reading.asked} requests failed`);
+    say(`  the reader of one of them: ${failuresText(reader.fetches, from, monotonicNow())}`);
   });
 }

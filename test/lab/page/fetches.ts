@@ -34,3 +34,13 @@ export function readingOf(fetches: readonly Fetch[], from: number, to: number): 
     failures.length === 0 ? 0 : Math.max(...failures.map(({ end }) => end)) - Math.min(...failures.map(({ at }) => at));
   return { asked: within.length, failed: failures.length, longestGap, disturbed };
 }
+
+/** `0 of 40 requests failed`, or `5 of 40 requests failed (timed out 4, connect ECONNREFUSED 10.77.0.1:90 1)`. */
+export function failuresText(fetches: readonly Fetch[], from: number, to: number): string {
+  const within = fetches.filter(({ at }) => at >= from && at <= to);
+  const reasons = new Map<string, number>();
+  for (const { ok, said } of within) if (!ok) reasons.set(said, (reasons.get(said) ?? 0) + 1);
+  const failed = [...reasons.values()].reduce((sum, count) => sum + count, 0);
+  const why = [...reasons].map(([reason, count]) => `${reason} ${count}`).join(', ');
+  return `${failed} of ${within.length} requests failed${failed === 0 ? '' : ` (${why})`}`;
+}
