@@ -17,25 +17,33 @@ import { noRoom } from './score.ts';
 export function planEven(draft: Draft): void {
   const { loads, settled } = draft;
   for (const slot of slotsTouched(draft)) loads.changed(slot);
-  const donors = loads.slots.filter(settled);
-  const totals = donors.map(loads.total);
-  while (donors.length > 0 && !isFull(draft)) {
-    let fullest = 0;
-    for (let index = 1; index < totals.length; index++)
-      if ((totals[index] ?? 0) > (totals[fullest] ?? 0)) fullest = index;
-    const slot = donors[fullest] ?? 0;
+  const { rank } = draft.model.ledger;
+  const totals = new Map(loads.slots.map((slot) => [slot, loads.total(slot)]));
+  const isFuller = (a: number, b: number): boolean => {
+    const more = (totals.get(a) ?? 0) - (totals.get(b) ?? 0);
+    return more > 0 || (more === 0 && (rank[a] ?? 0) < (rank[b] ?? 0));
+  };
+  // The fullest at the end.
+  const donors = loads.slots.filter(settled).sort((a, b) => (isFuller(a, b) ? 1 : -1));
+  const putBack = (slot: number): void => {
+    let index = donors.length;
+    while (index > 0 && isFuller(donors[index - 1] ?? 0, slot)) index -= 1;
+    donors.splice(index, 0, slot);
+  };
+  while (!isFull(draft)) {
+    // Others only get fuller: where nothing is worth it now, nothing will be.
+    const slot = donors.pop();
+    if (slot === undefined) return;
     const to = loads.hasMore(slot) ? moveFrom(draft, loads, slot) : undefined;
-    if (to === undefined) {
-      // Others only get fuller: what is not worth it now never will be.
-      donors.splice(fullest, 1);
-      totals.splice(fullest, 1);
-      continue;
-    }
+    if (to === undefined) continue;
+    const index = donors.indexOf(to);
+    if (index >= 0) donors.splice(index, 1);
     for (const changed of [slot, to]) {
       loads.changed(changed);
-      const index = donors.indexOf(changed);
-      if (index >= 0) totals[index] = loads.total(changed);
+      totals.set(changed, loads.total(changed));
     }
+    putBack(slot);
+    if (index >= 0) putBack(to);
   }
 }
 
