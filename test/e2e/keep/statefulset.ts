@@ -30,8 +30,10 @@ async function play(site: Site): Promise<void> {
   await lab.pull(board);
   await check('the board is held gone, and waits for proof', async () => {
     await view.until('waiting-for-proof', 120, () => board.state === 'waiting-for-proof');
+    const { why } = await lab.daemon.client.describe(node);
+    assert.equal(why, `waiting for proof: power off ${node} and run \`bramble confirm-off ${node}\``);
     const { stdout } = await site.bramble(['status']);
-    assert.ok(stdout.includes(`waiting for proof: power off ${node} and run \`bramble confirm-off ${node}\``), stdout);
+    assert.match(stdout.replace(/\s+/g, ' '), new RegExp(`power off ${node} and run bramble confirm-off ${node}`));
   });
   await check('until then its Pod is not run a second time', () => {
     const pods = view.pods();

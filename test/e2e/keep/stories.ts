@@ -1,5 +1,6 @@
-/** The article's own examples, each with a cluster of its own. */
+/** The article's own examples, and 200 mishaps at random, each with a cluster of its own. */
 import { baseline, page, two } from './cable.ts';
+import { chaos } from './chaos.ts';
 import { master } from './master.ts';
 import type { Stage } from './site.ts';
 import { statefulSets } from './statefulset.ts';
@@ -13,6 +14,7 @@ export const stories: Readonly<Record<string, (stage: Stage) => Promise<void>>> 
   master,
   'stop-start': stopStart,
   statefulset: statefulSets,
+  chaos,
 };
 
 /** Take long, and say nothing of the daemon: played only by name. */
