@@ -18,7 +18,7 @@ export async function bench(runs: number, say: (line: string) => void): Promise<
     const [first = 0, ...warm] = figures.plan;
     const shown = [first, median(warm), median(figures.afterPod), median(figures.afterNode)].map((ms) => ms.toFixed(1));
     say(
-      `run ${run}: ${figures.moves} moves; a plan ${shown[1]} ms (${shown[0]} ms the first time), after a pod came back elsewhere ${shown[2]} ms, after a Node was lost or came back ${shown[3]} ms, ${mebibytes(figures.rss).toFixed(0)} MiB`,
+      `run ${run}: ${figures.moves} moves; a plan ${shown[1]} ms (${shown[0]} ms the first time), after a pod came back elsewhere ${shown[2]} ms, after a Node was lost or came back ${shown[3]} ms, ${mebibytes(figures.rss).toFixed(0)} MiB after the first, ${mebibytes(figures.rssAtLast).toFixed(0)} MiB after the last`,
     );
   }
   say(compareSpreads(200_000));

@@ -5,7 +5,7 @@
 import { companyOf } from './company.ts';
 import { matchesSelector } from './eligible.ts';
 import { type Group, isBalanced, type Seat } from './groups.ts';
-import { type Landing, type LandingQuestion, landing } from './landing.ts';
+import { type Landing, landing } from './landing.ts';
 import { at, nameOf, place } from './ledger.ts';
 import type { Loads } from './load.ts';
 import type { Model } from './model.ts';
@@ -104,9 +104,9 @@ export function budgetOf(
   { budgets }: Model,
   { pod }: Seat,
 ): { readonly budget: string | undefined } | { readonly code: SkipCode; readonly reason: string } {
-  const covering = (budgets.get(namespaceOf(pod.name)) ?? []).filter(({ selector }) =>
-    matchesSelector(selector, pod.labels),
-  );
+  const inNamespace = budgets.size === 0 ? undefined : budgets.get(namespaceOf(pod.name));
+  if (inNamespace === undefined) return { budget: undefined };
+  const covering = inNamespace.filter(({ selector }) => matchesSelector(selector, pod.labels));
   const [first, second] = covering.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   if (first === undefined) return { budget: undefined };
   if (second !== undefined)
@@ -127,16 +127,10 @@ export const canSurge = ({ owner }: Group, { pod }: Seat): boolean =>
   pod.shape.claims.length === 0;
 
 /** Where the one that takes this pod's place would be put. `surge`: while it is still there. */
-export function landingOf(
-  { model, moved }: Draft,
-  { counts }: Roster,
-  seat: Seat,
-  surge: boolean,
-): Landing & { readonly question: LandingQuestion } {
+export function landingOf({ model, moved }: Draft, { counts }: Roster, seat: Seat, surge: boolean): Landing {
   const { ledger, neighbours } = model;
   const allows = companyOf({ ledger, neighbours, moved, seat, surge });
-  const question = { profile: seat.profile, counts, leaves: surge ? undefined : seat.slot, allows };
-  return { ...landing(ledger, question), question };
+  return landing(ledger, { profile: seat.profile, counts, leaves: surge ? undefined : seat.slot, allows });
 }
 
 function change(counts: Map<number, number>, slot: number, by: 1 | -1): void {
@@ -176,8 +170,8 @@ export function carryOut(
     method,
     budget,
     why,
-    before: { [here]: had, [there]: has },
-    after: { [here]: had - 1, [there]: has + 1 },
+    before: { from: had, to: has },
+    after: { from: had - 1, to: has + 1 },
   });
   draft.moved.set(seat, to);
   // From where a pod may not be nothing counted.

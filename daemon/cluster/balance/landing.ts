@@ -12,7 +12,7 @@ export type Landing = {
   readonly best: readonly number[];
   /** With room, and one of its owner, be it itself. */
   readonly shared: readonly number[];
-  readonly ranking: Ranking;
+  readonly question: LandingQuestion;
 };
 
 export type LandingQuestion = {
@@ -64,7 +64,7 @@ export function landing(ledger: Ledger, question: LandingQuestion): Landing {
     if (one.shelf === undefined) best.push(one.slot);
     else for (const slot of one.shelf) if (!isLeftOut(slot, counts, allows)) best.push(slot);
   }
-  return { best, shared, ranking };
+  return { best, shared, question };
 }
 
 /** One Node, or all of a shelf that are not left out. */
@@ -80,11 +80,10 @@ const scoreWith = ({ score, raw }: Option, least: number, most: number): number 
 
 /** Whether any of these Nodes has room for it, and none of its owner. */
 export const anyEmpty = (
-  { ranking }: Landing,
-  { counts, allows }: Pick<LandingQuestion, 'counts' | 'allows'>,
+  { question: { profile, counts, allows } }: Landing,
   isOne: (slot: number) => boolean,
 ): boolean =>
-  ranking.zones.some(
+  profile.ranking.zones.some(
     (zone) => zone !== undefined && topOf(zone, counts, (slot) => isOne(slot) && allows?.(slot) !== false) !== noRoom,
   );
 

@@ -11,6 +11,8 @@ export type Goal = 'ineligible' | 'spread' | 'even';
 /** Pods of one owner by Node. */
 export type Counts = Readonly<Record<string, number>>;
 
+type OnBoth = { readonly from: number; readonly to: number };
+
 export type Move = {
   /** The uid of the pod's controller. */
   readonly owner: string;
@@ -26,9 +28,9 @@ export type Move = {
   readonly budget: string | undefined;
   /** In plain words, without the names of the pod and of its owner. */
   readonly why: string;
-  /** On the two Nodes. */
-  readonly before: Counts;
-  readonly after: Counts;
+  /** Pods of the owner on the two Nodes. */
+  readonly before: OnBoth;
+  readonly after: OnBoth;
 };
 
 /** `landing`: the scheduler would put it where it helps nobody. `settling`: a pod of it is being made, or is on its way out. */

@@ -13,11 +13,11 @@ export function choose(
   const { ledger } = draft.model;
   let chosen: number | undefined;
   for (const slot of best) {
-    const name = nameOf(ledger, slot);
-    if (!isReceiver(slot)) return `the scheduler would put it on ${name}, where it helps nobody`;
-    if (!draft.settled(slot)) return `the scheduler would put it on ${name}, which is not steady yet`;
-    if (draft.options.cooling?.(group.uid, name, 'to') === true)
-      return `the scheduler would put it on ${name}, which one of it left not long ago`;
+    const name = (): string => nameOf(ledger, slot);
+    if (!isReceiver(slot)) return `the scheduler would put it on ${name()}, where it helps nobody`;
+    if (!draft.settled(slot)) return `the scheduler would put it on ${name()}, which is not steady yet`;
+    if (draft.options.cooling?.(group.uid, name(), 'to') === true)
+      return `the scheduler would put it on ${name()}, which one of it left not long ago`;
     if (chosen === undefined || isLighter(slot, chosen)) chosen = slot;
   }
   return chosen ?? 'no Node that it may be on has room for one more';

@@ -27,7 +27,9 @@ const widest = ({ counts }: Roster): number => Math.max(...counts.values());
 /** Whether there may be more. */
 function moveOne(draft: Draft, roster: Roster): boolean {
   const { ledger } = draft.model;
-  const donors = [...roster.counts.keys()].sort(
+  const donors: number[] = [];
+  for (const [slot, count] of roster.counts) if (count > 1) donors.push(slot);
+  donors.sort(
     (a, b) =>
       (roster.counts.get(b) ?? 0) - (roster.counts.get(a) ?? 0) ||
       at(ledger.pods, b) - at(ledger.pods, a) ||
@@ -36,7 +38,6 @@ function moveOne(draft: Draft, roster: Roster): boolean {
   let reason: Refusal | undefined;
   for (const slot of donors) {
     const count = roster.counts.get(slot) ?? 0;
-    if (count < 2) break;
     const tried = moveFrom(draft, roster, slot, count);
     if (tried === 'moved') return true;
     if (tried !== undefined) reason ??= tried;
@@ -70,10 +71,10 @@ function moveFrom(draft: Draft, roster: Roster, slot: number, count: number): 'm
   if (draft.options.cooling?.(group.uid, nameOf(ledger, slot), 'from') === true)
     return ['cooling', `one of it came to ${nameOf(ledger, slot)} not long ago`];
   const landing = landingOf(draft, roster, seat, false);
-  const { best, shared, question } = landing;
+  const { best, shared } = landing;
   // Of those with room: a full one neither takes nor lacks anything.
   let least = Number.POSITIVE_INFINITY;
-  if (anyEmpty(landing, question, draft.settled)) least = 0;
+  if (anyEmpty(landing, draft.settled)) least = 0;
   else for (const one of shared) if (draft.settled(one) && one !== slot) least = Math.min(least, counts.get(one) ?? 0);
   if (least > count - 2) return ['no-room', 'the Nodes that have fewer of it have no room for one more'];
   const isReceiver = (one: number): boolean => {

@@ -66,7 +66,12 @@ export function resumeSurge({ deployment, replicas, note }: LeftSurge, old: PodF
   const move: Move = {
     ...{ owner: old?.owner?.uid ?? deployment.uid, title: `Deployment ${deployment.name}` },
     ...{ pod: { name: note.pod, uid: note.uid }, from: old?.node ?? '', to: '', goal: 'even', method: 'surge' },
-    ...{ why: 'it was begun before the daemon was started again', budget: undefined, before: {}, after: {} },
+    ...{
+      why: 'it was begun before the daemon was started again',
+      budget: undefined,
+      before: { from: 1, to: 0 },
+      after: { from: 0, to: 1 },
+    },
   };
   const stage: Stage =
     replicas === note.from + 1 ? { name: 'await', since: now } : { name: 'let-stand', reset: [], ends: stands };

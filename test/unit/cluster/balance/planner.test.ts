@@ -15,8 +15,8 @@ test('a Node that came back takes its share, with as few moves as there can be',
   t.deepEqual(inShort(plan), ['httpd-0: w1 > w3', 'httpd-3: w2 > w3']);
   t.like(plan.moves[0], {
     ...{ goal: 'spread', method: 'evict', why: 'w1 has 3 of it, w3 0', title: 'Deployment default/httpd' },
-    before: { w1: 3, w3: 0 },
-    after: { w1: 2, w3: 1 },
+    before: { from: 3, to: 0 },
+    after: { from: 2, to: 1 },
   });
   t.like(plan.spread[0], { before: { w1: 3, w2: 3 }, after: { w1: 2, w2: 2, w3: 2 } });
 });

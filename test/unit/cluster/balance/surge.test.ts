@@ -24,7 +24,13 @@ const fresh = (changes: Partial<PodFacts> = {}): PodFacts =>
   podFacts({ name: 'default/web-new', node: 'b', owner: ref, created: instant(1_800_000_000_000), ...changes });
 const move: Move = {
   ...{ owner: owner.uid, title: owner.title, pod: { name: old.name, uid: old.uid }, from: 'a', to: 'b', goal: 'even' },
-  ...{ method: 'surge', budget: undefined, why: 'a carries more', before: { a: 1 }, after: { b: 1 } },
+  ...{
+    method: 'surge',
+    budget: undefined,
+    why: 'a carries more',
+    before: { from: 1, to: 0 },
+    after: { from: 0, to: 1 },
+  },
 };
 const begun = beginSurge(move, deployment, 1, millis(0));
 const at = (stage: Surge['stage'], changes: Partial<Surge> = {}): Surge => ({ ...begun, ...changes, stage });
