@@ -59,7 +59,7 @@ export function rosterOf(draft: Draft, group: Group): Roster {
   const movable = new Map<number, Seat[]>();
   const guarded = new Map<number, { readonly pod: string; readonly why: string }>();
   let isSettling = false;
-  for (const seat of group.seats.values()) {
+  for (const seat of group.seats) {
     const { pod, slot } = seat;
     // What is left of a pod on a Node that does not answer goes away with the Node.
     if (pod.terminating && model.ledger.nodes[slot]?.ready === true) isSettling = true;
@@ -154,8 +154,8 @@ export function carryOut(
   roster.before ??= new Map(counts);
   const seats = roster.movable.get(from) ?? [];
   seats.splice(seats.indexOf(seat), 1);
-  place(ledger, from, pod.shape, -1);
-  place(ledger, to, pod.shape, 1);
+  place(ledger, from, seat.profile, -1);
+  place(ledger, to, seat.profile, 1);
   change(counts, from, -1);
   change(counts, to, 1);
   const [here, there] = [nameOf(ledger, from), nameOf(ledger, to)];
@@ -181,9 +181,9 @@ export function carryOut(
 }
 
 export function takeBack({ model: { ledger }, moved }: Draft): void {
-  for (const [{ pod, slot }, to] of moved) {
-    place(ledger, to, pod.shape, -1);
-    place(ledger, slot, pod.shape, 1);
+  for (const [{ slot, profile }, to] of moved) {
+    place(ledger, to, profile, -1);
+    place(ledger, slot, profile, 1);
   }
 }
 

@@ -52,9 +52,10 @@ export const slotsTouched = ({ moved }: Draft): ReadonlySet<number> =>
 
 /** Where the pod went that was moved from there. */
 function moveFrom(draft: Draft, loads: Loads, slot: number): number | undefined {
-  const { ledger, profiles } = draft.model;
+  const { ledger, seats } = draft.model;
   const promising = new Set<Profile>();
-  for (const profile of profiles[slot]?.keys() ?? []) if (isPromising(draft, profile, slot)) promising.add(profile);
+  for (const profile of new Set(seats[slot]?.map((seat) => seat.profile)))
+    if (isPromising(draft, profile, slot)) promising.add(profile);
   if (promising.size === 0) return undefined;
   for (const seat of candidatesOn(draft, loads, slot)) {
     const found = promising.has(seat.profile) ? findPlace(draft, loads, seat) : undefined;
@@ -85,9 +86,9 @@ function candidatesOn(draft: Draft, loads: Loads, slot: number): readonly Seat[]
   const { model } = draft;
   const found: { readonly seat: Seat; readonly size: number }[] = [];
   const sizes = new Map<Profile, number>();
-  for (const seat of model.seats[slot]?.values() ?? []) {
-    const { pod } = seat;
-    const owner = model.groups.get(pod.owner?.uid ?? '')?.owner;
+  for (const seat of model.seats[slot] ?? []) {
+    const { pod, group } = seat;
+    const { owner } = group;
     if (!isBalanced(owner) || !isAlive(pod) || pod.shape.claims.length > 0) continue;
     if (protection(pod, owner, model.claims) !== undefined) continue;
     const size = sizes.get(seat.profile) ?? loads.size(seat.profile, slot);
@@ -109,8 +110,7 @@ type Found = {
 
 function findPlace(draft: Draft, loads: Loads, seat: Seat): Found | undefined {
   const { model, options } = draft;
-  const group = model.groups.get(seat.pod.owner?.uid ?? '');
-  if (group === undefined) return undefined;
+  const { group } = seat;
   const roster = rosterOf(draft, group);
   // First even in itself: two goals that pull at one owner would take turns.
   if (draft.uneven.has(group)) return undefined;

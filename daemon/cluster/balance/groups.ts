@@ -4,13 +4,13 @@ import { isAlive, protection } from './protect.ts';
 import type { Profile } from './reach.ts';
 
 /** A pod and where it is; slot -1: nowhere yet. */
-export type Seat = { readonly pod: PodFacts; readonly slot: number; readonly profile: Profile };
+export type Seat = { readonly pod: PodFacts; readonly group: Group; readonly slot: number; readonly profile: Profile };
 
 export type Group = {
   readonly uid: string;
   owner: OwnerFacts | undefined;
-  /** By name. */
-  readonly seats: Map<string, Seat>;
+  /** In no order. */
+  readonly seats: Seat[];
   verdict: Verdict;
 };
 
@@ -40,7 +40,7 @@ export function judge(group: Group, claims: ReadonlyMap<string, ClaimFacts>, cou
   let [strays, misplaced, mixed] = [0, 0, false];
   let open: readonly number[] | undefined;
   const touched: number[] = [];
-  for (const { pod, slot, profile } of group.seats.values()) {
+  for (const { pod, slot, profile } of group.seats) {
     if (slot < 0 || !isAlive(pod)) continue;
     const standing = profile.reach.standing[slot];
     if (open === undefined) open = profile.reach.open;

@@ -73,12 +73,14 @@ export function setNode(ledger: Ledger, slot: number, node: NodeFacts | undefine
   ledger.log.push(slot);
 }
 
-/** `times`: 1 puts a pod of this shape there, -1 takes one away. */
-export function place(ledger: Ledger, slot: number, shape: PodShape, times: 1 | -1): void {
-  const scored = scoredRequests(shape);
+/** What a pod asks for, and what the scheduler scores it as. */
+type Asked = { readonly requests: Resources; readonly scored: Resources };
+
+/** `times`: 1 puts a pod that asks for so much there, -1 takes one away. */
+export function place(ledger: Ledger, slot: number, { requests, scored }: Asked, times: 1 | -1): void {
   ledger.pods[slot] = at(ledger.pods, slot) + times;
-  ledger.cpu[slot] = at(ledger.cpu, slot) + times * shape.requests.cpu;
-  ledger.memory[slot] = at(ledger.memory, slot) + times * shape.requests.memory;
+  ledger.cpu[slot] = at(ledger.cpu, slot) + times * requests.cpu;
+  ledger.memory[slot] = at(ledger.memory, slot) + times * requests.memory;
   ledger.scoredCpu[slot] = at(ledger.scoredCpu, slot) + times * scored.cpu;
   ledger.scoredMemory[slot] = at(ledger.scoredMemory, slot) + times * scored.memory;
   ledger.log.push(slot);

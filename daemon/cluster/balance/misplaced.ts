@@ -28,7 +28,7 @@ function moveOne(draft: Draft, roster: Roster): boolean {
   let guarded: string | undefined;
   for (const slot of slots) {
     const node = ledger.nodes[slot];
-    const sample = [...roster.group.seats.values()].find((seat) => seat.slot === slot);
+    const sample = roster.group.seats.find((seat) => seat.slot === slot);
     if (node === undefined || sample?.profile.reach.standing[slot] !== 'not-meant') continue;
     const seat = roster.movable.get(slot)?.at(-1);
     if (seat === undefined) {

@@ -5,7 +5,7 @@ import { createLedger, type Ledger, place, rankSlots, setNode, slotFor } from '.
 import { createNeighbours, type Neighbours, namespaceOf } from './neighbours.ts';
 import type { WorldChange } from './plan.ts';
 import { isSeated } from './protect.ts';
-import { createReaches, type Profile, type Reaches } from './reach.ts';
+import { createReaches, type Reaches } from './reach.ts';
 
 export type Model = {
   readonly ledger: Ledger;
@@ -13,10 +13,8 @@ export type Model = {
   readonly neighbours: Neighbours;
   /** By the uid of the owner; a pod without one is a group of its own. */
   readonly groups: ReadonlyMap<string, Group>;
-  /** Of the pods on each Node, by slot. */
-  readonly seats: readonly ReadonlyMap<string, Seat>[];
-  /** What they ask for, and how many for each, by slot. */
-  readonly profiles: readonly ReadonlyMap<Profile, number>[];
+  /** Of the pods on each Node, by slot; in no order. */
+  readonly seats: readonly (readonly Seat[])[];
   readonly budgets: ReadonlyMap<string, readonly BudgetFacts[]>;
   readonly claims: ReadonlyMap<string, ClaimFacts>;
   /** Groups with strays, and groups that are not even, in no order. */
@@ -37,10 +35,10 @@ export function createModel(): KeptModel {
   let ledger = createLedger();
   let reaches = createReaches(ledger);
   const groups = new Map<string, Group>();
-  const groupOf = new Map<string, Group>();
-  const seats: Map<string, Seat>[] = [];
-  const profiles: Map<Profile, number>[] = [];
-  const everyone = (): Iterable<Seat> => seats.flatMap((there) => [...there.values()]);
+  const seatOf = new Map<string, Seat>();
+  // Arrays, not maps: there are few on a Node or of an owner, and tens of thousands in all.
+  const seats: Seat[][] = [];
+  const everyone = (): Iterable<Seat> => seats.flat();
   let neighbours = createNeighbours(everyone);
   const dirty = new Set<Group>();
   const astray = new Set<Group>();
@@ -55,9 +53,8 @@ export function createModel(): KeptModel {
     ledger = createLedger();
     reaches = createReaches(ledger);
     neighbours = createNeighbours(everyone);
-    for (const kept of [groups, groupOf, dirty, astray, uneven]) kept.clear();
+    for (const kept of [groups, seatOf, dirty, astray, uneven]) kept.clear();
     seats.length = 0;
-    profiles.length = 0;
     [misplaced, squares, ranked] = [0, 0, 0];
     for (const node of world.nodes) setNode(ledger, slotFor(ledger, node.name), node);
     for (const pod of world.pods.values()) add(pod);
@@ -68,48 +65,30 @@ export function createModel(): KeptModel {
     const uid = pod.owner?.uid ?? `pod ${pod.uid}`;
     let group = groups.get(uid);
     if (group === undefined) {
-      group = { uid, owner: world.owners.get(uid), seats: new Map(), verdict: nothingToDo };
+      group = { uid, owner: world.owners.get(uid), seats: [], verdict: nothingToDo };
       groups.set(uid, group);
     }
     const slot = pod.node === undefined ? -1 : slotFor(ledger, pod.node);
-    const seat: Seat = { pod, slot, profile: reaches.profileOf(pod.shape) };
-    group.seats.set(pod.name, seat);
-    groupOf.set(pod.name, group);
+    const seat: Seat = { pod, group, slot, profile: reaches.profileOf(pod.shape) };
+    group.seats.push(seat);
+    seatOf.set(pod.name, seat);
     dirty.add(group);
     if (slot < 0 || !isSeated(pod)) return;
-    place(ledger, slot, pod.shape, 1);
-    let there = seats[slot];
-    if (there === undefined) {
-      there = new Map();
-      seats[slot] = there;
-    }
-    there.set(pod.name, seat);
-    ask(seat, 1);
+    place(ledger, slot, seat.profile, 1);
+    while (seats.length <= slot) seats.push([]);
+    seats[slot]?.push(seat);
     neighbours.add(seat);
   }
 
   function drop(name: string): void {
-    const group = groupOf.get(name);
-    const seat = group?.seats.get(name);
-    if (group === undefined || seat === undefined) return;
-    groupOf.delete(name);
-    group.seats.delete(name);
-    dirty.add(group);
-    if (seats[seat.slot]?.delete(name) !== true) return;
-    place(ledger, seat.slot, seat.pod.shape, -1);
-    ask(seat, -1);
+    const seat = seatOf.get(name);
+    if (seat === undefined) return;
+    seatOf.delete(name);
+    takeOut(seat.group.seats, seat);
+    dirty.add(seat.group);
+    if (!takeOut(seats[seat.slot] ?? [], seat)) return;
+    place(ledger, seat.slot, seat.profile, -1);
     neighbours.drop(seat);
-  }
-
-  function ask({ slot, profile }: Seat, times: 1 | -1): void {
-    let there = profiles[slot];
-    if (there === undefined) {
-      there = new Map();
-      profiles[slot] = there;
-    }
-    const count = (there.get(profile) ?? 0) + times;
-    if (count > 0) there.set(profile, count);
-    else there.delete(profile);
   }
 
   function podChanged(name: string): void {
@@ -126,10 +105,7 @@ export function createModel(): KeptModel {
     reaches.nodeChanged(slot);
     // For any other one Node without a pod more or less changes nothing: there still is one.
     for (const group of groups.values()) if (group.verdict.covers) dirty.add(group);
-    for (const { pod } of seats[slot]?.values() ?? []) {
-      const group = groupOf.get(pod.name);
-      if (group !== undefined) dirty.add(group);
-    }
+    for (const { group } of seats[slot] ?? []) dirty.add(group);
   }
 
   function ownerChanged(uid: string): void {
@@ -149,7 +125,7 @@ export function createModel(): KeptModel {
     else astray.delete(group);
     if (after.uneven) uneven.add(group);
     else uneven.delete(group);
-    if (group.seats.size === 0) groups.delete(group.uid);
+    if (group.seats.length === 0) groups.delete(group.uid);
   }
 
   return {
@@ -175,7 +151,6 @@ export function createModel(): KeptModel {
         neighbours,
         groups,
         seats,
-        profiles,
         budgets,
         claims: world.claims,
         astray,
@@ -185,4 +160,13 @@ export function createModel(): KeptModel {
       };
     },
   };
+}
+
+/** Whether it was there. */
+function takeOut(seats: Seat[], seat: Seat): boolean {
+  const index = seats.indexOf(seat);
+  const last = index < 0 ? undefined : seats.pop();
+  if (last === undefined) return false;
+  if (last !== seat) seats[index] = last;
+  return true;
 }

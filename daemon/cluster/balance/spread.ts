@@ -55,7 +55,7 @@ function moveFrom(draft: Draft, roster: Roster, slot: number, count: number): 'm
   const { ledger } = draft.model;
   const { group, counts } = roster;
   const seats = roster.movable.get(slot) ?? [];
-  const sample: Seat | undefined = seats.at(-1) ?? [...group.seats.values()].find((one) => one.slot === slot);
+  const sample: Seat | undefined = seats.at(-1) ?? group.seats.find((one) => one.slot === slot);
   if (sample === undefined || sample.profile.reach.standing[slot] !== 'open' || !draft.settled(slot)) return undefined;
   const level = levelOf(draft, counts, sample);
   if (level.least > count - 2) return undefined;
