@@ -2,6 +2,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import test from 'ava';
+import { until } from '../support/until.ts';
+import { openAdmin } from './admin.ts';
 import { findAssets } from './control-plane/start.ts';
 import { type LabBoard, startLab } from './lab.ts';
 import { openPage } from './page/page.ts';
@@ -27,6 +29,14 @@ realTest(hasControlPlane ? title : `${title} (needs a control plane: run .ci/con
   const boards = [await lab.plug({ model: 'pi4' }), await lab.plug({ model: 'pi5' })];
   const patience = (): AbortSignal => AbortSignal.timeout(240_000);
   await lab.until(() => boards.every(({ state }) => state === 'ready'), patience());
+
+  // Ready comes a moment before quarantine ends; with one board open for work both would go there.
+  const admin = await openAdmin(lab, stop.signal);
+  type Nodes = { readonly items: ReadonlyArray<{ readonly spec: { readonly taints?: readonly unknown[] } }> };
+  await until('no Node has a taint', 60, async () => {
+    const { items } = await admin.call<Nodes>('GET', '/api/v1/nodes');
+    return items.every(({ spec }) => (spec.taints ?? []).length === 0);
+  });
 
   let wake: () => void = () => undefined;
   const page = await openPage({ lab, say: (line) => t.log(line), onReplicas: () => wake(), signal: stop.signal });

@@ -10,7 +10,7 @@ import { deployment, deployments, pagePort, service, services } from '../../lab/
 import { openPowerStrip, type PowerStrip } from '../../lab/power-strip.ts';
 import { type Finished, finish, startProgram } from '../../support/program.ts';
 import type { Check } from '../scenario.ts';
-import { openView, type View } from './view.ts';
+import { isOpen, openView, type View } from './view.ts';
 
 const cli = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
 
@@ -92,6 +92,10 @@ export async function withSite(
       const boards: LabBoard[] = [];
       for (let each = 0; each < count; each += 1) boards.push(await lab.plug({ model: 'pi4' }));
       await lab.until(() => boards.every(({ state }) => state === 'ready'), AbortSignal.timeout(plugSeconds * 1000));
+      // Ready comes a moment before quarantine ends.
+      await view.until('they may have work', 60, () =>
+        boards.every(({ name }) => view.nodes().some((node) => node.metadata.name === name && isOpen(node))),
+      );
       return boards;
     };
     const site: Site = {

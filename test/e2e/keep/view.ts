@@ -38,6 +38,9 @@ export const isReady = ({ metadata, status }: PodView): boolean =>
 export const isFenced = ({ spec }: NodeView): boolean =>
   spec.taints?.some(({ key }) => key === 'bramble.dev/unreachable') === true;
 
+/** Nothing keeps Pods away from it. */
+export const isOpen = ({ spec }: NodeView): boolean => spec.unschedulable !== true && (spec.taints ?? []).length === 0;
+
 export const appOf = ({ metadata }: ApiObject): string => metadata.labels?.['app'] ?? '';
 
 /** How many Ready Pods of an app (or of any) each Node has: `{ 'worker-kube1': 5, 'worker-kube2': 5 }`. */
