@@ -1,11 +1,13 @@
 /** Wires the rooms. The only file, with those beside it, that knows all of them. */
 import type { Config } from '../../config/schema.ts';
+import { seconds } from '../../config/values.ts';
 import { openCluster } from '../cluster/index.ts';
 import { adminApi } from '../http/endpoints/admin.ts';
 import { serveHttp } from '../http/server.ts';
 import { clearStaleSocket } from '../http/socket.ts';
 import { fingerprint } from '../join/index.ts';
 import type { Clock, Log, OpenUdp, Random } from '../ports.ts';
+import { createRests } from '../rests.ts';
 import { openStore } from '../store/open.ts';
 import { createBoards } from './boards/boards.ts';
 import { createClusterFacts } from './boards/control-plane.ts';
@@ -22,7 +24,6 @@ import { openingDesk } from './owner/opening-desk.ts';
 import { ownerDesk } from './owner/owner-desk.ts';
 import { placeDesk } from './owner/place-desk.ts';
 import { createPulse } from './pulse.ts';
-import { createRests } from './rests.ts';
 import { createSupervisor } from './supervise.ts';
 import { STORE_TURN, watchStore } from './watched-store.ts';
 
@@ -82,7 +83,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     plainServer: plainServer(config, () => runner.fleet),
     ...{ clock, random, log, signal },
   });
-  const rests = createRests(clock);
+  const rests = createRests(clock, seconds(1));
   const onEvents = (): void => feed.committed();
   const known = { config, cluster, pulse, rests, clock, random, log };
   const boards = createBoards({

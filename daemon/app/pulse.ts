@@ -5,7 +5,7 @@
  */
 import type { Millis } from '../../config/values.ts';
 import type { Clock } from '../ports.ts';
-import { createRests, REST } from './rests.ts';
+import { createRests, REST } from '../rests.ts';
 
 export type Pulse = {
   /** A loop that makes a turn every `atLeastEvery`; what comes back is to be called at each turn. */

@@ -1,7 +1,8 @@
 /** The cluster as the daemon sees it: one connection, one watch on Nodes for everybody, and the few things we change. */
 import type { Problem, Result } from '../../config/result.ts';
-import type { Instant } from '../../config/values.ts';
+import { seconds } from '../../config/values.ts';
 import type { Clock, Log, Random } from '../ports.ts';
+import { createRests } from '../rests.ts';
 import type { ApiCounts, ApiProblem, CallOptions, RequestMethod } from './api.ts';
 import { type ApiEndpoint, connectCluster } from './connect.ts';
 import { type CsrFacts, watchCsrs } from './csrs.ts';
@@ -36,8 +37,6 @@ export type Cluster = {
   readonly nodes: () => readonly NodeFacts[];
   /** Whether Nodes have been listed at least once. */
   readonly synced: () => boolean;
-  /** How old what we know of Nodes is. */
-  readonly lastHeard: () => Instant | undefined;
   /** Every real change of a Node, until the returned function is called. */
   readonly onNodes: (listener: (change: Change<NodeFacts>) => void) => () => void;
   readonly watchCsrs: (options: { signal: AbortSignal; onRequest: (csr: CsrFacts) => void }) => Promise<void>;
@@ -63,7 +62,8 @@ const untilAborted = (signal: AbortSignal): Promise<void> =>
 export function openCluster({ kubeconfig, plainServer, clock, random, log, signal }: ClusterOptions): Cluster {
   const connection = plainServer ? connectPlain({ server: plainServer }) : connectCluster({ kubeconfig });
   const listeners = new Set<(change: Change<NodeFacts>) => void>();
-  const watching = { api: connection, clock, random, log };
+  const rests = createRests(clock, seconds(1));
+  const watching = { api: connection, clock, rests, random, log };
   const nodes = watchNodes({
     ...watching,
     signal,
@@ -84,7 +84,6 @@ export function openCluster({ kubeconfig, plainServer, clock, random, log, signa
     node: (name) => nodes.items.get(name),
     nodes: () => [...nodes.items.values()],
     synced: nodes.synced,
-    lastHeard: nodes.lastHeard,
     onNodes,
     // Kubernetes 1.3 has none.
     watchCsrs: plainServer
@@ -99,6 +98,8 @@ export function openCluster({ kubeconfig, plainServer, clock, random, log, signa
     },
     gate: createGate(connection, { clock, log }),
     asked: connection.asked,
-    done: nodes.done.then(() => workloads?.done).finally(connection.close),
+    done: Promise.all([rests.follow(signal), nodes.done])
+      .then(() => workloads?.done)
+      .finally(connection.close),
   };
 }

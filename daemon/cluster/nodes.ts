@@ -1,6 +1,7 @@
 /** What we know of the cluster's Nodes: a slim copy, kept by a watch. */
 import { ok, type Result } from '../../config/result.ts';
 import type { Clock, Log, Random } from '../ports.ts';
+import type { Rests } from '../rests.ts';
 import type { Api, ApiProblem } from './api.ts';
 import { type Change, type ReflectLimits, type Reflector, reflect } from './watch.ts';
 import { field, isJson, list, text, textsOf } from './watch-event.ts';
@@ -87,7 +88,9 @@ export const readTaint = (taint: unknown): Taint => ({
 
 export type WatchOptions = {
   readonly api: Api;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'sleep'>;
+  /** Of a second each. */
+  readonly rests: Pick<Rests, 'elapsed'>;
   readonly random: Random;
   readonly log: Log;
   readonly signal: AbortSignal;

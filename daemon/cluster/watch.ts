@@ -4,8 +4,9 @@
  * good after any other error (facts 5.2).
  */
 import { ok, type Problem, problem, type Result } from '../../config/result.ts';
-import { type Instant, type Millis, minutes, seconds, since } from '../../config/values.ts';
+import { type Millis, millis, minutes, seconds } from '../../config/values.ts';
 import type { Clock, Log, Random } from '../ports.ts';
+import type { Rests } from '../rests.ts';
 import type { Api } from './api.ts';
 import { backoff, fractionOf } from './backoff.ts';
 import { LineTooLong, lineSplitter } from './lines.ts';
@@ -21,8 +22,11 @@ export type Reflector<T> = {
   readonly items: ReadonlyMap<string, T>;
   /** Whether a list has ever been read. */
   readonly synced: () => boolean;
-  /** When the server was last heard on this resource: nothing may be decided on a copy that is too old. */
-  readonly lastHeard: () => Instant | undefined;
+  /**
+   * How long ago the server was last heard on this resource: nothing may be decided on a copy that is too old. In rests: the wall
+   * clock may be set back while the server is away, and old news would look fresh.
+   */
+  readonly age: () => Millis | undefined;
   /** Its watch stands: what the server has to say about this resource is heard at once, and silence means that nothing changed. */
   readonly isOpen: () => boolean;
   /** Why it is not, at the last attempt. */
@@ -43,7 +47,9 @@ export type ReflectOptions<T> = {
   readonly mayBeUnknown?: boolean;
   /** What it throws is logged; the watch goes on. */
   readonly onChange: (change: Change<T>) => void;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'sleep'>;
+  /** Of a second each. */
+  readonly rests: Pick<Rests, 'elapsed'>;
   readonly random: Random;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -54,16 +60,22 @@ export type ReflectLimits = { readonly inactivity: Millis; readonly resync: Mill
 /** Bookmarks come about once a minute. A Node with fifty images is some 30 KB. */
 const usualLimits: ReflectLimits = { inactivity: seconds(75), resync: minutes(10), lineBytes: 4 * 1024 * 1024 };
 
+/** A watch that breaks earlier never worked. Two rests: a second at least went by between them. */
+const LASTED = seconds(2);
+
 const sameJson = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 export function reflect<T extends { readonly name: string }>(options: ReflectOptions<T>): Reflector<T> {
-  const { clock, random, log, signal, path, isSame = sameJson } = options;
+  const { clock, rests, random, log, signal, path, isSame = sameJson } = options;
   const limits = { ...usualLimits, ...options.limits };
   const items = new Map<string, T>();
-  let heard: Instant | undefined;
+  /** These two by `rests`. */
+  let heard: Millis | undefined;
+  let listed: Millis | undefined;
   let open = false;
+  /** In the last attempt. */
+  let wasOpen = false;
   let trouble: Problem | undefined;
-  let listed: Instant | undefined;
   let version = '';
   /** Whether the next list may come from the server's cache, which can be as old as what has just expired. */
   let fromCache = true;
@@ -119,7 +131,7 @@ export function reflect<T extends { readonly name: string }>(options: ReflectOpt
       next = page.value.next;
     } while (next !== undefined);
     version = listVersion;
-    heard = clock.now();
+    heard = rests.elapsed();
     listed = heard;
     fromCache = true;
     for (const name of [...items.keys()]) if (!found.has(name)) remove(name);
@@ -143,10 +155,10 @@ export function reflect<T extends { readonly name: string }>(options: ReflectOpt
       return await options.api.stream(`${path}?${query}`, {
         ...{ signal, inactivity: limits.inactivity },
         onOpen: () => {
-          [open, trouble, heard] = [true, undefined, clock.now()];
+          [open, wasOpen, trouble, heard] = [true, true, undefined, rests.elapsed()];
         },
         onChunk: (chunk) => {
-          heard = clock.now();
+          heard = rests.elapsed();
           for (const line of split(chunk)) {
             const event = readWatchLine(line);
             if (!event.ok) throw new WatchBroken(event.error);
@@ -166,7 +178,7 @@ export function reflect<T extends { readonly name: string }>(options: ReflectOpt
   /** Settles when it is time to ask whether the server knows the resource by now. */
   const liveWithout = async (): Promise<void> => {
     for (const name of [...items.keys()]) remove(name);
-    [version, open, trouble, heard] = ['0', true, undefined, clock.now()];
+    [version, open, trouble, heard] = ['0', true, undefined, rests.elapsed()];
     await clock.sleep(limits.resync, signal).finally(() => {
       open = false;
     });
@@ -186,18 +198,18 @@ export function reflect<T extends { readonly name: string }>(options: ReflectOpt
       if (!end.ok && end.error.code === 'API_GONE') fromCache = false;
       return end.ok ? { healthy: true } : { healthy: false, error: end.error };
     }
-    const started = clock.now();
+    const started = rests.elapsed();
+    wasOpen = false;
     const end = await readWatch();
     // Ended in order: that was heard, too.
-    if (end.ok) heard = clock.now();
+    if (end.ok) heard = rests.elapsed();
     // Expired, or not to be understood: only a fresh list is certain. Otherwise go on where it stopped.
     const lost = !end.ok && ['API_GONE', 'WATCH_EXPIRED', 'WATCH_GARBAGE', 'WATCH_FAILED'].includes(end.error.code);
     if (lost && !end.ok) fromCache = end.error.code === 'WATCH_GARBAGE';
-    if (lost || since(listed, clock.now()) > limits.resync) listed = undefined;
+    if (lost || rests.elapsed() - listed > limits.resync) listed = undefined;
     // A server that ends every watch at once must not be asked tens of times a second (client-node issue 1933).
-    const lasted = since(started, clock.now()) >= 1000;
-    const worked = lasted && heard !== undefined && heard > started;
-    return end.ok ? { healthy: lasted } : { healthy: false, worked, error: end.error };
+    const lasted = rests.elapsed() - started >= LASTED;
+    return end.ok ? { healthy: lasted } : { healthy: false, worked: lasted && wasOpen, error: end.error };
   };
 
   /** Nothing that the server sends may end the loop. */
@@ -233,7 +245,7 @@ export function reflect<T extends { readonly name: string }>(options: ReflectOpt
   return {
     items,
     synced: () => version !== '',
-    lastHeard: () => heard,
+    age: () => (heard === undefined ? undefined : millis(rests.elapsed() - heard)),
     isOpen: () => open,
     trouble: () => trouble,
     done: run(),

@@ -1,7 +1,7 @@
 /** Boards that were accepted by themselves within the last hour (`admission.limit`), counted in rests and over restarts. */
 import { type DeviceId, type Instant, type Millis, minutes, since } from '../../../config/values.ts';
+import type { Rests } from '../../rests.ts';
 import type { Store } from '../../store/store.ts';
-import type { Rests } from '../rests.ts';
 
 const HOUR = minutes(60);
 

@@ -2,8 +2,8 @@
 import { type DeviceId, type Millis, millis, minutes } from '../../../config/values.ts';
 import { type Opening, openingText, resumedOpening } from '../../lifecycle/opening.ts';
 import type { Clock, Log } from '../../ports.ts';
+import { REST, type Rests } from '../../rests.ts';
 import type { Store } from '../../store/store.ts';
-import { REST, type Rests } from '../rests.ts';
 
 const KEY = 'admission.open';
 /** What is on disk is never further from the truth than this. */

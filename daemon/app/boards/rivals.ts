@@ -9,7 +9,7 @@ import type { Device } from '../../lifecycle/device.ts';
 import type { Sighting } from '../../lifecycle/registry.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Log } from '../../ports.ts';
-import type { Rests } from '../rests.ts';
+import type { Rests } from '../../rests.ts';
 
 /** Between two events for one board. */
 const PAUSE = minutes(60);

@@ -5,7 +5,7 @@
  */
 import { ok, problem, type Result } from '../../../config/result.ts';
 import type { Config } from '../../../config/schema.ts';
-import { type Instant, type Millis, millis, minutes, seconds, since } from '../../../config/values.ts';
+import { type Millis, millis, minutes, seconds } from '../../../config/values.ts';
 import { pruned } from '../../cluster/balance/cooldown.ts';
 import type { Plan, Planner, WorldChange } from '../../cluster/balance/plan.ts';
 import {
@@ -21,11 +21,12 @@ import {
 } from '../../cluster/balance/run.ts';
 import type { LeftSurge } from '../../cluster/balance/surge.ts';
 import type { World } from '../../cluster/workloads/facts.ts';
+import { isFresh } from '../../cluster/workloads/fresh.ts';
 import type { BalanceDeps } from '../../http/endpoints/balance.ts';
 import type { Clock, Log, Random } from '../../ports.ts';
+import type { Rests } from '../../rests.ts';
 import type { Store, Write } from '../../store/store.ts';
 import { LEGACY } from '../boards/kube-config.ts';
-import type { Rests } from '../rests.ts';
 import { createMoves, type MovesDeps } from './balance-moves.ts';
 import { createRecord } from './balance-record.ts';
 import { balanceAdvice, balanceView } from './balance-view.ts';
@@ -34,9 +35,8 @@ import { createSteadyNodes } from './steady-nodes.ts';
 
 export type BalanceWorld = {
   readonly world: () => World;
-  readonly synced: () => boolean;
-  /** The oldest of its watches. */
-  readonly lastHeard: () => Instant | undefined;
+  /** Of its oldest part; undefined: not all was read yet. */
+  readonly age: () => Millis | undefined;
   readonly onChange: (listener: (change: WorldChange) => void) => () => void;
 };
 
@@ -64,11 +64,9 @@ export type BalanceDeskDeps = Pick<MovesDeps, 'gate' | 'forgetSurge'> & {
 export type DeskLimits = {
   /** How long a Node has to be there before anything is moved to it, and all has to be quiet after one went. */
   readonly settle: Millis;
-  /** Nothing is decided on what was heard longer ago. */
-  readonly stale: Millis;
   readonly run: RunLimits;
 };
-const usual: DeskLimits = { settle: seconds(30), stale: seconds(20), run: runLimits };
+const usual: DeskLimits = { settle: seconds(30), run: runLimits };
 
 export const BALANCE_TURN = minutes(1);
 const DUE = 'balance.due';
@@ -109,10 +107,7 @@ export function createBalanceDesk(deps: BalanceDeskDeps): BalanceDesk {
   let looked = rests.elapsed();
   let wake: () => void = () => undefined;
 
-  const isFresh = (): boolean => {
-    const heard = workloads.lastHeard();
-    return workloads.synced() && heard !== undefined && since(heard, clock.now()) <= limits.stale;
-  };
+  const isKnown = (): boolean => isFresh(workloads);
   const isHalted = (now: Millis): boolean => pause.isOn() || now < quietUntil;
 
   function ask(reason: string, byOwner: boolean): void {
@@ -216,7 +211,7 @@ export function createBalanceDesk(deps: BalanceDeskDeps): BalanceDesk {
   }
 
   async function turn(signal: AbortSignal): Promise<void> {
-    if (!isFresh()) return;
+    if (!isKnown()) return;
     const now = rests.elapsed();
     noteNodes(workloads.world(), now);
     if (left === undefined) {
@@ -230,7 +225,7 @@ export function createBalanceDesk(deps: BalanceDeskDeps): BalanceDesk {
     }
     await keepDue();
     await moves.fly(isHalted(now), signal);
-    if (isFresh()) await decide(workloads.world(), rests.elapsed());
+    if (isKnown()) await decide(workloads.world(), rests.elapsed());
     await keepDue();
   }
 
@@ -259,7 +254,7 @@ export function createBalanceDesk(deps: BalanceDeskDeps): BalanceDesk {
   const view = () =>
     balanceView({
       ...{ mode, due, broke, paused: pause.now(), holds: pause.holds() },
-      deaf: isFresh() ? undefined : deafText,
+      deaf: isKnown() ? undefined : deafText,
       moving: moves.now(),
       isQuiet: rests.elapsed() < quietUntil,
       run: record.view(),
@@ -272,13 +267,13 @@ export function createBalanceDesk(deps: BalanceDeskDeps): BalanceDesk {
     api: {
       balance: view,
       balancePlan: () =>
-        isFresh() ? ok(makePlan(workloads.world(), rests.elapsed(), true)) : problem('NOT_READY', deafText),
+        isKnown() ? ok(makePlan(workloads.world(), rests.elapsed(), true)) : problem('NOT_READY', deafText),
       askBalance: async ({ action, by, seconds: span }) => {
         if (action === 'pause') await pause.set({ by, left: span === undefined ? undefined : seconds(span) });
         if (action === 'resume') await pause.end(by);
         if (action !== 'run') return ok(view());
         if (pause.isOn()) return problem('CONFLICT', `balance is paused (${view().detail}): bramble balance resume`);
-        if (!isFresh()) return problem('NOT_READY', deafText);
+        if (!isKnown()) return problem('NOT_READY', deafText);
         ask(`${by} asked for it`, true);
         return ok(view());
       },
@@ -289,7 +284,6 @@ export function createBalanceDesk(deps: BalanceDeskDeps): BalanceDesk {
 
 const unheardOf: BalanceWorld = {
   world: () => ({ nodes: [], pods: new Map(), owners: new Map(), budgets: [], claims: new Map() }),
-  synced: () => false,
-  lastHeard: () => undefined,
+  age: () => undefined,
   onChange: () => () => undefined,
 };

@@ -16,7 +16,7 @@ import type { LeftSurge } from '../../cluster/balance/surge.ts';
 import type { Gate, GateProblem } from '../../cluster/gate.ts';
 import type { World } from '../../cluster/workloads/facts.ts';
 import type { Log, Random } from '../../ports.ts';
-import type { Rests } from '../rests.ts';
+import type { Rests } from '../../rests.ts';
 import type { RunRecord } from './balance-record.ts';
 
 export type MovesDeps = {

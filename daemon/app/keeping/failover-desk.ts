@@ -4,11 +4,12 @@
  * and the owner. Node taints are what lasts: after a restart they are read, and everything else is looked at anew.
  */
 import type { Config } from '../../../config/schema.ts';
-import { type Instant, type Millis, millis, seconds } from '../../../config/values.ts';
-import { blanket, decide, type Held, STALE, type Storm, type Surroundings } from '../../cluster/failover/breakers.ts';
+import { type Millis, millis, seconds } from '../../../config/values.ts';
+import { blanket, decide, type Held, type Storm, type Surroundings } from '../../cluster/failover/breakers.ts';
 import type { Probes } from '../../cluster/failover/signs.ts';
 import { isSteady, type Returns, type Steadiness, steady, steadyTime } from '../../cluster/failover/steadiness.ts';
 import { isFenced as hasFence } from '../../cluster/taints.ts';
+import { isFresh } from '../../cluster/workloads/fresh.ts';
 import type { Clock, Log } from '../../ports.ts';
 import type { Store } from '../../store/store.ts';
 import { createFences, type FenceDeps } from './fences.ts';
@@ -21,9 +22,8 @@ export type FailoverDeskDeps = FenceDeps &
   Omit<ProofDeskDeps, 'world'> & {
     readonly config: Config['failover'];
     readonly observed: Observed & {
-      readonly synced: () => boolean;
-      /** Of the oldest watch. Only compared with what it was before. */
-      readonly lastHeard: () => Instant | undefined;
+      /** Of its oldest part; undefined: not all was read yet. */
+      readonly age: () => Millis | undefined;
     };
     readonly probes: Probes;
     readonly boards: Parameters<typeof createLookout>[0]['boards'];
@@ -62,7 +62,6 @@ export function createFailoverDesk(deps: FailoverDeskDeps): FailoverDesk {
   let picture: Picture = nothingSeen;
   let storm: Storm;
   let held: Held | undefined;
-  let heard: { readonly value: Instant | undefined; readonly at: Millis } = { value: undefined, at: now };
   /** These by Node: why nothing was done about it, as told; how steady it is; its last return; until when it is left alone. */
   const told = new Map<string, string>();
   let toldHeld: string | undefined;
@@ -78,18 +77,13 @@ export function createFailoverDesk(deps: FailoverDeskDeps): FailoverDesk {
   const fences = createFences(deps);
   const proofs = createProofDesk({ ...deps, world: observed.world });
 
-  function surroundings(): Surroundings {
-    const value = observed.lastHeard();
-    if (value !== heard.value) heard = { value, at: now };
-    const isKnown = observed.synced() && value !== undefined;
-    return {
-      uptime: now,
-      mode: config.mode,
-      paused: pausedText(pause),
-      heard: isKnown ? millis(now - heard.at) : undefined,
-      ownLink: probes.ownLink(),
-    };
-  }
+  const surroundings = (): Surroundings => ({
+    uptime: now,
+    mode: config.mode,
+    paused: pausedText(pause),
+    heard: observed.age(),
+    ownLink: probes.ownLink(),
+  });
 
   /** One thing at a time for each Node; what throws is logged, and tried again later. */
   function begin(node: string, job: () => Promise<boolean>, signal: AbortSignal): void {
@@ -257,7 +251,7 @@ export function createFailoverDesk(deps: FailoverDeskDeps): FailoverDesk {
     return [`waiting for proof: power off ${node.name} and run \`bramble confirm-off ${node.name}\``];
   }
 
-  const isKnown = (): boolean => (surroundings().heard ?? Number.POSITIVE_INFINITY) <= STALE;
+  const isKnown = (): boolean => isFresh(observed);
 
   return { picture: () => picture, held: () => held, proofs, now: () => now, isKnown, advice, follow };
 }

@@ -8,9 +8,9 @@ import type { FailoverDeps as Routes } from '../../http/endpoints/failover.ts';
 import { boardNamed } from '../../lifecycle/fleet.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Clock, Log } from '../../ports.ts';
+import type { Rests } from '../../rests.ts';
 import type { Store } from '../../store/store.ts';
 import { onceBegun, type Pulse } from '../pulse.ts';
-import type { Rests } from '../rests.ts';
 import { createFailoverDesk } from './failover-desk.ts';
 import { failoverOwner } from './failover-owner.ts';
 import { createPause } from './pause.ts';
@@ -55,8 +55,7 @@ export function createFailover(deps: FailoverWiring): Failover {
     ...{ config, pause, gate: cluster.gate, dispatch: runner.dispatch, boards: () => runner.fleet.all() },
     observed: {
       world: () => workloads()?.world() ?? emptyWorld,
-      synced: () => workloads()?.synced() ?? false,
-      lastHeard: () => workloads()?.lastHeard(),
+      age: () => workloads()?.age(),
       lease: (node) => workloads()?.lease(node),
     },
     log: log.child({ service: 'failover' }),

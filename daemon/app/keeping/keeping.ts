@@ -1,7 +1,6 @@
 /** Wires what keeps the cluster: failover, balance, power. */
 import { ok, problem } from '../../../config/result.ts';
 import type { Config } from '../../../config/schema.ts';
-import { seconds } from '../../../config/values.ts';
 import { createPlanner } from '../../cluster/balance/planner.ts';
 import { forgetSurge, leftSurges } from '../../cluster/balance/surge-notes.ts';
 import type { Cluster } from '../../cluster/index.ts';
@@ -14,12 +13,12 @@ import type { Joiner } from '../../join/index.ts';
 import { boardNamed } from '../../lifecycle/fleet.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Clock, Log, Random } from '../../ports.ts';
+import type { Rests } from '../../rests.ts';
 import type { Store } from '../../store/store.ts';
 import { systemShell } from '../../system/shell.ts';
 import type { HostKeys } from '../boards/host-keys.ts';
 import type { Network } from '../network/network.ts';
 import { onceBegun, type Pulse } from '../pulse.ts';
-import { createRests, type Rests } from '../rests.ts';
 import { BALANCE_TURN, type BalanceDesk, createBalanceDesk } from './balance-desk.ts';
 import { createFailover } from './failover.ts';
 import { createMasterDesk } from './master-desk.ts';
@@ -41,7 +40,8 @@ export type KeepingDeps = {
   /** An event of no board is on disk. */
   readonly onNotice: () => void;
   readonly pulse: Pulse;
-  readonly rests: Rests;
+  /** Of a second each. */
+  readonly rests: Pick<Rests, 'elapsed'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -65,7 +65,6 @@ export type Keeping = {
 };
 
 export function createKeeping(deps: KeepingDeps): Keeping {
-  const rests = createRests(deps.clock, seconds(1));
   const power = powerDriver({ command: deps.config.power.command, shell: systemShell });
   const probes = createProbes({
     ...{ pulse: deps.pulse, clock: deps.clock, log: deps.log, place: deps.site, keys: deps.keys },
@@ -76,9 +75,9 @@ export function createKeeping(deps: KeepingDeps): Keeping {
       return board === undefined ? ok('unknown') : await power.state(board, signal);
     },
   });
-  const balance = keepBalance(deps, rests);
+  const balance = keepBalance(deps);
   const failover = createFailover({
-    ...{ ...deps, rests, probes },
+    ...{ ...deps, probes },
     switchPower:
       power.name === 'manual'
         ? undefined
@@ -112,18 +111,18 @@ export function createKeeping(deps: KeepingDeps): Keeping {
       ...[...balance.advice(), ...master.advice()],
     ],
     follow: (signal) => [
-      ...[rests, master, failover, balance].map(({ follow }) => follow(signal)),
+      ...[master, failover, balance].map(({ follow }) => follow(signal)),
       ...probes.follow(signal),
       ...planned.follow(signal),
     ],
   };
 }
 
-function keepBalance(deps: KeepingDeps, rests: Rests): BalanceDesk {
+function keepBalance(deps: KeepingDeps): BalanceDesk {
   const { cluster, pulse } = deps;
   return createBalanceDesk({
     ...deps,
-    ...{ rests, gate: cluster.gate, workloads: cluster.workloads(), planner: createPlanner() },
+    ...{ gate: cluster.gate, workloads: cluster.workloads(), planner: createPlanner() },
     mode: deps.config.balance,
     leftSurges: (signal) => leftSurges(cluster, signal),
     forgetSurge: (deployment, signal) => forgetSurge(cluster, cluster.gate, deployment, signal),

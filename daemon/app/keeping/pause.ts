@@ -4,8 +4,8 @@
  */
 import { type Instant, type Millis, millis, since } from '../../../config/values.ts';
 import type { Clock } from '../../ports.ts';
+import type { Rests } from '../../rests.ts';
 import type { Store, Write } from '../../store/store.ts';
-import type { Rests } from '../rests.ts';
 
 /** `left` undefined: until somebody ends it. */
 export type Paused = { readonly by: string; readonly left: Millis | undefined };

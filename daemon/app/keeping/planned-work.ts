@@ -2,12 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { ok, problem, type Result } from '../../../config/result.ts';
 import type { Config } from '../../../config/schema.ts';
-import { minutes, seconds, since } from '../../../config/values.ts';
+import { minutes } from '../../../config/values.ts';
 import type { Cluster } from '../../cluster/index.ts';
 import type { PowerDriver } from '../../cluster/power/driver.ts';
 import { masterOffLine, parseMasterAnswer } from '../../cluster/power/master.ts';
 import { apiTrouble, dnsTrouble } from '../../cluster/power/ready.ts';
 import type { World } from '../../cluster/workloads/facts.ts';
+import { isFresh } from '../../cluster/workloads/fresh.ts';
 import type { PowerRoutesDeps } from '../../http/endpoints/power.ts';
 import { noBoardText } from '../../http/endpoints/read.ts';
 import type { DeviceView } from '../../http/wire.ts';
@@ -53,8 +54,6 @@ export type PlannedWork = {
   readonly follow: (signal: AbortSignal) => readonly Promise<void>[];
 };
 
-/** Watches say something at least this often: leases do each second, and bookmarks make up for clusters without (facts 5.3). */
-const FRESH = seconds(20);
 /** CoreDNS is waited for so many looks, a second apart. */
 const DNS_LOOKS = 60;
 
@@ -63,9 +62,7 @@ export function createPlannedWork(deps: PlannedWorkDeps): PlannedWork {
 
   const world = (): World | undefined => {
     const workloads = cluster.workloads();
-    const heard = workloads?.lastHeard();
-    const isFresh = workloads?.synced() === true && heard !== undefined && since(heard, clock.now()) <= FRESH;
-    return isFresh ? workloads.world() : undefined;
+    return isFresh(workloads) ? workloads?.world() : undefined;
   };
 
   let dnsLooks = 0;

@@ -7,7 +7,7 @@ import { ouiOf, raspberryPiOuis } from '../../dhcp/machine-identifier.ts';
 import type { Device } from '../../lifecycle/device.ts';
 import type { Fleet } from '../../lifecycle/fleet.ts';
 import type { Clock, Log } from '../../ports.ts';
-import type { Rests } from '../rests.ts';
+import type { Rests } from '../../rests.ts';
 import type { AddressCheck } from './address-check.ts';
 
 /** A board that has an address of ours. */

@@ -2,10 +2,10 @@
 import type { Ipv4 } from '../../../config/values.ts';
 import type { Fleet } from '../../lifecycle/fleet.ts';
 import type { Clock } from '../../ports.ts';
+import { createRests, type Rests } from '../../rests.ts';
 import { readOverruns } from '../../system/overruns.ts';
 import { createTally, type Tally, type Traffic } from '../../traffic/counts.ts';
 import { tickLength } from '../../traffic/ticks.ts';
-import { createRests, type Rests } from '../rests.ts';
 
 export type TrafficDesk = {
   readonly count: Tally['count'];

@@ -3,6 +3,7 @@
  * boards gone is nearly always one cable. Pure; moments are counts of rests.
  */
 import { type Millis, minutes, seconds } from '../../../config/values.ts';
+import { STALE } from '../workloads/fresh.ts';
 
 /** What does not depend on boards. */
 export type Surroundings = {
@@ -49,8 +50,6 @@ export type Decision = { readonly fence: readonly string[]; readonly held: Held 
 
 /** Boards have to be seen well before they can be missed, and a master that has just started knows nothing. */
 export const FIRST_MINUTE = minutes(1);
-/** Older is no ground for a decision. */
-export const STALE = seconds(20);
 /** A switch that restarts lets its ports through one by one. */
 export const COOL_DOWN = seconds(60);
 

@@ -1,6 +1,6 @@
 /** When kubelets were last heard to renew their Leases: by our own count, since a Pi's clock may be years off. */
-import { type Millis, millis, seconds } from '../../../config/values.ts';
-import type { Clock } from '../../ports.ts';
+import { type Millis, millis } from '../../../config/values.ts';
+import type { Rests } from '../../rests.ts';
 import { field, nameOf, text } from '../watch-event.ts';
 
 type Lease = { readonly name: string; readonly renewTime: string };
@@ -18,31 +18,18 @@ export function readLease(object: unknown): Lease | undefined {
 }
 
 export const leaseNamespace = 'kube-node-lease';
-const TICK = seconds(1);
 
-export function createLeaseTable(clock: Pick<Clock, 'sleep'>) {
-  const heard = new Map<string, { readonly tick: number; readonly renewals: number }>();
-  let ticks = 0;
+export function createLeaseTable(rests: Pick<Rests, 'elapsed'>) {
+  const heard = new Map<string, { readonly at: Millis; readonly renewals: number }>();
   return {
     put: ({ name }: Lease): void => {
-      heard.set(name, { tick: ticks, renewals: (heard.get(name)?.renewals ?? -1) + 1 });
+      heard.set(name, { at: rests.elapsed(), renewals: (heard.get(name)?.renewals ?? -1) + 1 });
     },
     remove: ({ name }: Lease): void => void heard.delete(name),
     /** A Lease is called as its Node. */
     of: (node: string): LeaseFacts | undefined => {
       const last = heard.get(`${leaseNamespace}/${node}`);
-      return last && { age: millis((ticks - last.tick) * TICK), renewals: last.renewals };
-    },
-    /** Counts until the signal is aborted, then settles. */
-    follow: async (signal: AbortSignal): Promise<void> => {
-      while (!signal.aborted) {
-        await clock.sleep(TICK, signal).then(
-          () => {
-            ticks += 1;
-          },
-          () => undefined,
-        );
-      }
+      return last && { age: millis(rests.elapsed() - last.at), renewals: last.renewals };
     },
   };
 }

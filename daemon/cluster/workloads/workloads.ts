@@ -1,6 +1,6 @@
 /** The World, kept by watches: one for each kind of object that something is decided on, and no other. */
 import type { Problem } from '../../../config/result.ts';
-import { type Instant, instant } from '../../../config/values.ts';
+import { type Millis, millis } from '../../../config/values.ts';
 import type { NodeFacts, WatchOptions } from '../nodes.ts';
 import { type Change, type Reflector, reflect } from '../watch.ts';
 import { readBudget } from './budgets.ts';
@@ -20,10 +20,10 @@ export type Workloads = {
   /** Whether everything has been listed at least once. */
   readonly synced: () => boolean;
   /**
-   * How old the oldest part of it is; undefined before it is synced. While a watch stands, a word on any other vouches for it: a
-   * quiet one has nothing but a bookmark a minute to say.
+   * How old the oldest part of it is, in rests; undefined before it is synced. While a watch stands, a word on any other vouches for
+   * it: a quiet one has nothing but a bookmark a minute to say.
    */
-  readonly lastHeard: () => Instant | undefined;
+  readonly age: () => Millis | undefined;
   /** Why a part of it cannot be read, if that is so. */
   readonly trouble: () => Problem | undefined;
   /** Every real change, until the returned function is called. */
@@ -57,7 +57,7 @@ export function openWorkloads({ nodes, onNodes, ...options }: WatchOptions & Nod
   };
   const owners = createOwnerTable((name) => tell({ kind: 'owner', name }));
   const claims = createClaimTable((name) => tell({ kind: 'claim', name }));
-  const renewals = createLeaseTable(options.clock);
+  const renewals = createLeaseTable(options.rests);
   const watch = <T extends { readonly name: string }>(
     path: string,
     project: (object: unknown) => T | undefined,
@@ -94,11 +94,10 @@ export function openWorkloads({ nodes, onNodes, ...options }: WatchOptions & Nod
   ];
   const unsubscribe = onNodes(({ item }) => tell({ kind: 'node', name: item.name }));
 
-  const lastHeard = (): Instant | undefined => {
+  const age = (): Millis | undefined => {
     if (!synced()) return undefined;
-    const heard = all.map((one) => one.lastHeard() ?? 0);
-    const newest = Math.max(...heard);
-    return instant(Math.min(...all.map((one, index) => (one.isOpen() ? newest : (heard[index] ?? 0)))));
+    const newest = Math.min(...all.map(ageOf));
+    return millis(Math.max(...all.map((one) => (one.isOpen() ? newest : ageOf(one)))));
   };
   const synced = (): boolean => all.every((one) => one.synced());
 
@@ -111,18 +110,20 @@ export function openWorkloads({ nodes, onNodes, ...options }: WatchOptions & Nod
       claims: claims.claims,
     }),
     synced,
-    lastHeard,
+    age,
     trouble: () => all.map((one) => one.trouble()).find((problem) => problem !== undefined),
     onChange: (listener) => {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
     lease: renewals.of,
-    done: Promise.all([...all.map((one) => one.done), renewals.follow(options.signal)])
+    done: Promise.all(all.map((one) => one.done))
       .then(() => undefined)
       .finally(unsubscribe),
   };
 }
+
+const ageOf = (one: Pick<Reflector<unknown>, 'age'>): number => one.age() ?? Number.POSITIVE_INFINITY;
 
 const podFields = [
   ...(['uid', 'node', 'owner', 'phase', 'ready', 'readySince', 'terminating', 'labels', 'shape'] as const),

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { ExecutionContext } from 'ava';
 import { ok } from '../../../config/result.ts';
-import { type Instant, type Millis, millis } from '../../../config/values.ts';
+import { type Millis, millis } from '../../../config/values.ts';
 import { type Api, createApi } from '../../../daemon/cluster/api.ts';
 import { type NodeFacts, nodesPath, readNode } from '../../../daemon/cluster/nodes.ts';
 import { type ReflectLimits, reflect } from '../../../daemon/cluster/watch.ts';
@@ -84,18 +84,17 @@ export const says =
 /** Time does not pass by itself; sleeping takes none, and is written down. */
 function impatientClock() {
   const pauses: number[] = [];
-  let now = 0;
-  const clock: Clock = {
-    now: () => (systemClock.now() + now) as Instant,
+  let now = millis(0);
+  const clock: Pick<Clock, 'sleep'> = {
     sleep: async (duration, signal) => {
       pauses.push(duration);
       await systemClock.sleep(millis(1), signal);
     },
   };
   const pass = (duration: Millis): void => {
-    now += duration;
+    now = millis(now + duration);
   };
-  return { clock, pauses, pass };
+  return { clock, pauses, pass, rests: { elapsed: () => now } };
 }
 
 type WatchSettings = Partial<ReflectLimits> & {
@@ -113,14 +112,14 @@ export async function watchDouble(
   const changes: string[] = [];
   const waiting = new Set<() => void>();
   const closing = new AbortController();
-  const { clock, pauses, pass } = impatientClock();
+  const { clock, pauses, pass, rests } = impatientClock();
   const log = createLogDouble();
   const look = (): void => {
     for (const one of waiting) one();
   };
   const nodes = reflect({
     ...{ path: nodesPath, project: readNode, mayBeUnknown },
-    ...{ api: server.api, clock, random: createRandomDouble(), log, signal: closing.signal, limits },
+    ...{ api: server.api, clock, rests, random: createRandomDouble(), log, signal: closing.signal, limits },
     onChange: ({ type, item }) => {
       changes.push(`${type} ${item.name}`);
       onChange?.(item.name);

@@ -2,7 +2,7 @@ import test, { type ExecutionContext } from 'ava';
 import { must } from '../../../../config/result.ts';
 import { minutes, parseDeviceId } from '../../../../config/values.ts';
 import { createOpening } from '../../../../daemon/app/boards/opening.ts';
-import { createRests, REST } from '../../../../daemon/app/rests.ts';
+import { createRests, REST } from '../../../../daemon/rests.ts';
 import type { Write } from '../../../../daemon/store/store.ts';
 import { type ClockDouble, createClockDouble, createLogDouble } from '../../../support/doubles.ts';
 

@@ -7,10 +7,10 @@ import { createAcceptances } from '../../../../daemon/app/boards/acceptances.ts'
 import { admissionDesk } from '../../../../daemon/app/boards/admission-desk.ts';
 import { createOpening } from '../../../../daemon/app/boards/opening.ts';
 import { createRivals } from '../../../../daemon/app/boards/rivals.ts';
-import { createRests } from '../../../../daemon/app/rests.ts';
 import type { Device } from '../../../../daemon/lifecycle/device.ts';
 import type { LifecycleEvent } from '../../../../daemon/lifecycle/event.ts';
 import { createRunner, type Runner, type Write } from '../../../../daemon/lifecycle/runner.ts';
+import { createRests } from '../../../../daemon/rests.ts';
 import { aDevice, aReport, MAC, SERIAL, START, states } from '../../../support/boards.ts';
 import { createClockDouble, createLogDouble, createRandomDouble } from '../../../support/doubles.ts';
 

@@ -1,11 +1,11 @@
 import test, { type ExecutionContext } from 'ava';
 import { ok, problem } from '../../../../config/result.ts';
-import { type Instant, minutes, seconds } from '../../../../config/values.ts';
+import { type Millis, millis, minutes, seconds } from '../../../../config/values.ts';
 import { createBalanceDesk } from '../../../../daemon/app/keeping/balance-desk.ts';
-import { createRests } from '../../../../daemon/app/rests.ts';
 import type { WorldChange } from '../../../../daemon/cluster/balance/plan.ts';
 import { createPlanner } from '../../../../daemon/cluster/balance/planner.ts';
 import type { PodFacts, World } from '../../../../daemon/cluster/workloads/facts.ts';
+import { createRests } from '../../../../daemon/rests.ts';
 import type { Write } from '../../../../daemon/store/store.ts';
 import { createClockDouble, createLogDouble, createRandomDouble } from '../../../support/doubles.ts';
 import { aWorld, podFacts } from '../../../support/world.ts';
@@ -19,7 +19,7 @@ function start(t: ExecutionContext, first: World, { mode = 'on-change', settings
   const [stop, clock, log] = [new AbortController(), createClockDouble(), createLogDouble()];
   const rests = createRests(clock, seconds(1));
   const listeners = new Set<(change: WorldChange) => void>();
-  const cluster: { world: World; heard: Instant | undefined; refuses: boolean } = {
+  const cluster: { world: World; heard: Millis | undefined; refuses: boolean } = {
     ...{ world: first, heard: undefined, refuses: false },
   };
   const evicted: string[] = [];
@@ -43,8 +43,7 @@ function start(t: ExecutionContext, first: World, { mode = 'on-change', settings
     ...{ mode, settings, commit, clock, rests, log, onNotice: () => undefined, random: createRandomDouble() },
     workloads: {
       world: () => cluster.world,
-      synced: () => true,
-      lastHeard: () => cluster.heard ?? clock.now(),
+      age: () => millis(rests.elapsed() - (cluster.heard ?? rests.elapsed())),
       onChange: (listener) => {
         listeners.add(listener);
         return () => void listeners.delete(listener);
@@ -82,7 +81,7 @@ function start(t: ExecutionContext, first: World, { mode = 'on-change', settings
     cluster.world = { ...cluster.world, nodes: [...cluster.world.nodes, ...(node ? [node] : [])] };
     tell({ kind: 'node', name });
   };
-  return { desk, clock, log, cluster, evicted, notices, settings, join, kill };
+  return { desk, clock, rests, log, cluster, evicted, notices, settings, join, kill };
 }
 
 test('after a Node has joined, and was there for 30 s: even, told, and then nothing', async (t) => {
@@ -157,11 +156,11 @@ test('held by another part of the daemon for as long as that works', async (t) =
 });
 
 test('nothing on what was heard long ago, and the status says so', async (t) => {
-  const { desk, clock, evicted, join, cluster } = start(t, nodes('a'));
+  const { desk, clock, evicted, join, cluster, rests } = start(t, nodes('a'));
   await clock.advance(seconds(5));
   join('b');
   await clock.advance(seconds(10));
-  cluster.heard = clock.now();
+  cluster.heard = rests.elapsed();
   await clock.advance(minutes(5));
   t.deepEqual(evicted, []);
   t.is(desk.api.balance().state, 'deaf');

@@ -3,12 +3,11 @@
  * that of the clock double; everything else of the daemon is the real thing.
  */
 import { must, type Ok, ok, problem } from '../../../../config/result.ts';
-import { instant, type Millis, millis, parseDeviceId, parseHostname, seconds } from '../../../../config/values.ts';
+import { type Millis, millis, parseDeviceId, parseHostname, seconds } from '../../../../config/values.ts';
 import { nodeEvent } from '../../../../daemon/app/boards/node-events.ts';
 import { createFailoverDesk, type FailoverDeskDeps } from '../../../../daemon/app/keeping/failover-desk.ts';
 import { failoverOwner } from '../../../../daemon/app/keeping/failover-owner.ts';
 import { createPause } from '../../../../daemon/app/keeping/pause.ts';
-import { createRests } from '../../../../daemon/app/rests.ts';
 import type { Answer, PowerState } from '../../../../daemon/cluster/failover/signs.ts';
 import type { NodeNote } from '../../../../daemon/cluster/gate.ts';
 import type { NodeFacts, Taint } from '../../../../daemon/cluster/nodes.ts';
@@ -16,6 +15,7 @@ import type { ClaimFacts, PodFacts, World } from '../../../../daemon/cluster/wor
 import type { Device } from '../../../../daemon/lifecycle/device.ts';
 import type { LifecycleEvent } from '../../../../daemon/lifecycle/event.ts';
 import { transition } from '../../../../daemon/lifecycle/transition.ts';
+import { createRests } from '../../../../daemon/rests.ts';
 import type { Write } from '../../../../daemon/store/store.ts';
 import { aDevice, states } from '../../../support/boards.ts';
 import { createClockDouble, createLogDouble } from '../../../support/doubles.ts';
@@ -82,14 +82,15 @@ export function createRackDouble({
   };
   const renewed = new Map<string, number>();
   const rounds = new Map<string, { readonly path: Answer; readonly rounds: number }>();
-  let heard = clock.now();
+  /** The second in which the API server was last heard. */
+  let heard = 0;
 
   const isOn = (name: string): boolean => cables.has(name) && power.get(name) === 'on';
 
   /** What goes on by itself: a round of the probes, kubelets, and what the watch on Nodes tells boards. */
   function pass(): void {
     world.second += 1;
-    if (world.isApiUp) heard = instant(heard + 1000);
+    if (world.isApiUp) heard = world.second;
     for (const [index, name] of names.entries()) {
       const isHeard = isOn(name) && world.link === 'up' && chance() >= loss;
       const before = rounds.get(name);
@@ -194,8 +195,7 @@ export function createRackDouble({
       },
       observed: {
         world: observed,
-        synced: () => world.isSynced,
-        lastHeard: () => heard,
+        age: () => (world.isSynced ? millis((world.second - heard) * 1000) : undefined),
         lease: (name) => {
           const last = renewed.get(name);
           if (last === undefined) return undefined;

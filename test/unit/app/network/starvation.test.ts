@@ -13,13 +13,13 @@ import {
   subnetOf,
 } from '../../../../config/values.ts';
 import { leaseDesk } from '../../../../daemon/app/network/leases.ts';
-import { createRests } from '../../../../daemon/app/rests.ts';
 import { createTimelines } from '../../../../daemon/boot/timeline.ts';
 import { dhcpLimits } from '../../../../daemon/dhcp/limits.ts';
 import { decodePacket } from '../../../../daemon/dhcp/packet.ts';
 import { dhcpServer } from '../../../../daemon/dhcp/server.ts';
 import { createRunner, type Write } from '../../../../daemon/lifecycle/runner.ts';
 import type { OpenUdp } from '../../../../daemon/ports.ts';
+import { createRests } from '../../../../daemon/rests.ts';
 import { createTally } from '../../../../daemon/traffic/counts.ts';
 import { createGate } from '../../../../daemon/traffic/gate.ts';
 import { tickLength } from '../../../../daemon/traffic/ticks.ts';

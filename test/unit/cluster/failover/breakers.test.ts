@@ -8,10 +8,10 @@ import {
   fenceLimit,
   type HeldCode,
   type Rack,
-  STALE,
   type Storm,
   type Surroundings,
 } from '../../../../daemon/cluster/failover/breakers.ts';
+import { STALE } from '../../../../daemon/cluster/workloads/fresh.ts';
 
 const calm: Surroundings = { uptime: minutes(5), mode: 'on', paused: undefined, heard: seconds(1), ownLink: 'up' };
 const oneGone: Rack = { nodes: 5, fenced: 0, suspects: ['pi2'], gone: ['pi2'], isRoomElsewhere: true };

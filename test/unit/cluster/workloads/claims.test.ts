@@ -3,6 +3,7 @@ import { seconds } from '../../../../config/values.ts';
 import { readBudget } from '../../../../daemon/cluster/workloads/budgets.ts';
 import { createClaimTable, readClaim, readVolume } from '../../../../daemon/cluster/workloads/claims.ts';
 import { createLeaseTable, readLease } from '../../../../daemon/cluster/workloads/leases.ts';
+import { createRests } from '../../../../daemon/rests.ts';
 import { createClockDouble } from '../../../support/doubles.ts';
 
 const on = (node: string) => ({
@@ -59,9 +60,10 @@ test('a budget; one that was not counted yet allows nothing', (t) => {
 
 test('a Lease is as old as we counted, whatever its own clock says', async (t) => {
   const clock = createClockDouble();
-  const table = createLeaseTable(clock);
+  const rests = createRests(clock, seconds(1));
+  const table = createLeaseTable(rests);
   const closing = new AbortController();
-  const following = table.follow(closing.signal);
+  const following = rests.follow(closing.signal);
   const lease = (renewTime: string) =>
     readLease({ metadata: { name: 'worker', namespace: 'kube-node-lease' }, spec: { renewTime } }) ?? never();
   t.is(table.of('worker'), undefined);

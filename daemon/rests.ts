@@ -2,8 +2,8 @@
  * How much time went by, counted in rests of the clock. The wall clock is not read: a master without a battery gets its
  * time from the network, hours off. What is counted is never more than what went by, and it stands still while the process does.
  */
-import { type Millis, millis, seconds } from '../../config/values.ts';
-import type { Clock } from '../ports.ts';
+import { type Millis, millis, seconds } from '../config/values.ts';
+import type { Clock } from './ports.ts';
 
 export type Rests = {
   /** Since the start; never goes back. */

@@ -1,7 +1,7 @@
 import test from 'ava';
-import { millis, seconds } from '../../../config/values.ts';
-import { createRests } from '../../../daemon/app/rests.ts';
-import { createClockDouble } from '../../support/doubles.ts';
+import { millis, seconds } from '../../config/values.ts';
+import { createRests } from '../../daemon/rests.ts';
+import { createClockDouble } from '../support/doubles.ts';
 
 test('counts while it is followed, never more than went by, and ends with its signal', async (t) => {
   const clock = createClockDouble();
