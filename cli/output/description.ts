@@ -1,6 +1,6 @@
 /** One board in full, for people. Pure. */
 import { sizeText } from '../../config/values.ts';
-import type { DeviceDescription, DiskView, EventView } from '../../daemon/http/wire.ts';
+import type { DeviceDescription, DiskView, EventView, HealthSign, TimelineEntry } from '../../daemon/http/wire.ts';
 import { bar } from './progress.ts';
 import { age, harmless } from './terminal.ts';
 
@@ -19,6 +19,9 @@ export function descriptionText(board: DeviceDescription, nowMs: number): string
     ['Deadline', board.deadline === null ? '–' : known(board.deadline)],
     ['Model', known(board.model ?? '')],
     ['Address', known(board.address ?? '')],
+    ...(board.health === null || board.health.signs.length > 0
+      ? []
+      : [['Health', `well, as of ${ago(board.health.at)}`] as const]),
     ['MAC', known(board.macs.join(', '))],
     ...(board.disk === null ? [] : [['Disk', known(diskText(board.disk))] as const]),
     ...(board.memoryBytes === null ? [] : [['Memory', sizeText(board.memoryBytes)] as const]),
@@ -28,9 +31,8 @@ export function descriptionText(board: DeviceDescription, nowMs: number): string
     ['First seen', ago(board.firstSeen)],
   ];
   const head = fields.map(([title, text]) => `${`${title}:`.padEnd(12)}${text}\n`).join('');
-  const timeline = board.timeline.map(
-    ({ seconds, what }) => `${seconds.toFixed(1).padStart(9)} s  ${harmless(what)}\n`,
-  );
+  const { diagnosis } = board;
+  const signs = board.health?.signs ?? [];
   const events = board.events.map((event) => `  ${eventText(event)}`);
   const log = board.installerLog.map((line) => `  ${harmless(line)}\n`);
   const output = board.failedOutput.map((line) => `  ${harmless(line)}\n`);
@@ -38,12 +40,27 @@ export function descriptionText(board: DeviceDescription, nowMs: number): string
     `\n${title}:\n${lines.length === 0 ? '  none\n' : lines.join('')}`;
   return (
     head +
-    section('Boot, in seconds from its first packet', timeline) +
+    (diagnosis === null
+      ? ''
+      : section('Why it stops', [`  ${harmless(diagnosis.sentence)}\n`, `  → ${harmless(diagnosis.deed)}\n`])) +
+    (signs.length === 0 ? '' : section('Its health', signs.flatMap(signText))) +
+    board.earlierBoots
+      .map((boot) => section(`An earlier boot, ${known(boot[0]?.at ?? '')}`, boot.map(stepText)))
+      .join('') +
+    section('Boot, in seconds from its first packet', board.timeline.map(stepText)) +
     (log.length === 0 ? '' : section('Its installer, when it last failed', log)) +
     (output.length === 0 ? '' : section('What failed on it said last', output)) +
     section('Events', events)
   );
 }
+
+const stepText = ({ seconds, what }: TimelineEntry): string =>
+  `${seconds.toFixed(1).padStart(9)} s  ${harmless(what)}\n`;
+
+const signText = ({ sentence, deed }: HealthSign): readonly string[] => [
+  `  ${harmless(sentence)}\n`,
+  ...(deed === null ? [] : [`  → ${harmless(deed)}\n`]),
+];
 
 const contents: Readonly<Record<string, string>> = {
   blank: 'blank',

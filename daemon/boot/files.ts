@@ -20,6 +20,8 @@ export type BootFile =
 export type BootRequest = {
   /** The serial the board put in front of the name; tells more than its MAC. */
   readonly serial: Serial | undefined;
+  /** Without its own folder; any other folder is still in it. */
+  readonly path: string;
   readonly file: BootFile;
 };
 
@@ -32,7 +34,7 @@ export function parseBootRequest(name: string): BootRequest {
   const serial = rest.length > 0 && first.length === 8 ? parseSerial(first) : undefined;
   const prefixed = serial?.ok === true || (rest.length > 0 && /^([0-9a-f]{2}-){5}[0-9a-f]{2}$/i.test(first));
   const path = (prefixed ? rest : parts).join('/');
-  return { serial: serial?.ok === true ? serial.value : undefined, file: bootFile(path) };
+  return { serial: serial?.ok === true ? serial.value : undefined, path, file: bootFile(path) };
 }
 
 function bootFile(path: string): BootFile {

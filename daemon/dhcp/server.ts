@@ -48,6 +48,10 @@ export type DhcpServerDeps = {
   readonly onChoseAnother?: (server: Ipv4) => void;
   /** Beside a router: a client wants this address from it, and will mostly get it. Anybody can claim it. */
   readonly onAsked?: (asked: { readonly mac: Mac; readonly address: Ipv4 }) => void;
+  /** Every message of a client that is listened to, answered or not. Must not throw. */
+  readonly onMessage?: (request: DhcpRequest) => void;
+  /** What was sent; `boots`: with where to boot from. Must not throw. */
+  readonly onAnswered?: (request: DhcpRequest, sent: Sent) => void;
   /** Whether this sender is listened to now, before anything is decoded. Default: all are. */
   readonly admit?: Gate<Mac>;
   readonly count?: Count;
@@ -67,6 +71,8 @@ const receiveBuffer = 1 << 20;
 /** Quirk: a Pi 3B's ROM may hold the OFFER back until another packet comes in (facts 3.7). */
 const strayDelay = millis(300);
 const discardPort = 9;
+
+export type Sent = { readonly answer: 'offer' | 'ack' | 'nak'; readonly address: Ipv4; readonly boots: boolean };
 
 type Received = { readonly packet: DhcpPacket; readonly request: DhcpRequest };
 
@@ -102,6 +108,7 @@ export async function dhcpServer(deps: DhcpServerDeps): Promise<void> {
     }
     const { request } = received.value;
     const fields = fieldsOf(request);
+    deps.onMessage?.(request);
     const given = deps.mode === 'full' ? givenUp(request, self.address) : undefined;
     if (given !== undefined) {
       // Not yet known whether it is the sender's at all.
@@ -141,7 +148,9 @@ export async function dhcpServer(deps: DhcpServerDeps): Promise<void> {
     const wanted = request.isPxe ? undefined : requestedOptions(packet);
     sender?.send(encodePacket(fitTo(packet, answer.packet), wanted), to);
     count('answered');
-    log.debug(`dhcp ${answer.answer} sent`, { ...fieldsOf(request), to: to.address, address: answer.packet.yiaddr });
+    const { yiaddr } = answer.packet;
+    deps.onAnswered?.(request, { answer: answer.answer, address: yiaddr, boots: lease?.boot === true });
+    log.debug(`dhcp ${answer.answer} sent`, { ...fieldsOf(request), to: to.address, address: yiaddr });
     if (request.isMaskRom) {
       const stray = sendStray().finally(() => strays.delete(stray));
       strays.add(stray);

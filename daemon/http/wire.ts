@@ -97,8 +97,14 @@ export type DeviceDescription = DeviceView & {
   readonly disk: DiskView | null;
   /** As its installer told; null where that is not known any more. */
   readonly memoryBytes: number | null;
-  /** Oldest first. */
+  /** Of the last boot that was watched, oldest first. */
   readonly timeline: readonly TimelineEntry[];
+  /** Those before it, as far as they are remembered, oldest first. */
+  readonly earlierBoots: readonly (readonly TimelineEntry[])[];
+  /** Why it stops; null where it gets on, or nobody can tell. */
+  readonly diagnosis: DiagnosisView | null;
+  /** As its own system told, now and then; null where it was not asked yet, or has none of ours. */
+  readonly health: HealthView | null;
   /** What its installer said when it last failed; empty if it did not. */
   readonly installerLog: readonly string[];
   /** The last lines of the program on the board that made it fail; empty if none did. */
@@ -352,3 +358,9 @@ export type FailoverBoardView = {
 export type FailoverRequest = { readonly action: 'pause' | 'resume'; readonly by: string; readonly seconds?: number };
 /** `POST /v1/devices/NAME/confirm-off`: the pods that are let go of. */
 export type ConfirmOffAnswer = { readonly name: string; readonly pods: readonly string[] };
+/** Why a board stops. `code` is stable; `deed` is what to do about it. */
+export type DiagnosisView = { readonly code: string; readonly sentence: string; readonly deed: string };
+/** `signs` is empty of a board that is well: what is wrong with its power, its heat and its disk, in plain words. */
+export type HealthView = { readonly at: string; readonly signs: readonly HealthSign[] };
+/** `deed`: null where nothing is asked of anybody. */
+export type HealthSign = { readonly sentence: string; readonly deed: string | null };

@@ -6,6 +6,7 @@ import type { Cluster } from '../../cluster/index.ts';
 import { bootKey } from '../../http/proof.ts';
 import { createJoiner, firstLogin } from '../../join/index.ts';
 import type { Device } from '../../lifecycle/device.ts';
+import { explain } from '../../lifecycle/explain.ts';
 import { boardNamed } from '../../lifecycle/fleet.ts';
 import { createRunner, type Runner } from '../../lifecycle/runner.ts';
 import type { Clock, Log, Random } from '../../ports.ts';
@@ -65,7 +66,7 @@ export function createBoards(deps: BoardsDeps) {
   const { config, identity, store, snapshot, commit, cluster, network, onEvents } = deps;
   const { pulse, rests, clock, random, log, signal } = deps;
   const changes = createChanges(clock, signal);
-  const timelines = createTimelines();
+  const timelines = createTimelines(rests);
   const progress = createProgress(() => runner);
   const all = (): readonly Device[] => runner.fleet.all();
   const boardNow = (device: Device): Device => runner.fleet.byId(device.id) ?? device;
@@ -157,6 +158,8 @@ export function createBoards(deps: BoardsDeps) {
         boot.forget(before.id);
         rivals.forget(before.id);
       }
+      if (after !== undefined && after.state.name !== before?.state.name && after.state.name !== 'seen')
+        timelines.see(after.id, clock.now(), { sight: 'state', name: after.state.name, what: explain(after) });
       network.changed(change);
       changes.tell(change);
       onEvents();

@@ -1,5 +1,6 @@
 /** What the installer is told: the meeting of the boot endpoints, admission and images. */
 import { type DeviceId, type Mac, type Millis, seconds } from '../../../config/values.ts';
+import { KEY_UNKNOWN } from '../../boot/sight.ts';
 import type { Timelines } from '../../boot/timeline.ts';
 import type { BootClaim } from '../../http/claim.ts';
 import type { BootDeps } from '../../http/endpoints/boot.ts';
@@ -61,7 +62,7 @@ export function bootDesk(deps: BootDeskDeps): BootDesk {
     const standing = clients.prove(device, claim);
     if (!standing.proven) {
       if (standing.ask !== undefined) return { ...wait(device.state.name, 'prove your key'), nonce: standing.ask };
-      timelines.mark(device.id, clock.now(), 'installer does not know our key');
+      timelines.mark(device.id, clock.now(), KEY_UNKNOWN);
       return wait(device.state.name, keyless[claim.source]);
     }
     if (deps.noticeRival(device, claim))

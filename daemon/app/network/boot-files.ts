@@ -7,6 +7,7 @@ import { parseBootRequest } from '../../boot/files.ts';
 import { mayNetboot } from '../../boot/offer.ts';
 import { renderCmdlineTxt, renderConfigTxt } from '../../boot/render.ts';
 import { createBootRounds } from '../../boot/rounds.ts';
+import type { Sight } from '../../boot/sight.ts';
 import type { Timelines } from '../../boot/timeline.ts';
 import { isOfAnother } from '../../lifecycle/admission.ts';
 import type { Device } from '../../lifecycle/device.ts';
@@ -42,7 +43,7 @@ type Answer = Result<ByteSource, Problem<'NOT_FOUND' | 'DENIED'>>;
 
 export function bootFileDesk(deps: BootFilesDeps): {
   readonly open: OpenFile;
-  readonly onServed: (served: Pick<Served, 'file' | 'source' | 'ended'>) => void;
+  readonly onServed: (served: Pick<Served, 'file' | 'source' | 'ended' | 'bytes'>) => void;
 } {
   const { runner, timelines, clock } = deps;
   /** Whom they were opened for. */
@@ -50,16 +51,21 @@ export function bootFileDesk(deps: BootFilesDeps): {
   const rounds = createBootRounds();
 
   async function open(request: FileRequest): Promise<Answer> {
-    const { serial, file } = parseBootRequest(request.file);
+    const { serial, file, path } = parseBootRequest(request.file);
     const device = await boardAt(request.client.address);
     if (device === undefined) return problem('NOT_FOUND', 'no board of ours has this address');
+    const see = (sight: Sight): void => timelines.see(device.id, clock.now(), sight);
     // Before it has reported, what is known of its serial may be anybody's packet; and none of these files is a secret.
-    if (isOfAnother(device, serial)) return problem('NOT_FOUND', 'this is not your serial number');
+    if (isOfAnother(device, serial)) {
+      see({ sight: 'other-serial', serial: serial ?? '' });
+      return problem('NOT_FOUND', 'this is not your serial number');
+    }
     if (!mayNetboot(device)) {
       if (timelines.sentToDisk(device.id, clock.now())) countRound(device);
       return problem('NOT_FOUND', 'start from your disk');
     }
     const source = await sourceOf(device, file);
+    see({ sight: source === undefined ? 'missing' : 'asked', path: shortened(path) });
     if (source === undefined) return problem('NOT_FOUND', 'File not found');
     await runner.dispatch(device.id, {
       event: 'boot-file-served',
@@ -118,10 +124,17 @@ export function bootFileDesk(deps: BootFilesDeps): {
     return device ?? runner.fleet.byAddress(address);
   }
 
-  function onServed({ file, source, ended }: Pick<Served, 'file' | 'source' | 'ended'>): void {
+  function onServed({ file, source, ended, bytes }: Pick<Served, 'file' | 'source' | 'ended' | 'bytes'>): void {
     const id = openedFor.get(source);
-    if (id !== undefined && ended === 'complete') timelines.mark(id, clock.now(), `has fetched ${file}`);
+    // An aborted one is how firmware asks whether a file exists.
+    if (id === undefined || ended === 'aborted') return;
+    const path = shortened(parseBootRequest(file).path);
+    const percent = Math.floor((100 * bytes) / Math.max(1, source.size));
+    timelines.see(id, clock.now(), ended === 'complete' ? { sight: 'fetched', path } : { sight: 'cut', path, percent });
   }
 
   return { open, onServed };
 }
+
+/** It is kept, and anybody's words. */
+const shortened = (path: string): string => (path.length <= 80 ? path : `${path.slice(0, 79)}…`);

@@ -13,6 +13,7 @@ import type { Rivals } from '../boards/rivals.ts';
 import { aborted } from '../lifetime.ts';
 import type { Service } from '../supervise.ts';
 import type { Addresses } from './addresses.ts';
+import { bootDiary } from './boot-diary.ts';
 import { dhcpSieve } from './dhcp-sieve.ts';
 import type { DhcpStandings } from './dhcp-standing.ts';
 import { interfaceOf, type ServerWatch, watchForServers } from './dhcp-watch.ts';
@@ -99,7 +100,8 @@ async function serve(deps: DhcpServiceDeps, mode: DhcpMode, own: Mac | undefined
   let watch: ServerWatch | undefined;
   const givesAddresses = mode === 'full';
   const reservesAddresses = givesAddresses || deps.config.addresses !== undefined;
-  const granted = leaseDesk({ ...deps, subnet: site.subnet, givesAddresses, reservesAddresses, log });
+  const diary = bootDiary({ ...deps, fleet: () => runner.fleet, self: site });
+  const granted = leaseDesk({ ...deps, diary, subnet: site.subnet, givesAddresses, reservesAddresses, log });
   const served = dhcpServer({
     openUdp: deps.openUdp,
     ...(fd !== undefined && { fd }),
@@ -127,6 +129,8 @@ async function serve(deps: DhcpServiceDeps, mode: DhcpMode, own: Mac | undefined
       const board = runner.fleet.byMac(mac);
       if (board !== undefined) deps.onHeard(board, address);
     },
+    onMessage: diary.heard,
+    onAnswered: diary.answered,
     admit,
     count: deps.traffic.count('dhcp'),
     onListening: started.resolve,

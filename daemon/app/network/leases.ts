@@ -1,26 +1,22 @@
 /** What a DHCP client is granted: the meeting of the DHCP server and the life of boards. */
 import { type Ipv4, inSubnet, type Mac, type Subnet, seconds } from '../../../config/values.ts';
 import { isInstalled, isToldToBoot } from '../../boot/offer.ts';
-import type { Timelines } from '../../boot/timeline.ts';
 import { type DhcpRequest, type Lease, unspecified } from '../../dhcp/server.ts';
 import type { Device } from '../../lifecycle/device.ts';
 import { provisionalLease } from '../../lifecycle/registry.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
-import type { Clock, Log } from '../../ports.ts';
+import type { Log } from '../../ports.ts';
 import type { Adoption } from '../boards/adoption.ts';
 import type { Rivals } from '../boards/rivals.ts';
 import type { Addresses } from './addresses.ts';
-
-/** What our installer calls itself (option 60); it may run on hardware whose address prefix nobody knows. */
-export const INSTALLER_VENDOR_CLASS = 'bramble-installer';
+import { type BootDiary, INSTALLER_VENDOR_CLASS } from './boot-diary.ts';
 
 /** Installed boards keep their address while the master is away; the others ask again at each boot. */
 const INSTALLED_LEASE = seconds(30 * 24 * 3600);
 
 export function leaseDesk(deps: {
-  readonly runner: Runner;
-  readonly timelines: Timelines;
-  readonly clock: Clock;
+  readonly runner: Pick<Runner, 'fleet' | 'sight'>;
+  readonly diary: Pick<BootDiary, 'met'>;
   readonly log: Log;
   readonly subnet: Subnet;
   /** False beside a router: boards are only told from where to boot. */
@@ -32,7 +28,7 @@ export function leaseDesk(deps: {
   readonly noticeRival: Rivals['notice'];
   readonly adoption: Pick<Adoption, 'systemHeard' | 'restarted'>;
 }): (request: DhcpRequest) => Promise<Lease | undefined> {
-  const { runner, timelines, clock, log, addresses } = deps;
+  const { runner, log, addresses } = deps;
   return async (request) => {
     const { mac, serial, model, isPxe, hostname } = request;
     // Of a card that we made nobody knows into which board it is put, but its system calls itself by the name on it.
@@ -45,17 +41,20 @@ export function leaseDesk(deps: {
       return undefined;
     }
     if (known === undefined && !isBoard(request)) return addresses.leaseGuest(request);
+    // Of a board that is known it was noted as it came in.
+    const isNew = runner.fleet.byMac(mac) === undefined;
     const sighted = await runner.sight({ mac, serial, model, hostname });
     if (!sighted.ok) {
       log.warn('no address for this board', { mac, ...sighted.error });
       return undefined;
     }
     const device = sighted.value;
+    if (isNew) deps.diary.met(request);
     deps.noticeRival(device, request);
     const isSystem = !isPxe && request.vendorClass !== INSTALLER_VENDOR_CLASS;
     deps.adoption[isSystem ? 'systemHeard' : 'restarted'](device);
     if (device.addressing === 'reserved') addresses.told(device);
-    if (!deps.givesAddresses) return lease(device, unspecified, 'told where to boot from');
+    if (!deps.givesAddresses) return lease(device, unspecified);
     if (device.addressing === 'heard') {
       log.warn('this board has no address of ours', { name: device.name });
       return undefined;
@@ -65,21 +64,16 @@ export function leaseDesk(deps: {
       log.warn('the address of this board is of another network', { name: device.name, address: device.address });
       return undefined;
     }
-    return lease(device, device.address, `given ${device.address}`);
-
-    function lease(board: Device, address: Ipv4, told: string): Lease {
-      const now = clock.now();
-      if (isPxe && request.kind === 'discover') timelines.bootRom(board.id, now);
-      timelines.mark(board.id, now, `${isPxe ? 'boot ROM' : 'system'} is ${told}`);
-      return {
-        address,
-        hostname: board.name,
-        leaseTime: isInstalled(board) ? INSTALLED_LEASE : provisionalLease(board),
-        boot: isToldToBoot(board),
-      };
-    }
+    return lease(device, device.address);
   };
 }
+
+const lease = (board: Device, address: Ipv4): Lease => ({
+  address,
+  hostname: board.name,
+  leaseTime: isInstalled(board) ? INSTALLED_LEASE : provisionalLease(board),
+  boot: isToldToBoot(board),
+});
 
 const isBoard = ({ isPi, vendorClass }: DhcpRequest): boolean => isPi || vendorClass === INSTALLER_VENDOR_CLASS;
 

@@ -26,6 +26,7 @@ import type { Rivals } from '../boards/rivals.ts';
 import type { Keeping } from '../keeping/keeping.ts';
 import type { Network } from '../network/network.ts';
 import { endsCluster } from './cluster-carrier.ts';
+import { diagnosesNow } from './diagnoses.ts';
 import type { EventFeed } from './event-feed.ts';
 import type { Metrics } from './metrics.ts';
 import type { PlaceDesk } from './place-desk.ts';
@@ -58,7 +59,7 @@ export type OwnerDeskDeps = {
   readonly installer: Pick<InstallerKit, 'advice'>;
   readonly images: Pick<ImageDesk, 'records' | 'kitGaps' | 'files'>;
   readonly cluster: ClusterFacts;
-  readonly network: Pick<Network, 'facts' | 'site' | 'traffic'>;
+  readonly network: Pick<Network, 'facts' | 'site' | 'traffic' | 'hasRival'>;
   readonly metrics: Pick<Metrics, 'text'>;
   /** 0 to 1 while the board installs. */
   readonly progressOf: (device: Device) => number | undefined;
@@ -90,6 +91,8 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
       rivals: deps.rivals.now(),
       nodeAdvice: [...deps.keeping.advice(), ...deps.guard.advice()],
       adoption: deps.adoption,
+      diagnosisOf: diagnosesNow(deps),
+      healthAdvice: [],
       progressOf,
       traffic: await network.traffic.now(),
     });
@@ -99,7 +102,9 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
     if (device === undefined) return undefined;
     return describeDevice(device, progressOf(device), {
       rows: deps.store.deviceEvents(device.id),
-      marks: deps.timelines.of(device.id),
+      boots: deps.timelines.of(device.id),
+      diagnosis: diagnosesNow(deps)(device),
+      health: undefined,
       installerLog: deps.installerLog(device.id),
       hostKeys: deps.fingerprints(device),
       isAdoptable: deps.adoption.awaitsOwner(device),

@@ -11,6 +11,7 @@ import { LEGACY } from '../boards/kube-config.ts';
 import type { KitGaps } from '../boards/netboot-kit.ts';
 import { isNetworkDown, type NetworkFacts, networkAdvice } from '../network/advice.ts';
 import { dhcpModeView } from '../network/dhcp-standing.ts';
+import type { Diagnoses } from './diagnoses.ts';
 import { deviceView, guestView } from './views.ts';
 
 export type StatusFacts = {
@@ -35,6 +36,9 @@ export type StatusFacts = {
   readonly nodeAdvice: readonly string[];
   /** Of boards that run a system which somebody flashed. */
   readonly adoption: Pick<Adoption, 'awaitsOwner' | 'lacksLogin'>;
+  readonly diagnosisOf: Diagnoses;
+  /** Of those that run our system. */
+  readonly healthAdvice: readonly string[];
   readonly progressOf: (device: Device) => number | undefined;
   readonly traffic: TrafficView;
 };
@@ -47,7 +51,7 @@ export function statusView(facts: StatusFacts): StatusView {
     version: facts.version,
     master: masterView(facts),
     devices: facts.devices.map((device) =>
-      deviceView(device, facts.progressOf(device), facts.adoption.awaitsOwner(device)),
+      deviceView(device, facts.progressOf(device), facts.adoption.awaitsOwner(device), facts.diagnosisOf(device)),
     ),
     strangers: network.strangers,
     guests: network.guests.map(guestView),
@@ -94,10 +98,17 @@ function advice(facts: StatusFacts): readonly string[] {
     ...(config.cluster.driver === 'kube-config' ? [LEGACY] : []),
     ...devices
       .toSorted((a, b) => urgency(a) - urgency(b))
-      .map((device) => nextDeed(device, facts.adoption.awaitsOwner(device)))
+      .map((device) => nextDeed(device, facts.adoption.awaitsOwner(device)) ?? diagnosisText(device, facts))
       .filter((deed) => deed !== undefined),
+    ...facts.healthAdvice,
     ...loginAdvice(devices.filter(facts.adoption.lacksLogin)),
   ];
+}
+
+/** Of a board that should get on by itself. What only delays it is told with the network. */
+function diagnosisText(device: Device, { diagnosisOf }: StatusFacts): string | undefined {
+  const diagnosis = diagnosisOf(device);
+  return diagnosis?.stops ? `${device.name}: ${diagnosis.deed}    (${diagnosis.sentence})` : undefined;
 }
 
 const imageAdvice = ({ bases, config }: StatusFacts): readonly string[] =>
@@ -151,6 +162,6 @@ const urgent: readonly StateName[] = [
     'held',
     'pending',
   ] as const),
-  ...(['seen', 'booting', 'starting'] as const),
+  ...(['seen', 'booting', 'reported', 'accepted', 'installing', 'starting'] as const),
 ];
 const urgency = ({ state }: Device): number => urgent.indexOf(state.name);

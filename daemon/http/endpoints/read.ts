@@ -72,6 +72,9 @@ export const deviceRoute = (deps: Pick<ReadDeps, 'describe'>): Route =>
       const {
         firstSeen: _firstSeen,
         timeline: _timeline,
+        earlierBoots: _boots,
+        diagnosis: _diagnosis,
+        health: _health,
         installerLog: _log,
         failedOutput: _output,
         hostKeys: _keys,

@@ -7,6 +7,7 @@
 import { join } from 'node:path';
 import { must, ok, problem } from '../../../config/result.ts';
 import { parseAddressRange, parseHostname, parseIpv4, subnetOf } from '../../../config/values.ts';
+import { bootDiary } from '../../../daemon/app/network/boot-diary.ts';
 import { leaseDesk } from '../../../daemon/app/network/leases.ts';
 import { recentReads } from '../../../daemon/boot/recent-reads.ts';
 import { createTimelines } from '../../../daemon/boot/timeline.ts';
@@ -88,14 +89,22 @@ async function serveDhcp(dhcp: NonNullable<ServiceOptions['dhcp']>): Promise<{ r
     onChange: () => undefined,
   });
   const listening = Promise.withResolvers<void>();
+  const diary = bootDiary({
+    fleet: () => runner.fleet,
+    timelines: createTimelines(),
+    clock,
+    self: { address, subnet },
+  });
   const served = dhcpServer({
     ...{ openUdp, clock, log, signal },
+    onMessage: diary.heard,
+    onAnswered: diary.answered,
     mode: 'full',
     self: { address, subnet, dns: [address], ntp: [address] },
     onSighting: leaseDesk({
       noticeRival: () => false,
       adoption: { systemHeard: () => undefined, restarted: () => undefined },
-      ...{ runner, timelines: createTimelines(), clock, log, subnet, givesAddresses: true, reservesAddresses: true },
+      ...{ runner, diary, log, subnet, givesAddresses: true, reservesAddresses: true },
       addresses: { leaseGuest: async () => undefined, told: () => undefined, strayRelay: () => undefined },
     }),
     onListening: listening.resolve,

@@ -232,6 +232,23 @@ test('describe tells state, why, identity, timeline and events', (t) => {
   t.regex(text, /joining → ready/);
 });
 
+test('describe says why a board stops and what to do, what its health is, and shows its earlier boots', (t) => {
+  const now = Date.parse('2026-01-01T12:00:00Z');
+  const board = {
+    ...descriptionFake(deviceFake('worker-kube1')),
+    diagnosis: { code: 'FILE_MISSING', sentence: 'it asks for \u001b[31mstart4.elf', deed: 'import a newer one' },
+    earlierBoots: [[{ at: '2026-01-01T11:00:00.000Z', seconds: 0, what: 'DISCOVER of its boot ROM' }]],
+    health: { at: '2026-01-01T11:59:00.000Z', signs: [{ sentence: 'its power is too weak', deed: null }] },
+  };
+  const text = descriptionText(board, now);
+  t.regex(text, /\nWhy it stops:\n {2}it asks for \P{Cc}*start4\.elf\n {2}→ import a newer one\n/u);
+  t.regex(text, /\nIts health:\n {2}its power is too weak\n/);
+  t.regex(text, /\nAn earlier boot, 2026-01-01T11:00:00\.000Z:\n +0\.0 s {2}DISCOVER of its boot ROM\n/);
+  t.notRegex(descriptionText({ ...board, diagnosis: null }, now), /Why it stops/);
+  const well = { ...board, health: { ...board.health, signs: [] } };
+  t.regex(descriptionText(well, now), /\nHealth: +well, as of 2026-01-01T11:59:00\.000Z \(1m00s ago\)\n/);
+});
+
 test('describe tells the disk that may be written and the memory, where they are known', (t) => {
   const board = descriptionFake(deviceFake('worker-kube1'));
   t.notRegex(descriptionText(board, 0), /Disk:|Memory:/);

@@ -74,10 +74,10 @@ test('a file that was fetched is noted for the board that it was opened for, wit
   const opened = [1, 2].map((port) => open({ file: 'start4.elf', client: { address: OWN, port } }));
   const [whole, broken] = (await Promise.all(opened)).map(must);
   if (whole === undefined || broken === undefined) return t.fail();
-  onServed({ file: 'start4.elf', source: whole, ended: 'complete' });
-  onServed({ file: 'start4.elf', source: broken, ended: 'aborted' });
-  const notes = timelines.of(aDevice(states.booting).id).map(({ what }) => what);
-  t.deepEqual(notes, ['has fetched start4.elf']);
+  onServed({ file: 'start4.elf', source: whole, ended: 'complete', bytes: 0 });
+  onServed({ file: 'start4.elf', source: broken, ended: 'aborted', bytes: 0 });
+  const notes = timelines.of(aDevice(states.booting).id).flatMap((boot) => boot.map(({ text }) => text));
+  t.deepEqual(notes, ['asks for start4.elf', 'has fetched start4.elf']);
   t.is(asked.length, 2);
 });
 
@@ -118,7 +118,8 @@ test('a round is one boot of its ROM, however many files it asks for: the third 
   const { id } = aDevice();
   for (let round = 1; round <= 3; round++) {
     // It repeats its DISCOVER until there is an answer.
-    for (let repeat = 0; repeat < 3; repeat++) ask.timelines.bootRom(id, START);
+    for (let repeat = 0; repeat < 3; repeat++)
+      ask.timelines.see(id, START, { sight: 'dhcp', by: 'boot ROM', kind: 'DISCOVER' });
     for (const file of ['abcdef01/start4.elf', 'abcdef01/start.elf', 'start4.elf', 'config.txt', 'start4.elf'])
       t.false(await ask(file));
     t.deepEqual(ask.told, round < 3 ? [] : [{ event: 'local-boot-failed', rounds: 3 }]);

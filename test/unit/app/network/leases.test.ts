@@ -2,7 +2,6 @@ import test from 'ava';
 import { must } from '../../../../config/result.ts';
 import { minutes, parseIpv4, parseMac, subnetOf } from '../../../../config/values.ts';
 import { leaseDesk } from '../../../../daemon/app/network/leases.ts';
-import { createTimelines } from '../../../../daemon/boot/timeline.ts';
 import type { DhcpRequest, Lease } from '../../../../daemon/dhcp/server.ts';
 import type { Device, StateName } from '../../../../daemon/lifecycle/device.ts';
 import { createRunner } from '../../../../daemon/lifecycle/runner.ts';
@@ -49,7 +48,7 @@ function desk(
   const lease = leaseDesk({
     noticeRival: () => false,
     adoption: { systemHeard: () => undefined, restarted: () => undefined },
-    ...{ runner, timelines: createTimelines(), clock, log, subnet, givesAddresses, reservesAddresses },
+    ...{ runner, diary: { met: () => undefined }, log, subnet, givesAddresses, reservesAddresses },
     addresses: {
       leaseGuest: async () => guest,
       told: () => undefined,

@@ -13,6 +13,7 @@ import {
   subnetOf,
 } from '../../../../config/values.ts';
 import { leaseDesk } from '../../../../daemon/app/network/leases.ts';
+import { createRests } from '../../../../daemon/app/rests.ts';
 import { createTimelines } from '../../../../daemon/boot/timeline.ts';
 import { dhcpLimits } from '../../../../daemon/dhcp/limits.ts';
 import { decodePacket } from '../../../../daemon/dhcp/packet.ts';
@@ -85,8 +86,7 @@ async function start(t: ExecutionContext) {
       adoption: { systemHeard: () => undefined, restarted: () => undefined },
       ...{
         runner,
-        timelines: createTimelines(),
-        clock,
+        diary: { met: () => undefined },
         log,
         subnet: subnetOf(address, 24),
         givesAddresses: true,

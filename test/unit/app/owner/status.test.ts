@@ -62,6 +62,8 @@ function master(yaml: string, change: Change) {
     rivals: new Map(),
     nodeAdvice: [],
     adoption: { awaitsOwner: () => false, lacksLogin: () => false },
+    diagnosisOf: () => undefined,
+    healthAdvice: [],
     progressOf: () => undefined,
     traffic: createTally().now(),
     ...change,
@@ -226,6 +228,19 @@ test('the sickest board comes first', (t) => {
   t.regex(lines[1] ?? '', /^bramble accept worker-kube1, or bramble reject worker-kube1 {4}\(held: /);
   const deeds = lines.map((line) => line.split(' ', 2).join(' '));
   t.deepEqual(deeds, ['bramble retry', 'bramble accept', 'bramble accept']);
+});
+
+test('a board that stands still says why and what to do about it; what only delays it is told with the network', (t) => {
+  const devices = [aDevice(states.booting), aDevice(states.pending)];
+  const diagnosis = { code: 'FILE_MISSING', sentence: 'it asks for x', deed: 'import one', stops: true };
+  const lines = advice('', { devices, diagnosisOf: () => diagnosis });
+  t.is(lines.length, 2);
+  t.regex(lines[0] ?? '', /^bramble accept/, 'a deed that its state asks for comes before');
+  t.is(lines[1], 'worker-kube1: import one    (it asks for x)');
+  t.deepEqual(
+    advice('', { devices: [aDevice(states.booting)], diagnosisOf: () => ({ ...diagnosis, stops: false }) }),
+    [],
+  );
 });
 
 test('a board that does not start, and one whose installer nobody can start from here', (t) => {

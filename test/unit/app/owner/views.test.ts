@@ -2,7 +2,10 @@ import test from 'ava';
 import { describeDevice } from '../../../../daemon/app/owner/views.ts';
 import { aDevice, aDisk, states } from '../../../support/boards.ts';
 
-const nothing = { rows: [], marks: [], installerLog: [], hostKeys: [], isAdoptable: false };
+const nothing = {
+  ...{ rows: [], boots: [], diagnosis: undefined, health: undefined },
+  ...{ installerLog: [], hostKeys: [], isAdoptable: false },
+};
 
 test('a board is described with what its installer told, as long as that is known', (t) => {
   for (const name of ['reported', 'pending', 'accepted', 'installing', 'failed'] as const) {
