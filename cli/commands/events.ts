@@ -5,7 +5,7 @@ import { eventText } from '../output/description.ts';
 import { document, type Format, formatOption } from '../output/format.ts';
 import type { Terminal } from '../output/terminal.ts';
 
-type EventFlags = { readonly output: Format; readonly follow?: true };
+type EventFlags = { readonly output: Format; readonly follow?: true; readonly watch?: true };
 
 /** `events [-f] [NAME]`: the newest ones, oldest first; with `-f` also what comes, until ctrl-C. JSON: one a line. */
 export function addEvents(parent: Command, deps: { readonly client: () => Client; readonly terminal: Terminal }): void {
@@ -14,6 +14,7 @@ export function addEvents(parent: Command, deps: { readonly client: () => Client
     .description('what happened, to all boards or to one')
     .argument('[name]', 'name or id of a board')
     .option('-f, --follow', 'go on with what happens from now on')
+    .option('-w, --watch', 'the same as --follow')
     .addOption(formatOption(['table', 'json', 'yaml']))
     .action(async (device: string | undefined, flags: EventFlags) => {
       const { client, terminal } = deps;
@@ -21,7 +22,8 @@ export function addEvents(parent: Command, deps: { readonly client: () => Client
         const forPrograms = flags.output === 'json' || flags.output === 'yaml';
         terminal.out(forPrograms ? document(event, flags.output, true) : eventText(event));
       };
-      if (flags.follow === true) for await (const event of client().follow({ device })) show(event);
+      if (flags.follow === true || flags.watch === true)
+        for await (const event of client().follow({ device })) show(event);
       else for (const event of await client().events({ device })) show(event);
     });
 }

@@ -1,13 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Command } from 'commander';
-import type { StatusView } from '../../daemon/http/wire.ts';
+import { type Command, Option } from 'commander';
+import { type Model, models } from '../../config/values.ts';
+import type { DeviceView, StatusView } from '../../daemon/http/wire.ts';
 import type { Client } from '../client.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { document, type Format, formatOption } from '../output/format.ts';
 import { inOrder, isDegraded, statusText } from '../output/status.ts';
 import { harmless, painter, type Terminal } from '../output/terminal.ts';
 
-type StatusFlags = { readonly output: Format; readonly watch?: true };
+type StatusFlags = {
+  readonly output: Format;
+  readonly watch?: true;
+  readonly state?: readonly string[];
+  readonly model?: Model;
+};
 
 /** `status [-w] [-o FORMAT]`: 0 well, 2 degraded; with `-w` until ctrl-C, then by what was last seen. */
 export function addStatus(parent: Command, deps: StatusDeps): void {
@@ -16,6 +22,8 @@ export function addStatus(parent: Command, deps: StatusDeps): void {
     .description('boards and master: what they are doing, why, and what to do next')
     .option('-w, --watch', 'show it again every two seconds')
     .addOption(formatOption(['table', 'wide', 'json', 'yaml', 'name']))
+    .option('--state <state...>', 'only boards in these states: pending, ready …')
+    .addOption(new Option('--model <model>', 'only boards of this model').choices(models))
     .addHelpText('after', help)
     .allowExcessArguments()
     .action(async (flags: StatusFlags, command: Command) => {
@@ -49,7 +57,7 @@ async function showStatus({ client, terminal }: StatusDeps, flags: StatusFlags):
   for (;;) {
     const seen = await status();
     const clear = watch && terminal.isTerminal && (flags.output === 'table' || flags.output === 'wide');
-    terminal.out((clear ? '\x1b[H\x1b[2J\x1b[3J' : '') + render(seen, flags.output, watch, terminal));
+    terminal.out((clear ? '\x1b[H\x1b[2J\x1b[3J' : '') + render(seen, flags, terminal));
     const code = isDegraded(seen) ? exitCodes.degraded : exitCodes.well;
     if (!watch) return code;
     try {
@@ -60,17 +68,29 @@ async function showStatus({ client, terminal }: StatusDeps, flags: StatusFlags):
   }
 }
 
-function render(status: StatusView, format: Format, repeated: boolean, terminal: Terminal): string {
-  switch (format) {
+/** What is shown; the exit code and the next step are about all boards. */
+const chosen = ({ devices }: StatusView, { state, model }: StatusFlags): readonly DeviceView[] =>
+  devices.filter(
+    (device) =>
+      (state === undefined || state.includes(device.state)) && (model === undefined || device.model === model),
+  );
+
+function render(status: StatusView, flags: StatusFlags, terminal: Terminal): string {
+  const devices = chosen(status, flags);
+  switch (flags.output) {
     case 'json':
     case 'yaml':
-      return document(status, format, repeated);
+      return document({ ...status, devices }, flags.output, flags.watch === true);
     case 'name':
-      return inOrder(status.devices)
-        .map(({ name }) => `${name}\n`)
+      return inOrder(devices)
+        .map(({ name }) => `${harmless(name)}\n`)
         .join('');
     case 'table':
     case 'wide':
-      return statusText(status, { width: terminal.columns, paint: painter(terminal), wide: format === 'wide' });
+      return statusText(
+        status,
+        { width: terminal.columns, paint: painter(terminal), wide: flags.output === 'wide' },
+        devices,
+      );
   }
 }

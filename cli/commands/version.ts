@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Client } from '../client.ts';
 import { CommandFailed } from '../exit-codes.ts';
-import type { Terminal } from '../output/terminal.ts';
+import { harmless, type Terminal } from '../output/terminal.ts';
 
 /** `version`: of this program and of the daemon; 0 also if the daemon is not there. */
 export function addVersion(
@@ -22,6 +22,6 @@ export function addVersion(
             throw error;
           },
         );
-      deps.terminal.out(`bramble ${deps.version}\nbrambled ${daemon}\n`);
+      deps.terminal.out(`bramble ${deps.version}\nbrambled ${harmless(daemon)}\n`);
     });
 }

@@ -21,14 +21,14 @@ export function planText({ moves, skipped }: BalancePlanView, look: Look): strin
 }
 
 const moveColumns: readonly Column<PlannedMoveView>[] = [
-  { title: 'OWNER', text: ({ title }) => title },
-  { title: 'FROM', text: ({ from }) => from },
-  { title: 'TO', text: ({ to }) => to },
+  { title: 'OWNER', text: ({ title }) => title, least: 20 },
+  { title: 'FROM', text: ({ from }) => from, least: 12 },
+  { title: 'TO', text: ({ to }) => to, least: 12 },
   { title: 'HOW', text: ({ method }) => method },
   { title: 'WHY', text: ({ why }) => why },
 ];
 const skipColumns: readonly Column<PlannedSkipView>[] = [
-  { title: 'OWNER', text: ({ title }) => title },
+  { title: 'OWNER', text: ({ title }) => title, least: 20 },
   { title: 'WHY', text: ({ reason }) => reason },
 ];
 

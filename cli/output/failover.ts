@@ -37,7 +37,7 @@ const colours: Partial<Readonly<Record<FailoverBoardView['verdict'], Colour>>> =
 const known = (word: string): string => (word === 'unknown' ? '' : word);
 
 const columns: readonly Column<FailoverBoardView>[] = [
-  { title: 'NAME', text: ({ name }) => name },
+  { title: 'NAME', text: ({ name }) => name, least: 15 },
   { title: 'HELD', text: ({ verdict }) => verdict, colour: ({ verdict }) => colours[verdict] },
   { title: 'PATH', text: ({ path }) => known(path) },
   { title: 'LEASE', text: ({ lease }) => (lease === null ? '' : spanText(lease)) },

@@ -34,14 +34,16 @@ const colours: readonly (Colour | undefined)[] = ['red', 'yellow', 'green', 'dim
 
 export type Look = { readonly width: number; readonly paint: Paint; readonly wide: boolean };
 
-export function statusText(status: StatusView, look: Look): string {
-  const { master, devices } = status;
+/** `shown`: those of its boards that are listed. */
+export function statusText(status: StatusView, look: Look, shown: readonly DeviceView[] = status.devices): string {
+  const { master } = status;
   const where = master.address === null ? 'no usable interface' : `${master.interface} ${master.address}`;
   const { driver, reachable, detail } = master.cluster;
   const cluster = reachable ? `${driver} reachable` : `${driver} not reachable${detail === '' ? '' : `: ${detail}`}`;
   const head = `${master.hostname}  ${where}  dhcp ${master.dhcpMode}  admission ${master.admission}  ${cluster}`;
   const open = master.open === null ? [] : [`${openText(master.open)}; bramble open 0 closes it`];
-  const boards = devices.length === 0 ? 'No board yet.\n' : `${counts(devices)}\n\n${boardTable(status, look)}`;
+  const none = status.devices.length === 0 ? 'No board yet.\n' : 'No such board.\n';
+  const boards = shown.length === 0 ? none : `${counts(shown, look)}\n${boardTable(status, shown, look)}`;
   const inWidth = (line: string): string => (look.wide ? line : cut(line, look.width));
   const beside = others(status, look.wide).map((line) => `\n${inWidth(harmless(line))}\n`);
   const drops = look.wide ? `\n${dropsLine(master.traffic)}\n` : '';
@@ -97,7 +99,7 @@ function dropsLine(traffic: TrafficView): string {
   return `dropped since start: ${parts.join(', ') || 'nothing'}`;
 }
 
-function boardTable(status: StatusView, { width, paint, wide }: Look): string {
+function boardTable(status: StatusView, shown: readonly DeviceView[], { width, paint, wide }: Look): string {
   const now = Date.parse(status.generatedAt);
   const extra: readonly Column<DeviceView>[] = [
     { title: 'MAC', text: ({ macs }) => macs.join(',') },
@@ -105,7 +107,7 @@ function boardTable(status: StatusView, { width, paint, wide }: Look): string {
     { title: 'ID', text: ({ id }) => id },
   ];
   const columns: readonly Column<DeviceView>[] = [
-    { title: 'NAME', text: ({ name }) => name },
+    { title: 'NAME', text: ({ name }) => name, least: 15 },
     { title: 'MODEL', text: ({ model }) => model ?? '' },
     { title: 'IP', text: ({ address }) => address ?? '' },
     { title: 'STATE', text: stateOf, colour: (device) => colours[rank(device)] },
@@ -113,7 +115,7 @@ function boardTable(status: StatusView, { width, paint, wide }: Look): string {
     ...(wide ? extra : []),
     { title: 'WHY', text: whyOf },
   ];
-  return table(columns, inOrder(status.devices), { width: wide ? 0 : width, paint });
+  return table(columns, inOrder(shown), { width: wide ? 0 : width, paint });
 }
 
 const stateOf = ({ state, progress }: DeviceView): string =>
@@ -123,11 +125,12 @@ const stateOf = ({ state, progress }: DeviceView): string =>
 const whyOf = ({ why, progress }: DeviceView): string => (progress === null ? why : `${bar(progress, 10)} ${why}`);
 
 /** `3 boards: 1 failed, 2 ready`. */
-function counts(devices: readonly DeviceView[]): string {
+function counts(devices: readonly DeviceView[], { width, wide }: Look): string {
   const byState = new Map<string, number>();
   for (const { state } of inOrder(devices)) byState.set(state, (byState.get(state) ?? 0) + 1);
   const parts = [...byState].map(([state, count]) => `${count} ${state}`);
-  return `${devices.length} board${devices.length === 1 ? '' : 's'}: ${parts.join(', ')}`;
+  const text = harmless(`${devices.length} board${devices.length === 1 ? '' : 's'}: ${parts.join(', ')}`);
+  return (wide ? [text] : wrapped(text, width)).map((line) => `${line}\n`).join('');
 }
 
 /** The daemon's advice, or what there is to do when it has none; never empty. */

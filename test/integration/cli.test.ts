@@ -127,6 +127,24 @@ test('status -o json, yaml, name, wide', async (t) => {
   t.regex((await bramble(socket, ['status', '-o', 'wide'])).out, /dc:a6:32:01:02:01 +10000000abcdef01 +d-/);
 });
 
+test('status --state, --model: only those boards; the exit code is that of all', async (t) => {
+  const { socket } = await daemonFake(t, [ready, pending, deviceFake('worker-kube3', { model: 'pi5' })]);
+  const names = async (...args: readonly string[]) => {
+    const { code, out } = await bramble(socket, ['status', '-o', 'name', ...args]);
+    t.is(code, 2);
+    return out.trimEnd().split('\n');
+  };
+  t.deepEqual(await names('--state', 'pending'), ['worker-kube2']);
+  t.deepEqual(await names('--state', 'pending', 'ready', '--model', 'pi4'), ['worker-kube2', 'worker-kube1']);
+  t.deepEqual(await names('--model', 'cm4'), ['']);
+  const document = JSON.parse((await bramble(socket, ['status', '-o', 'json', '--model', 'pi5'])).out);
+  t.deepEqual(
+    document.devices.map(({ name }: DeviceView) => name),
+    ['worker-kube3'],
+  );
+  t.is((await bramble(socket, ['status', '--model', 'pi9'])).code, 64);
+});
+
 test('status -w shows it again until ctrl-C; JSON is one document a line', async (t) => {
   const { socket } = await daemonFake(t, [ready]);
   const stop = new AbortController();

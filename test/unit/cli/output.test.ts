@@ -55,6 +55,30 @@ test('status fits 80 columns whatever the boards say, and nothing they say steer
   t.true(statusText(status, { width: 80, paint: plain, wide: true }).includes('dc:a6:32:01:02:01'));
 });
 
+test('status fits whatever width, with names of 63 characters that differ at their end, and every state there is', (t) => {
+  const long = (end: string): string => `${'rack-in-the-cellar-'.repeat(4).slice(0, 62)}${end}`;
+  const boards = [
+    ...Object.values(states).map(({ name }, index) => deviceFake(`worker-kube${index + 1}`, { state: name })),
+    deviceFake(long('1'), { state: 'local-boot-failed', address: '192.168.100.200', model: 'pi3b+' }),
+    deviceFake(long('2'), { state: 'waiting-for-proof', address: '192.168.100.201', why: 'it is '.repeat(40) }),
+  ];
+  const shown = (width: number): readonly string[] =>
+    statusText(statusFake(boards, { advice: [long('x').repeat(3)] }), { width, paint: plain, wide: false }).split('\n');
+  for (const width of [20, 40, 79, 80, 132]) for (const line of shown(width)) t.true(line.length <= width, line);
+  const rows = shown(80).filter((line) => line.startsWith('rack-'));
+  t.deepEqual(
+    rows.map((line) => line.split(/ +/, 1)[0]),
+    ['rack-in…-rack-1', 'rack-in…-rack-2'],
+  );
+  t.regex(rows[1] ?? '', / {2}waiting-for-proof {2}4m30s {2}it is/);
+});
+
+test('status of chosen boards: none of them is not no board', (t) => {
+  const status = statusFake([deviceFake('worker-kube1')]);
+  const text = statusText(status, { width: 80, paint: plain, wide: false }, []);
+  t.regex(text, /\nNo such board\.\n\nNEXT: nothing to do\n$/);
+});
+
 test('boards that failed, are held, left, were replaced or are being taken in: what to do stands whole in 80 columns', (t) => {
   const kept = (state: DeviceState, name: string): DeviceView => {
     const device = aDevice(state, { name: must(parseHostname(name)) });
