@@ -10,12 +10,15 @@ const defaultFile = '/etc/bramble/bramble.yaml';
 export const configOption = (): Option =>
   new Option('--config <file>', `bramble.yaml (or BRAMBLE_CONFIG; ${defaultFile})`);
 
+export const configFile = (named: string | undefined, env: Readonly<Record<string, string | undefined>>): string =>
+  named ?? env['BRAMBLE_CONFIG'] ?? defaultFile;
+
 /** As the daemon finds it: a file that was named has to be there, without the usual one the defaults count. */
 export async function readConfig(
   named: string | undefined,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<Config> {
-  const file = named ?? env['BRAMBLE_CONFIG'] ?? defaultFile;
+  const file = configFile(named, env);
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (named === undefined && error.code === 'ENOENT') return '';
     const advice = error.code === 'EACCES' ? ': run it with sudo' : '';

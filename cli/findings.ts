@@ -15,9 +15,24 @@ import {
 export type Finding = {
   /** `wrong`: boards are kept from their work, and the text ends with what to do. */
   readonly level: 'well' | 'note' | 'wrong';
-  readonly about: 'daemon' | 'images' | 'boot kit' | 'EEPROM';
+  readonly about: About;
   readonly text: string;
 };
+
+type About =
+  | 'daemon'
+  | 'images'
+  | 'boot kit'
+  | 'EEPROM'
+  | 'interface'
+  | 'DHCP'
+  | 'ports'
+  | 'files'
+  | 'names'
+  | 'clock'
+  | 'disk'
+  | 'cluster'
+  | 'access';
 
 export type DoctorFacts = {
   readonly config: {

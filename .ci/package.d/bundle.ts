@@ -1,4 +1,4 @@
-/** The bundles: one file each for the daemon, the command line and the store's writer thread. */
+/** The bundles: one file each for the daemon, the command line, what it asks the daemon from, and the store's writer thread. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
@@ -6,6 +6,7 @@ import { build, type Plugin } from 'esbuild';
 const entries = {
   brambled: 'daemon/main.ts',
   bramble: 'cli/main.ts',
+  'doctor-probe': 'cli/doctor/probe-main.ts',
   'writer-thread': 'daemon/store/writer-thread.ts',
 };
 

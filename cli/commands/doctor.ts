@@ -1,10 +1,10 @@
 /** `bramble doctor`: what keeps boards from being installed, and what each model needs once. */
 import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { additionFileMax } from '../../config/additions.ts';
 import type { Config } from '../../config/schema.ts';
-import { models } from '../../config/values.ts';
+import { type Ipv4, models, parseIpv4 } from '../../config/values.ts';
 import {
   type BaseRecord,
   chooseBase,
@@ -16,7 +16,10 @@ import {
   readEeprom,
 } from '../../image-builder/index.ts';
 import type { Client } from '../client.ts';
-import { configOption, readConfig } from '../config-file.ts';
+import { configFile, configOption, readConfig } from '../config-file.ts';
+import { lookAtMaster, probeFile } from '../doctor/look.ts';
+import { masterFindings, probeFindings } from '../doctor/master-findings.ts';
+import { probeDaemon } from '../doctor/probe.ts';
 import { CommandFailed, type ExitCode, exitCodes } from '../exit-codes.ts';
 import { type DoctorFacts, type EepromFact, type Finding, factoryFresh, findings } from '../findings.ts';
 import { document, type Format, formatOption } from '../output/format.ts';
@@ -31,7 +34,13 @@ export type DoctorDeps = {
 
 const help = `
 Ends with 2 if something keeps boards from being installed. On the master, and
-with sudo where its data are not for everybody to read.`;
+with sudo: else it cannot see whose ports are taken, nor data that are not for
+everybody to read. --at asks the master from another machine on its network.
+
+Examples:
+  sudo bramble doctor
+  sudo bramble doctor -o json
+  bramble doctor --at 10.55.0.1`;
 
 export function addDoctor(parent: Command, { client, terminal, done }: DoctorDeps): void {
   parent
@@ -39,17 +48,42 @@ export function addDoctor(parent: Command, { client, terminal, done }: DoctorDep
     .description('what keeps boards from being installed, and what each model needs once')
     .addOption(configOption())
     .addOption(formatOption(['table', 'json', 'yaml']))
+    .addOption(
+      new Option('--at <address>', 'only fetch from the master there, and look for its name').argParser(address),
+    )
     .addHelpText('after', help)
-    .action(async (flags: { readonly config?: string; readonly output: Format }) => {
-      const config = await readConfig(flags.config, terminal.env);
-      const found = findings(await lookAround(config, client()));
+    .action(async (flags: DoctorFlags) => {
+      const found =
+        flags.at === undefined ? await masterSeen(flags, client(), terminal) : await seenFromAfar(flags.at, terminal);
       const { output } = flags;
       const forPrograms = output === 'json' || output === 'yaml';
       terminal.out(
         forPrograms ? document({ findings: found, factoryFresh }, output, false) : doctorText(found, terminal),
       );
+      // On a machine of one's own nothing is plugged in.
+      if (!forPrograms && flags.at === undefined) terminal.out(needsText(terminal));
       done(found.some(({ level }) => level === 'wrong') ? exitCodes.degraded : exitCodes.well);
     });
+}
+
+type DoctorFlags = { readonly config?: string; readonly output: Format; readonly at?: Ipv4 };
+
+function address(text: string): Ipv4 {
+  const parsed = parseIpv4(text);
+  if (!parsed.ok) throw new InvalidArgumentError('such as 10.55.0.1');
+  return parsed.value;
+}
+
+const seenFromAfar = async (at: Ipv4, { signal }: Terminal): Promise<readonly Finding[]> =>
+  probeFindings(await probeDaemon(at, { port: 69, file: probeFile }, signal), true);
+
+async function masterSeen(flags: DoctorFlags, client: Client, { env, signal }: Terminal): Promise<readonly Finding[]> {
+  const config = await readConfig(flags.config, env);
+  const facts = await lookAround(config, client);
+  const master = typeof facts.status === 'string' ? undefined : facts.status.master;
+  const ofMaster = masterFindings(await lookAtMaster(config, configFile(flags.config, env), master, signal));
+  const [daemon, ...others] = findings(facts);
+  return [...(daemon === undefined ? [] : [daemon]), ...ofMaster, ...others];
 }
 
 async function lookAround(config: Config, client: Client): Promise<DoctorFacts> {
@@ -105,21 +139,26 @@ async function eepromFact({ data }: Config, chip: EepromChip): Promise<EepromFac
 }
 
 const marks: Readonly<Record<Finding['level'], readonly [string, Colour | undefined]>> = {
-  well: ['ok', 'green'],
-  note: ['note', undefined],
-  wrong: ['WRONG', 'red'],
+  well: ['✔', 'green'],
+  note: ['!', 'yellow'],
+  wrong: ['✘', 'red'],
 };
 
 function doctorText(found: readonly Finding[], terminal: Terminal): string {
   const paint = painter(terminal);
-  const indented = (head: string, width: number, text: string): string => {
-    const [first, ...more] = wrapped(harmless(text), terminal.columns - width);
-    return [`${head}${first}`, ...more.map((line) => ' '.repeat(width) + line)].map((line) => `${line}\n`).join('');
-  };
   const lines = found.map(({ level, about, text }) => {
     const [mark, colour] = marks[level];
-    return indented(`${paint(mark.padEnd(7), colour)}${about.padEnd(10)}`, 17, text);
+    return indented(`${paint(mark, colour)} ${about.padEnd(10)}`, 12, text, terminal);
   });
-  const needs = models.map((model) => indented(model.padEnd(7), 7, factoryFresh[model]));
-  return `${lines.join('')}\nWhat a factory-fresh board needs once:\n${needs.join('')}`;
+  return lines.join('');
+}
+
+function needsText(terminal: Terminal): string {
+  const needs = models.map((model) => indented(model.padEnd(7), 7, factoryFresh[model], terminal));
+  return `\nWhat a factory-fresh board needs once:\n${needs.join('')}`;
+}
+
+function indented(head: string, width: number, text: string, { columns }: Terminal): string {
+  const [first, ...more] = wrapped(harmless(text), columns - width);
+  return [`${head}${first}`, ...more.map((line) => ' '.repeat(width) + line)].map((line) => `${line}\n`).join('');
 }

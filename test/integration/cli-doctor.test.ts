@@ -30,9 +30,9 @@ test('a master without a daemon and without an image: what to do, and 2', async 
   const { folder, doctor } = await master(t, `{}\n${lost}`);
   const seen = await doctor();
   t.is(seen.code, 2);
-  t.regex(seen.out, /WRONG +daemon +the daemon does not answer/);
-  t.regex(seen.out, /WRONG +images +no base image is imported: sudo bramble image add/);
-  t.regex(seen.out, /WRONG +images +images\.additions: \/nonexistent\/motd is not there\n/);
+  t.regex(seen.out, /✘ daemon +the daemon does not answer/);
+  t.regex(seen.out, /✘ images +no base image is imported: sudo bramble image add/);
+  t.regex(seen.out, /✘ images +images\.additions: \/nonexistent\/motd is not there\n/);
   t.regex(seen.out, /\npi3b\+ +nothing: /);
   t.true(
     seen.out.split('\n').every((line) => line.length <= 80),
@@ -57,7 +57,7 @@ test('a master with a boot kit and an EEPROM image: what the kit starts, and wha
   });
   const seen = await doctor();
   t.is(seen.code, 0, seen.out);
-  t.regex(seen.out, /ok +boot kit +kit starts the installer on pi3, pi3b\+, pi4, pi5\n/);
+  t.regex(seen.out, /✔ boot kit +kit starts the installer on pi3, pi3b\+, pi4, pi5\n/);
   t.regex(
     seen.out.replace(/\n +/g, ' '),
     /BOOT_ORDER 0xf21 \(SD card or eMMC, then network, then from the start again\)/,
