@@ -18,8 +18,12 @@ export type Answer =
       readonly offset: number;
       readonly headers?: Readonly<Record<string, string>>;
     }
-  /** One line a call of `emit`, until `run` settles or the client is gone (`signal`). */
-  | { readonly kind: 'lines'; readonly run: (emit: (line: string) => void, signal: AbortSignal) => Promise<void> };
+  /** One line a call of `emit`, until `run` settles or the client is gone (`signal`). `type`: NDJSON if not given. */
+  | {
+      readonly kind: 'lines';
+      readonly type?: string;
+      readonly run: (emit: (line: string) => void, signal: AbortSignal) => Promise<void>;
+    };
 
 type Content = Extract<Answer, { readonly kind: 'content' }>;
 

@@ -51,7 +51,12 @@ export async function respond(response: ServerResponse, answer: Answer, sending:
       }
       return;
     case 'lines':
-      response.writeHead(200, { ...common, 'content-type': 'application/x-ndjson; charset=utf-8' });
+      response.writeHead(200, {
+        ...common,
+        'content-type': answer.type ?? 'application/x-ndjson; charset=utf-8',
+        // The client is to see each line as it is written, also through a proxy.
+        'x-accel-buffering': 'no',
+      });
       response.flushHeaders();
       if (!sending.head) await sendLines(response, answer.run, sending);
       response.end();

@@ -9,9 +9,14 @@ export type HttpRequest = {
   readonly query: URLSearchParams;
   /** At most `maxBody` of the server; empty for GET. */
   readonly body: string;
+  readonly headers: HttpHeaders;
   /** Who asks: address and port on the LAN, `local` on a unix socket. */
   readonly client: HttpClient;
 };
+/** Those that anything depends on, as sent. */
+export type HttpHeaders = Readonly<Partial<Record<HeaderName, string>>>;
+export const headerNames = ['host', 'origin', 'cookie', 'last-event-id', 'x-bramble-csrf'] as const;
+type HeaderName = (typeof headerNames)[number];
 export type HttpClient = { readonly address: string; readonly port: number };
 
 /** A rejected promise is answered with 500 and logged by the server. */

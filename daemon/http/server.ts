@@ -9,7 +9,7 @@ import type { Gate } from '../traffic/gate.ts';
 import { type Answer, failure } from './answer.ts';
 import { createFileSender, type SendFile } from './file-sender.ts';
 import { respond } from './respond.ts';
-import { dispatch, type HttpClient, type Route } from './router.ts';
+import { dispatch, type HttpClient, type HttpHeaders, headerNames, type Route } from './router.ts';
 import { clearStaleSocket } from './socket.ts';
 
 export type HttpOptions = {
@@ -204,6 +204,7 @@ async function answerTo(options: HttpOptions, request: IncomingMessage): Promise
       path,
       query: new URLSearchParams(query.join('?')),
       body,
+      headers: headersOf(request),
       client: clientOf(request),
     });
   } catch (error) {
@@ -223,6 +224,14 @@ async function readBody(request: IncomingMessage, limit: number): Promise<string
   }
   return Buffer.concat(chunks).toString('utf8');
 }
+
+const headersOf = ({ headers }: IncomingMessage): HttpHeaders =>
+  Object.fromEntries(
+    headerNames.flatMap((name) => {
+      const value = headers[name];
+      return typeof value === 'string' ? [[name, value]] : [];
+    }),
+  );
 
 /** IPv4 as itself also where the socket is IPv6. */
 const clientOf = ({ socket }: IncomingMessage): HttpClient => ({

@@ -476,3 +476,35 @@ test('one host holds so many connections and no more; the next one is cut, and t
   }
   t.pass();
 });
+
+test('the event stream: new events as they come, after a break those since the last one, and so many followers at most', async (t) => {
+  const fake = adminFake();
+  const { url } = await serve(t, lanApi(fake), { heartbeat: millis(20) });
+  const leave = new AbortController();
+  t.teardown(() => leave.abort());
+  const stream = async (headers: Record<string, string> = {}) =>
+    await fetch(`${url}/v1/events/stream`, { headers, signal: leave.signal });
+  const response = await stream({ 'last-event-id': '1' });
+  t.is(response.headers.get('content-type'), 'text/event-stream; charset=utf-8');
+  const reader = (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  const until = async (seen: () => boolean): Promise<void> => {
+    while (!seen()) text += (await reader.read()).value ?? '';
+  };
+  await until(() => text.includes('id: 3\n'));
+  for (const listener of fake.listeners) listener({ ...eventFake(4), reason: 'two\nlines\n\ndata: forged' });
+  await until(() => text.includes('forged') && text.endsWith('\n\n'));
+  const data = text.split('\n').flatMap((line) => (line.startsWith('data: ') ? [JSON.parse(line.slice(6))] : []));
+  t.deepEqual(
+    data.map(({ id }) => id),
+    [2, 3, 4],
+  );
+  t.is(data[2].reason, 'two\nlines\n\ndata: forged');
+  const others = await Promise.all(Array.from({ length: 23 }, () => stream()));
+  t.true(others.every(({ status }) => status === 200));
+  t.is((await stream()).status, 429);
+  await others[0]?.body?.cancel();
+  let again = await stream();
+  while (again.status === 429) again = await stream();
+  t.is(again.status, 200);
+});

@@ -1,5 +1,5 @@
 import type { Route } from '../router.ts';
-import { eventsRoute } from './events.ts';
+import { eventStreamRoute, eventsRoute } from './events.ts';
 import {
   describeRoute,
   deviceRoute,
@@ -18,5 +18,6 @@ export const lanApi = (deps: Omit<ReadDeps, 'ready'>): readonly Route[] => [
   deviceRoute(deps),
   describeRoute(deps),
   eventsRoute(deps),
+  eventStreamRoute(deps),
   metricsRoute(deps),
 ];

@@ -91,6 +91,7 @@ test('no request to the installer’s endpoints is an exception, and no answer h
         path: where,
         query: new URLSearchParams(text),
         body: text,
+        headers: {},
         client,
       });
       if (answer.kind !== 'content') return false;

@@ -8,6 +8,7 @@ const request = (method: string, path: string): Omit<HttpRequest, 'params'> => (
   path,
   query: new URLSearchParams(),
   body: '',
+  headers: {},
   client: { address: '192.168.1.201', port: 40000 },
 });
 const routes = [
