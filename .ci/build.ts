@@ -2,26 +2,34 @@
  * Makes dist/bramble_VERSION_ARCHITECTURE.deb: the daemon and the command line as bundles, the Node they run on, the
  * systemd unit.
  *
- *   node .ci/build.ts [amd64] [arm64] [--out FOLDER] [--uncompressed]
+ *   node .ci/build.ts [amd64] [arm64] [--out FOLDER] [--uncompressed] [--version X]
  *
- * Without an architecture: both. `--uncompressed` is for tests: much faster, four times the size.
+ * Without an architecture: both. `--uncompressed` and `--version` are for tests: much faster, four times the size; another
+ * number, to upgrade to. The maintainer is who DEBFULLNAME and DEBEMAIL name, as in Debian's own tools.
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { bundle, copyright } from './package.d/bundle.ts';
-import { type Architecture, architectures, nodeBinary } from './package.d/node-binary.ts';
+import { bundle, copyright, licenceOf } from './package.d/bundle.ts';
+import { type Architecture, architectures, cpus, nodeBinary } from './package.d/node-binary.ts';
+import { billOfMaterials } from './package.d/sbom.ts';
 import { stage } from './package.d/stage.ts';
 
 const root = join(import.meta.dirname, '..');
-const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const { packages: locked } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { out: { type: 'string', default: join(root, 'dist') }, uncompressed: { type: 'boolean', default: false } },
+  options: {
+    out: { type: 'string', default: join(root, 'dist') },
+    uncompressed: { type: 'boolean', default: false },
+    version: { type: 'string', default: manifest.version },
+  },
 });
+const { version } = options;
 const wanted = positionals.length === 0 ? architectures : positionals.map(architecture);
 
 const work = mkdtempSync(join(tmpdir(), 'bramble-build-'));
@@ -41,6 +49,14 @@ try {
       node: nodeBinary(root, one),
       busybox,
       copyright: copyright(root, packages, busybox),
+      materials: billOfMaterials({
+        version,
+        locked,
+        folders: [...packages, `node_modules/node-linux-${cpus[one]}`],
+        licenceOf: (folder) => (/node-linux-/.test(folder) ? 'MIT' : licenceOf(root, folder)),
+        busybox: readFileSync(join(busybox, 'version'), 'utf8').trim(),
+      }),
+      maintainer: maintainer(process.env),
     });
     const file = join(options.out, `bramble_${version}_${one}.deb`);
     pack(tree, file);
@@ -55,6 +71,14 @@ function architecture(text: string): Architecture {
   const found = architectures.find((one) => one === text);
   if (found === undefined) throw new Error(`${text} is none of ${architectures.join(', ')}`);
   return found;
+}
+
+/**
+ * Debian policy 5.6.2 wants a name and an address. Nobody's address is known here: the domain says that it is none (RFC 2606),
+ * where `localhost` would be that of whoever installs it.
+ */
+function maintainer({ DEBFULLNAME, DEBEMAIL }: NodeJS.ProcessEnv): string {
+  return `${DEBFULLNAME ?? 'the bramble authors'} <${DEBEMAIL ?? 'maintainers@bramble.invalid'}>`;
 }
 
 /** The same tree gives the same bytes: dpkg-deb takes all times from SOURCE_DATE_EPOCH. */

@@ -47,12 +47,23 @@ export async function bundle(root: string, outdir: string): Promise<readonly str
   return [...new Set([...names, 'node_modules/better-sqlite3'])].sort((a, b) => (a < b ? -1 : 1));
 }
 
+/** The SPDX expression of its package.json, also in the older form with a list. Throws where none is given. */
+export function licenceOf(root: string, folder: string): string {
+  const { name, license, licenses } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
+  const found: unknown = license ?? licenses?.[0]?.type;
+  if (typeof found !== 'string') throw new Error(`${name} does not say its licence`);
+  return found;
+}
+
 /** Debian's machine-readable form has no place for so many; this is the plain text of each. */
 export function copyright(root: string, packages: readonly string[], busybox: string): string {
   const texts = packages.map((folder) => {
-    const { name, version, license } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
+    const { name, version } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
     const file = readdirSync(join(root, folder)).find((one) => /^licen[cs]e/i.test(one));
-    const text = file === undefined ? `Licence: ${license}` : readFileSync(join(root, folder, file), 'utf8').trim();
+    const text =
+      file === undefined
+        ? `Licence: ${licenceOf(root, folder)}`
+        : readFileSync(join(root, folder, file), 'utf8').trim();
     return `${name} ${version}\n\n${text}`;
   });
   const nodeLicence = ['x64', 'arm64']

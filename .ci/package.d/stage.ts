@@ -15,6 +15,9 @@ export type Parts = {
   /** Folder with the busybox of the boards' installer: `busybox`, `copyright`, `version`. */
   readonly busybox: string;
   readonly copyright: string;
+  /** CycloneDX, JSON. */
+  readonly materials: string;
+  readonly maintainer: string;
 };
 
 export function stage(parts: Parts): void {
@@ -58,6 +61,7 @@ export function stage(parts: Parts): void {
   }
   copy(join(root, 'config/example.yaml'), 'usr/share/doc/bramble/example.yaml');
   write('usr/share/doc/bramble/copyright', parts.copyright);
+  write('usr/share/doc/bramble/bramble.cdx.json', parts.materials);
   const changelog = join(root, 'CHANGELOG.md');
   if (existsSync(changelog)) copy(changelog, 'usr/share/doc/bramble/changelog');
 
@@ -71,6 +75,7 @@ export function stage(parts: Parts): void {
   const control = readFileSync(join(here, 'control.in'), 'utf8')
     .replace('@VERSION@', version)
     .replace('@ARCHITECTURE@', parts.architecture)
+    .replace('@MAINTAINER@', parts.maintainer)
     .replace('@INSTALLED_SIZE@', String(kibibytes));
   write('DEBIAN/control', control);
   for (const folder of foldersBelow(tree)) chmodSync(folder, 0o755);

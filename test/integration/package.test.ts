@@ -53,10 +53,11 @@ test.after.always(async () => {
 });
 
 test('control says what it is and needs', async (t) => {
-  const fields = ['Package', 'Version', 'Architecture', 'Depends', 'Recommends'];
+  const fields = ['Package', 'Version', 'Architecture', 'Maintainer', 'Depends', 'Recommends'];
   const control = await output('dpkg-deb', '-f', t.context.deb, ...fields);
   t.regex(control, new RegExp(`^Package: bramble\nVersion: ${manifest.version}\nArchitecture: ${architecture}\n`));
   t.regex(control, /^Recommends: nftables, chrony, xz-utils$/m, 'behind the master; images as published');
+  t.regex(control, /^Maintainer: [^<>@]+ <[^<>@ ]+@[^<>@ ]+>$/m, 'Debian policy 5.6.2');
   for (const needed of ['perl-base', 'adduser', 'iproute2', 'libstdc++6']) t.true(control.includes(needed), needed);
 });
 
@@ -147,6 +148,22 @@ test('the units are sound', async (t) => {
   const { code, stderr } = await run('systemd-analyze', 'verify', '--man=no', ...copies);
   t.is(code, 0, stderr);
   t.notRegex(stderr, /bramble[^\n]*\.(service|socket)/);
+  // Tenths: 0 is a unit that can do nothing, 100 one that can do anything.
+  const services = copies.filter((copy) => copy.endsWith('.service'));
+  const exposed = await run('systemd-analyze', 'security', '--offline=true', '--threshold=30', ...services);
+  t.is(exposed.code, 0, exposed.stdout.match(/.*Overall.*/g)?.join('\n'));
+  t.is(exposed.stdout.match(/Overall exposure level/g)?.length, services.length);
+});
+
+test('what it is made of is in it: what the bundles took in, the Node, the boards’ busybox', async (t) => {
+  const text = await readFile(join(t.context.tree, 'usr/share/doc/bramble/bramble.cdx.json'), 'utf8');
+  const { components }: { components: readonly { name: string; version: string }[] } = JSON.parse(text);
+  const names = components.map(({ name }) => name);
+  for (const name of ['better-sqlite3', 'ssh2', 'commander', 'busybox-static']) t.true(names.includes(name), name);
+  for (const name of ['typescript', 'ava', 'esbuild', 'dhcp']) t.false(names.includes(name), name);
+  const cpu = architecture === 'arm64' ? 'arm64' : 'x64';
+  t.is(components.find(({ name }) => name === `node-linux-${cpu}`)?.version, process.versions.node);
+  t.false(names.includes(`node-linux-${cpu === 'x64' ? 'arm64' : 'x64'}`));
 });
 
 type Doubles = {
@@ -165,27 +182,28 @@ async function started(folder: string, start: string, { printInterface, taken = 
     launcher: `#!/bin/sh\ncase "$*" in *${taken}*) exit 69 ;; *"-- true") exit 0 ;; esac\necho launcher "$@"\n`,
   };
   for (const [name, text] of Object.entries(programs)) await writeFile(join(folder, name), text, { mode: 0o755 });
-  return (await output(join(folder, 'start'), '--config', 'x')).replaceAll(`${folder}/`, '');
+  const said = await output(join(folder, 'start'), '--config', 'x');
+  return said.replaceAll(`${folder}/`, '').replace('--max-semi-space-size=8 --max-old-space-size=256', 'HEAP');
 }
 
 const starts: Readonly<Record<string, Doubles & { readonly becomes: string }>> = {
   'through the launcher when the interface is clear': {
     printInterface: 'echo eth0; exit 0',
-    becomes: 'launcher eth0 udp:67,udp:68,udp:69,udp:5353 -- node brambled.js --config x\n',
+    becomes: 'launcher eth0 udp:67,udp:68,udp:69,udp:5353 -- node HEAP brambled.js --config x\n',
   },
   'with the ports that are free': {
     printInterface: 'echo eth0; exit 0',
     taken: 'udp:67',
-    becomes: 'launcher eth0 udp:68,udp:69,udp:5353 -- node brambled.js --config x\n',
+    becomes: 'launcher eth0 udp:68,udp:69,udp:5353 -- node HEAP brambled.js --config x\n',
   },
   'without the launcher when it can open nothing': {
     printInterface: 'echo eth0; exit 0',
     taken: 'eth0',
-    becomes: 'node brambled.js --config x\n',
+    becomes: 'node HEAP brambled.js --config x\n',
   },
   'without the launcher when the interface is unclear': {
     printInterface: 'echo why >&2; exit 1',
-    becomes: 'node brambled.js --config x\n',
+    becomes: 'node HEAP brambled.js --config x\n',
   },
 };
 for (const [how, { becomes, ...doubles }] of Object.entries(starts)) {
