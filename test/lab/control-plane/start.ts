@@ -1,10 +1,10 @@
 /** A real Kubernetes control plane for the lab: etcd, kube-apiserver, kube-controller-manager, kube-scheduler. */
 
 import { execFile, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -143,14 +143,22 @@ async function choosePorts({ netns, port = usualPorts.api }: ApiServerOptions): 
   return { api: port || api, etcd, etcdPeer, controllerManager, scheduler };
 }
 
-/** All held open at once, so that no port comes twice. */
+/**
+ * All held open at once, so that no port comes twice. Below what Linux gives to connections (`ip_local_port_range`): one of those
+ * might have the port by the time that it is wanted.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))));
-  const ports = servers.map((server) => {
-    const bound = server.address();
-    return typeof bound === 'object' && bound !== null ? bound.port : 0;
-  });
+  const servers: Server[] = [];
+  const ports: number[] = [];
+  while (ports.length < count) {
+    const server = createServer();
+    const port = randomInt(20_000, 32_000);
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
+    if (!(await promise)) continue;
+    servers.push(server);
+    ports.push(port);
+  }
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;
 }

@@ -13,8 +13,6 @@ import {
   subnetOf,
 } from '../../../../config/values.ts';
 import { leaseDesk } from '../../../../daemon/app/network/leases.ts';
-import { createRests } from '../../../../daemon/app/rests.ts';
-import { createTimelines } from '../../../../daemon/boot/timeline.ts';
 import { dhcpLimits } from '../../../../daemon/dhcp/limits.ts';
 import { decodePacket } from '../../../../daemon/dhcp/packet.ts';
 import { dhcpServer } from '../../../../daemon/dhcp/server.ts';
