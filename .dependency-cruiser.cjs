@@ -21,7 +21,10 @@ module.exports = {
         'The command line talks to the daemon over its API: it may see the API’s types, the rights it makes an account with, and, for before there is a daemon, how this machine’s networks are read.',
       severity: 'error',
       from: { path: '^cli/' },
-      to: { path: '^daemon/', pathNot: '^daemon/(http/wire|cluster/account|system/(interface|interface-choice|surroundings))\\.ts$' },
+      to: {
+        path: '^daemon/',
+        pathNot: '^daemon/(http/wire|cluster/account|system/(interface|interface-choice|surroundings))\\.ts$',
+      },
     },
     {
       name: 'image-builder-has-one-door',
