@@ -23,8 +23,11 @@ type PodsOptions = {
 /** Per uid, what was begun: each of the two happens once per Pod. */
 type Begun = 'start' | 'stop';
 
-/** A web server that is told to end goes on for a little: whoever was sent to it is still on his way. */
-const drainMs = 2000;
+/**
+ * A web server that is told to end goes on for a little: kube-proxy may send somebody there for a second or two more. The
+ * article's would take its whole 30 s: as process 1 of its container busybox does not hear SIGTERM.
+ */
+const drainMs = 5000;
 
 /** Runs until the signal. */
 export async function followPods(options: PodsOptions): Promise<void> {
