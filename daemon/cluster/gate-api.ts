@@ -3,7 +3,7 @@ import { err, ok, problem, type Result } from '../../config/result.ts';
 import type { Clock, Log } from '../ports.ts';
 import type { Api, ApiProblem } from './api.ts';
 import type { Gate, GateProblem, NodeRef, PodRef, SurgeNote } from './gate.ts';
-import { cordonPatch, uncordonPatch, unknownPatch } from './node-patches.ts';
+import { cordonPatch, disownPatch, uncordonPatch, unknownPatch } from './node-patches.ts';
 import { annotationPatch, isItself, isRace, type JsonPatch, type PatchTarget, patchObject } from './patch.ts';
 import { nodeTarget, withoutTaintPatch, withTaintPatch } from './taints.ts';
 import { field } from './watch-event.ts';
@@ -45,6 +45,7 @@ export function createGate(api: Pick<Api, 'request'>, { clock, log }: { clock: P
     removeTaint: (node, taint, signal) => onNode(node, (object) => withoutTaintPatch(object, taint), signal),
     cordon: (node, by, signal) => onNode(node, (object) => cordonPatch(object, by), signal),
     uncordon: (node, signal) => onNode(node, uncordonPatch, signal),
+    disownCordon: (node, signal) => onNode(node, disownPatch, signal),
     markUnknown: (node, reason, message, signal) =>
       onNode(node, (object) => unknownPatch(object, { reason, message, now: now() }), signal, {
         subresource: '/status',

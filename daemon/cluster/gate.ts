@@ -34,6 +34,8 @@ export type Gate = {
   readonly cordon: Deed<[node: NodeRef, by: string]>;
   /** Only what we cordoned; anything else is `ok` and stays. */
   readonly uncordon: Deed<[node: NodeRef]>;
+  /** Takes `cordonAnnotation` off a Node that somebody else uncordoned: the next cordon may be his. A cordoned one stays as it is. */
+  readonly disownCordon: Deed<[node: NodeRef]>;
   /** status.conditions Ready=Unknown with this reason, so that Kubernetes takes its turn (facts 3.2). */
   readonly markUnknown: Deed<[node: NodeRef, reason: string, message: string]>;
   /** A Deployment's `spec.replicas` from `from` to `to`, only if it still is `from`. `note`: an annotation that goes with it; null takes it off. */

@@ -20,6 +20,10 @@ export function uncordonPatch(node: unknown): JsonPatch | undefined {
   return isCordoned(node) ? [...unmarked, { op: 'remove', path: '/spec/unschedulable' }] : unmarked;
 }
 
+/** Only the annotation, and only of a Node that is not cordoned any more. */
+export const disownPatch = (node: unknown): JsonPatch | undefined =>
+  isCordoned(node) ? undefined : annotationPatch(node, cordonAnnotation, undefined);
+
 /** Its condition Ready is Unknown for this reason; `now` in RFC 3339 without fractions. */
 export function unknownPatch(
   node: unknown,

@@ -136,6 +136,15 @@ export function buildRack({ boards: count, driver: kind = 'manual', batch = 2 }:
       }
       return ok(undefined);
     },
+    disownCordon: async (node) => {
+      if (!apiUp) return await away();
+      const now = nodes.get(node.name);
+      if (now?.cordonedBy !== undefined && !now.unschedulable) {
+        done.push(`disown ${node.name}`);
+        change(node.name, { cordonedBy: undefined });
+      }
+      return ok(undefined);
+    },
     note: async () => undefined,
     forceDelete: away,
     putTaint: away,

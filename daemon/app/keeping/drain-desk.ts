@@ -14,7 +14,7 @@ import type { Runner } from '../../lifecycle/runner.ts';
 import type { Clock, Log } from '../../ports.ts';
 
 export type DrainDeps = {
-  readonly cluster: Pick<Cluster, 'request' | 'node' | 'nodes' | 'synced'>;
+  readonly cluster: Pick<Cluster, 'request' | 'node' | 'nodes' | 'synced' | 'onNodes'>;
   readonly gate: Gate;
   /** What the watches know; undefined while that may not be so any more. */
   readonly world: () => World | undefined;
@@ -188,7 +188,13 @@ export function createDrainDesk(deps: DrainDeps): DrainDesk {
   const failing = new Set<string>();
 
   const follow: DrainDesk['follow'] = async (signal) => {
+    let changed = new AbortController();
+    // At once: he may cordon it again the next moment, and that one is his.
+    const unsubscribe = cluster.onNodes(({ item }) => {
+      if (isUncordonedByHand(item)) changed.abort();
+    });
     while (!signal.aborted) {
+      changed = new AbortController();
       if (cluster.synced()) {
         const boards = new Map<string, Device>(runner.fleet.all().map((board) => [board.name, board]));
         for (const node of cluster.nodes()) {
@@ -197,8 +203,9 @@ export function createDrainDesk(deps: DrainDeps): DrainDesk {
           if (isIts) await look(board, node, signal).then(() => failing.delete(node.name), notDone(node, signal));
         }
       }
-      await clock.sleep(CORDON_TURN, signal).catch(() => undefined);
+      await clock.sleep(CORDON_TURN, AbortSignal.any([signal, changed.signal])).catch(() => undefined);
     }
+    unsubscribe();
   };
 
   /** Told once, and tried again each turn. */
@@ -212,9 +219,11 @@ export function createDrainDesk(deps: DrainDeps): DrainDesk {
 
   async function look(board: Device, node: NodeFacts, signal: AbortSignal): Promise<void> {
     const { name } = node;
+    if (isUncordonedByHand(node)) await disown(board, node, signal);
     if (!isPlanned(board)) {
       seenCordoned.delete(name);
-      if (node.cordonedBy === undefined) return;
+      // What leaves, or is installed anew, gets no pods for its last minutes; a new Node of it has no cordon.
+      if (board.state.name !== 'ready' || node.cordonedBy === undefined || !node.unschedulable) return;
       const end = await gate.uncordon({ name, uid: node.uid }, signal);
       if (!end.ok) throw new Error(`${end.error.code}: ${end.error.detail}`);
       log.info('a Node gets work again', { node: name });
@@ -223,7 +232,7 @@ export function createDrainDesk(deps: DrainDeps): DrainDesk {
       return;
     }
     await lookAtStopped(board, node);
-    const isDrained = board.state.name === 'draining' && board.state.work.step === 'drained';
+    const isDrained = isDrainedNow(board);
     if (!isDrained) seenCordoned.delete(name);
     else if (node.unschedulable) seenCordoned.add(name);
     // `kubectl uncordon` is a word of the owner's, too.
@@ -231,5 +240,20 @@ export function createDrainDesk(deps: DrainDeps): DrainDesk {
       await runner.dispatch(board.id, { event: 'uncordon-requested', by: 'kubectl uncordon' });
   }
 
+  /** The annotation and the cordon come and go in one patch of ours: where only the annotation is left, it was somebody else. */
+  async function disown(board: Device, node: NodeFacts, signal: AbortSignal): Promise<void> {
+    const end = await gate.disownCordon({ name: node.name, uid: node.uid }, signal);
+    if (!end.ok) throw new Error(`${end.error.code}: ${end.error.detail}`);
+    log.info('a Node was uncordoned by somebody else', { node: node.name });
+    // Also before it was ever seen cordoned: a daemon that was started since knows it by the annotation.
+    if (isDrainedNow(board)) seenCordoned.add(node.name);
+    if (!isPlanned(board)) deps.onUncordoned(node.name);
+  }
+
   return { request, uncordon, drain, objection, follow };
 }
+
+const isDrainedNow = ({ state }: Device): boolean => state.name === 'draining' && state.work.step === 'drained';
+
+const isUncordonedByHand = ({ unschedulable, cordonedBy }: NodeFacts): boolean =>
+  !unschedulable && cordonedBy !== undefined;

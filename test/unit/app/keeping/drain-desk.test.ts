@@ -92,6 +92,40 @@ test('kubectl uncordon is the owner’s word, too', async (t) => {
   t.is(rack.done.filter((deed) => deed === 'cordon worker-kube1').length, 1);
 });
 
+test('uncordoned and cordoned again by somebody: that one is his, also while no daemon ran', async (t) => {
+  for (const isAway of [false, true]) {
+    const { rack } = withPods();
+    const daemon = rack.startDaemon();
+    must(await daemon.drains.request(board(daemon), gentle));
+    await rack.until('drained', () => isDrained(rack), 60);
+    if (isAway) {
+      daemon.kill();
+      await rack.pass(2);
+    }
+    rack.change('worker-kube1', { unschedulable: false });
+    if (isAway) rack.startDaemon();
+    await rack.until('it works', rack.allReady, 30);
+    t.deepEqual(
+      rack.done.filter((deed) => deed.endsWith('worker-kube1') && !deed.startsWith('balance')),
+      ['cordon worker-kube1', 'disown worker-kube1'],
+    );
+    rack.change('worker-kube1', { unschedulable: true });
+    await rack.pass(30);
+    t.true(rack.nodes.get('worker-kube1')?.unschedulable);
+  }
+});
+
+test('a board that leaves after it was drained gets no pods for its last minutes', async (t) => {
+  const { rack } = withPods('a');
+  const daemon = rack.startDaemon();
+  must(await daemon.drains.request(board(daemon), gentle));
+  await rack.until('drained', () => isDrained(rack), 60);
+  must(await daemon.runner.dispatch(board(daemon).id, { event: 'leave-requested', by: 'anna' }));
+  await rack.pass(30);
+  t.is(rack.stateOf('worker-kube1')?.name, 'left');
+  t.true(rack.nodes.get('worker-kube1')?.unschedulable);
+});
+
 test('what somebody else cordoned stays his, and whose it is is said', async (t) => {
   const { rack } = withPods('a');
   const daemon = rack.startDaemon();
