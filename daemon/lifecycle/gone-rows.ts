@@ -19,10 +19,14 @@ import {
   stay,
   to,
 } from './cell.ts';
+import type { DeviceState } from './device.ts';
 import { isAway } from './leaving.ts';
 import { mayStop } from './planned-rows.ts';
 import { reflashed } from './reflashed.ts';
 import { doesNotStart, wishes } from './system-rows.ts';
+
+/** Its Node is not Ready, or is held gone, and nobody planned that. */
+export const isGone = ({ name }: DeviceState): boolean => name === 'unreachable' || name === 'waiting-for-proof';
 
 export const heldGone = (_: unknown, { signs }: EventOf<'node-gone'>): Next =>
   to({ name: 'unreachable', signs }, `held gone, its Node is fenced: ${signs}`);

@@ -19,7 +19,7 @@ import type { Pause } from './pause.ts';
 import { createProofDesk, type ProofDesk, type ProofDeskDeps } from './proof-desk.ts';
 
 export type FailoverDeskDeps = FenceDeps &
-  Omit<ProofDeskDeps, 'world'> & {
+  Omit<ProofDeskDeps, 'world' | 'lookAgain'> & {
     readonly config: Config['failover'];
     readonly observed: Observed & {
       /** Of its oldest part; undefined: not all was read yet. */
@@ -75,7 +75,8 @@ export function createFailoverDesk(deps: FailoverDeskDeps): FailoverDesk {
   const inquiries = createInquiries(probes, () => now);
   const lookout = createLookout({ ...deps, inquiries, after: seconds(config.after) });
   const fences = createFences(deps);
-  const proofs = createProofDesk({ ...deps, world: observed.world });
+  const lookAgain = (uid: string): Looked | undefined => picture.workers.find(({ node }) => node.uid === uid);
+  const proofs = createProofDesk({ ...deps, lookAgain, world: observed.world });
 
   const surroundings = (): Surroundings => ({
     uptime: now,
@@ -124,11 +125,10 @@ export function createFailoverDesk(deps: FailoverDeskDeps): FailoverDesk {
   }
 
   async function fence({ node }: Looked, signal: AbortSignal): Promise<boolean> {
-    const looked = (): Looked | undefined => picture.workers.find((one) => one.node.uid === node.uid);
     /** All of it again, but for the breakers that count: this one is counted. */
     const isStillGone = (): boolean =>
-      looked()?.verdict === 'gone' && blanket(surroundings()) === undefined && storm === undefined;
-    const gone = looked();
+      lookAgain(node.uid)?.verdict === 'gone' && blanket(surroundings()) === undefined && storm === undefined;
+    const gone = lookAgain(node.uid);
     if (gone === undefined) return true;
     placed.add(node.uid);
     const end = await fences.put(gone, now, isStillGone, signal).catch((error: unknown) => {

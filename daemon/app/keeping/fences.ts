@@ -4,6 +4,8 @@ import { signsText } from '../../cluster/failover/suspicion.ts';
 import type { Gate } from '../../cluster/gate.ts';
 import type { Cluster } from '../../cluster/index.ts';
 import { fence as fenceTaint, isFenced } from '../../cluster/taints.ts';
+import type { Device } from '../../lifecycle/device.ts';
+import { isGone } from '../../lifecycle/gone-rows.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Log } from '../../ports.ts';
 import type { Looked } from './lookout.ts';
@@ -29,11 +31,7 @@ export function createFences({ cluster, gate, dispatch, log }: FenceDeps) {
       return 'failed';
     }
     if (before.value?.uid !== node.uid || isFenced(before.value) || !isStillGone()) return 'needless';
-    // On disk first, and if there is no room: pods that can run elsewhere do not wait for a disk.
-    if (device !== undefined)
-      await dispatch(device.id, { event: 'node-gone', signs }).catch((error: unknown) =>
-        log.error('that a board is gone was not written', { name: device.name, error }),
-      );
+    if (device !== undefined && !(await isHeldGone(device, signs))) return 'needless';
     const done = await gate.putTaint(node, { ...fenceTaint, value: '' }, signal);
     if (!done.ok) {
       log.warn('a board is gone, and its Node cannot be fenced', { node: node.name, signs, ...done.error });
@@ -45,6 +43,18 @@ export function createFences({ cluster, gate, dispatch, log }: FenceDeps) {
     await gate.note(node, { type: 'Warning', reason: 'BrambleFenced', message }, signal);
     return 'fenced';
   };
+
+  /** On disk first. Not what the owner drains, switches off or takes out since it was looked at: its state says so. */
+  async function isHeldGone(device: Device, signs: string): Promise<boolean> {
+    try {
+      const told = await dispatch(device.id, { event: 'node-gone', signs });
+      return told.ok && isGone(told.value.device.state);
+    } catch (error) {
+      // Pods that can run elsewhere do not wait for a disk.
+      log.error('that a board is gone was not written', { name: device.name, error });
+      return true;
+    }
+  }
 
   /** `steady`: for so long it has looked well, in milliseconds. False: to be tried again. */
   const remove = async ({ node }: Looked, steady: Millis, signal: AbortSignal): Promise<boolean> => {

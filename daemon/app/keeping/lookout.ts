@@ -15,6 +15,7 @@ import type { NodeFacts } from '../../cluster/nodes.ts';
 import { isFenced } from '../../cluster/taints.ts';
 import type { World } from '../../cluster/workloads/facts.ts';
 import type { Device } from '../../lifecycle/device.ts';
+import { isPlanned } from '../../lifecycle/planned-rows.ts';
 import type { Inquiries } from './inquiries.ts';
 
 /** What is needed of the watches. */
@@ -125,7 +126,7 @@ function rackOf(workers: readonly Looked[], nodes: readonly NodeFacts[]): Rack {
   return {
     // One without a board of ours is the owner's own.
     nodes: workers.filter(({ isWatched, device, node }) => isWatched || (device === undefined && node.ready)).length,
-    fenced: workers.filter((one) => one.isFenced).length,
+    fenced: workers.filter((one) => one.isFenced && !(one.device !== undefined && isPlanned(one.device))).length,
     suspects: suspects.map(({ node }) => node.name),
     gone: gone.map(({ node }) => node.name),
     isRoomElsewhere: nodes.some((node) => !lost.has(node.uid) && takesPods(node)),

@@ -10,7 +10,6 @@ import type { Cluster } from '../../cluster/index.ts';
 import type { PowerDriver } from '../../cluster/power/driver.ts';
 import {
   cordonStep,
-  isGone,
   isOff,
   type Patience,
   recallStep,
@@ -29,10 +28,12 @@ import {
 } from '../../cluster/power/run.ts';
 import type { PowerView, ShutdownRequest, StartupRequest } from '../../http/wire.ts';
 import type { Device } from '../../lifecycle/device.ts';
+import { isGone } from '../../lifecycle/gone-rows.ts';
 import { isPlanned } from '../../lifecycle/planned-rows.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Clock, Log } from '../../ports.ts';
 import type { Store } from '../../store/store.ts';
+import { createOrder } from '../in-order.ts';
 import type { DrainDesk } from './drain-desk.ts';
 import { powerAdvice, powerView } from './power-view.ts';
 import { createWaits } from './waits.ts';
@@ -133,10 +134,13 @@ export function createPowerDesk(deps: PowerDeps): PowerDesk {
     deps.onNotice();
   }
 
+  /** A word of the owner's that comes while a step is being written is not undone by it. */
+  const inOrder = createOrder();
   /** Unless somebody asked for something else meanwhile. */
-  const advance = async (now: PowerRun, next: PowerRun | undefined, notice?: Notice): Promise<void> => {
-    if (run === now) await become(next, notice);
-  };
+  const advance = (now: PowerRun, next: PowerRun | undefined, notice?: Notice): Promise<void> =>
+    inOrder(async () => {
+      if (run === now) await become(next, notice);
+    });
 
   const boardsOf = ({ boards }: PowerRun): readonly Device[] =>
     boards.flatMap((id) => {
@@ -262,7 +266,7 @@ export function createPowerDesk(deps: PowerDeps): PowerDesk {
     deps.onStarted();
   }
 
-  const shutdown: PowerDesk['shutdown'] = async (asked) => {
+  const shutdown = async (asked: ShutdownRequest): ReturnType<PowerDesk['shutdown']> => {
     if (isWhole(run) && run?.kind === 'stop' && run.phase !== 'down')
       return problem(
         'CONFLICT',
@@ -304,7 +308,7 @@ export function createPowerDesk(deps: PowerDeps): PowerDesk {
     return ok(found);
   }
 
-  const startup: PowerDesk['startup'] = async ({ by, boards: names }) => {
+  const startup = async ({ by, boards: names }: StartupRequest): ReturnType<PowerDesk['startup']> => {
     const found = names.length > 0 ? namedOff(names) : ok(runner.fleet.all().filter(isToBeStarted));
     if (!found.ok) return found;
     if (found.value.length === 0 && run === undefined)
@@ -332,7 +336,10 @@ export function createPowerDesk(deps: PowerDeps): PowerDesk {
     if (run === undefined) return;
     // It was another one before this machine was started.
     if (!isOnDisk)
-      await become(run, { name: 'startup-asked', reason: 'this machine was started again: every board comes back' });
+      await advance(run, run, {
+        name: 'startup-asked',
+        reason: 'this machine was started again: every board comes back',
+      });
     waits.turn(run.kind === 'stop' ? [run.phase, ...boardsOf(run)] : [run.phase]);
     if (run.kind === 'stop') await stopTurn(run, signal);
     else await startTurn(run, signal);
@@ -355,7 +362,11 @@ export function createPowerDesk(deps: PowerDeps): PowerDesk {
   };
 
   const view = (): PowerView => powerView({ run, last, trouble, boards: run === undefined ? [] : boardsOf(run) });
-  return { view, advice: () => powerAdvice(view()), shutdown, startup, follow };
+  return {
+    ...{ view, advice: () => powerAdvice(view()), follow },
+    shutdown: (asked) => inOrder(() => shutdown(asked)),
+    startup: (asked) => inOrder(() => startup(asked)),
+  };
 }
 
 /** It has a Node that is Ready, was, or is planned to go. */

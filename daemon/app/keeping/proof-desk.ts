@@ -13,6 +13,7 @@ import type { PodFacts, World } from '../../cluster/workloads/facts.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Log } from '../../ports.ts';
 import type { Store } from '../../store/store.ts';
+import { createOrder } from '../in-order.ts';
 import { isSilent, isSilentFor, type Looked } from './lookout.ts';
 
 export type ProofDeskDeps = {
@@ -23,6 +24,8 @@ export type ProofDeskDeps = {
   /** Undefined: boards are switched by hand. */
   readonly switchPower: PowerSwitch | undefined;
   readonly dispatch: Runner['dispatch'];
+  /** What is seen by now of the Node with this uid. */
+  readonly lookAgain: (uid: string) => Looked | undefined;
   /** As on disk. */
   readonly settings: ReadonlyMap<string, string>;
   readonly commit: Store['commit'];
@@ -62,10 +65,14 @@ export function createProofDesk(deps: ProofDeskDeps): ProofDesk {
   let proofs = readProofs(deps.settings.get(KEY));
   /** By board, until when its power command is left alone. */
   const pauses = new Map<string, Millis>();
+  const inOrder = createOrder();
 
   const proofOf = (node: string): Proof | undefined => proofs.get(node);
 
-  async function put(node: string, proof: Proof | undefined): Promise<void> {
+  /** All of them are one setting: two boards at a time would undo each other. */
+  const put = (node: string, proof: Proof | undefined): Promise<void> => inOrder(() => write(node, proof));
+
+  async function write(node: string, proof: Proof | undefined): Promise<void> {
     const next = new Map(proofs);
     if (proof === undefined) next.delete(node);
     else next.set(node, proof);
@@ -165,6 +172,9 @@ export function createProofDesk(deps: ProofDeskDeps): ProofDesk {
       if (!step.ok) return log.warn('a Node cannot be put out of service', { node: node.name, ...step.error });
     // It looks every 20 s only.
     for (const pod of pods) {
+      // Each call takes a while, and a board that is heard by now may be starting it again. The next turn ends the proof.
+      const now = deps.lookAgain(node.uid);
+      if (now === undefined || !isSilent(now)) return;
       const gone = await gate.forceDelete(pod, signal);
       log.info('a pod of a board that is off is let go of', {
         node: node.name,

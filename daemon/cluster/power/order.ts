@@ -1,6 +1,7 @@
 /** In which order boards are switched off and on: what is to be done next, by the states they are in. Pure. */
 import type { Device, DrainStep } from '../../lifecycle/device.ts';
 import type { LifecycleEvent } from '../../lifecycle/event.ts';
+import { isGone } from '../../lifecycle/gone-rows.ts';
 import type { StartRun, StopRun } from './run.ts';
 
 /** What the desk counts; `waited` rests for as long as a board is in one state. */
@@ -86,8 +87,6 @@ const isGoing = ({ step }: DrainStep): boolean => step === 'cordoned' || step ==
 
 /** One that was told to go when everything was called back is away for a while, too. */
 export const isOff = ({ state }: Device): boolean => state.name === 'stopped' || isGone(state);
-
-export const isGone = ({ name }: Device['state']): boolean => name === 'unreachable' || name === 'waiting-for-proof';
 
 /** So many at a time as `batch` says: their inrush current, and what they fetch over the network. */
 export function startStep(boards: readonly Device[], batch: number, { isGivenUp }: Patience): Step {

@@ -1,4 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
+import { must } from '../../../../config/result.ts';
 import { instant, minutes, seconds } from '../../../../config/values.ts';
 import type { PodFacts, PodShape } from '../../../../daemon/cluster/workloads/facts.ts';
 import { explain } from '../../../../daemon/lifecycle/explain.ts';
@@ -193,6 +194,42 @@ for (const moment of ['power off', 'unknown', 'taint', 'delete', 'untaint']) {
     t.truthy(clock.now());
   });
 }
+
+test('two boards whose power is taken at the same time are both switched on again', async (t) => {
+  const rack = await withDatabase(t, { withPower: true, boards: 10 });
+  const { run, cables, deeds, pods, nodes, power, settings } = rack;
+  pods.set('default/db-1', { ...aPod('db-1', 'StatefulSet'), node: 'worker-kube3' });
+  const both = ['worker-kube2', 'worker-kube3'];
+  for (const name of both) cables.delete(name);
+  for (let second = 0; second < 60 && deeds.filter((deed) => deed.startsWith('power off')).length < 2; second += 1)
+    await run(seconds(1));
+  for (const name of both) nodes.delete(name);
+  await run(minutes(1));
+  t.deepEqual(
+    deeds.filter((deed) => deed.startsWith('power')).toSorted(),
+    ['off', 'on'].flatMap((to) => both.map((name) => `power ${to} ${name}`)),
+  );
+  t.deepEqual([power.get('worker-kube2'), power.get('worker-kube3')], ['on', 'on']);
+  t.deepEqual([...settings.keys()], []);
+});
+
+test('a board that is heard while its pods are let go of keeps the rest of them', async (t) => {
+  const { run, cables, pods, deeds, confirm, world } = await withDatabase(t);
+  pods.set('default/db-1', aPod('db-1', 'StatefulSet'));
+  cables.delete('worker-kube2');
+  await run(minutes(1));
+  world.deleteTakes = 3;
+  must(await confirm('worker-kube2'));
+  for (let second = 0; second < 30 && !deeds.includes('delete default/db-0'); second += 1) {
+    if (deeds.some((deed) => deed.endsWith(outOfService))) cables.add('worker-kube2');
+    await run(seconds(1));
+  }
+  await run(minutes(1));
+  t.deepEqual(
+    deeds.filter((deed) => deed.startsWith('delete')),
+    ['delete default/db-0'],
+  );
+});
 
 test('a Node that is deleted meanwhile leaves no board switched off', async (t) => {
   const { run, cables, deeds, nodes, power, settings, world } = await withDatabase(t, { withPower: true });

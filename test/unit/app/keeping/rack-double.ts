@@ -29,6 +29,8 @@ type RackWorld = {
   powerWorks: boolean;
   /** Seconds that the API server takes for an answer. */
   readTakes: number;
+  /** The same for each pod that is let go of. */
+  deleteTakes: number;
   /** The kubelets’ own time. */
   second: number;
   version: string;
@@ -77,7 +79,16 @@ export function createRackDouble({
     [],
   ];
   const world: RackWorld = {
-    ...{ link: 'up', isApiUp: true, isSynced: true, isDiskFull: false, powerWorks: true, readTakes: 0, second: 0 },
+    ...{
+      link: 'up',
+      isApiUp: true,
+      isSynced: true,
+      isDiskFull: false,
+      powerWorks: true,
+      readTakes: 0,
+      deleteTakes: 0,
+      second: 0,
+    },
     version: 'v1.34.2+k3s1',
   };
   const renewed = new Map<string, number>();
@@ -153,7 +164,8 @@ export function createRackDouble({
       if (node !== undefined) nodes.set(name, { ...node, ready: false });
       return done(`unknown ${name}`);
     },
-    forceDelete: async ({ name, uid }) => {
+    forceDelete: async ({ name, uid }, signal) => {
+      if (world.deleteTakes > 0) await clock.sleep(seconds(world.deleteTakes), signal).catch(() => undefined);
       if (pods.get(name)?.uid === uid) pods.delete(name);
       return done(`delete ${name}`);
     },
