@@ -12,6 +12,7 @@ import { belongs } from '../../lifecycle/leaving.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Clock, Log } from '../../ports.ts';
 import type { Store, Write } from '../../store/store.ts';
+import { createDoze } from '../doze.ts';
 
 export type NodeGuardDeps = {
   readonly cluster: Pick<Cluster, 'nodes' | 'synced' | 'onNodes' | 'putQuarantine'>;
@@ -105,15 +106,14 @@ export function createNodeGuard(deps: NodeGuardDeps): NodeGuard {
   }
 
   async function follow(signal: AbortSignal): Promise<void> {
-    let changed = new AbortController();
-    const unsubscribe = cluster.onNodes(() => changed.abort());
+    const { doze, wake } = createDoze(deps.clock);
+    const unsubscribe = cluster.onNodes(wake);
     while (!signal.aborted) {
-      changed = new AbortController();
       // What could not be written or asked is tried again at the next look.
       await look(signal).catch(
         (error: unknown) => signal.aborted || log.error('Nodes are not looked at', { error: String(error) }),
       );
-      await deps.clock.sleep(TURN, AbortSignal.any([signal, changed.signal])).catch(() => undefined);
+      await doze(TURN, signal);
     }
     unsubscribe();
   }

@@ -27,6 +27,7 @@ import type { Clock, Log, Random } from '../../ports.ts';
 import type { Rests } from '../../rests.ts';
 import type { Store, Write } from '../../store/store.ts';
 import { LEGACY } from '../boards/kube-config.ts';
+import { createDoze } from '../doze.ts';
 import { createMoves, type MovesDeps } from './balance-moves.ts';
 import { createRecord } from './balance-record.ts';
 import { balanceAdvice, balanceView } from './balance-view.ts';
@@ -92,6 +93,7 @@ export function createBalanceDesk(deps: BalanceDeskDeps): BalanceDesk {
   const pause = createPause({ ...deps, name: 'balance' });
   const steady = createSteadyNodes(limits.settle);
   const record = createRecord();
+  const { doze, wake } = createDoze(clock);
   const moves = createMoves({ ...deps, world: workloads.world, limits: limits.run, record, tell });
   /** Why a run is to begin. On disk: a daemon that is started again goes on. */
   let due = deps.settings.get(DUE);
@@ -105,7 +107,6 @@ export function createBalanceDesk(deps: BalanceDeskDeps): BalanceDesk {
   /** Since the last look by itself: when the last change came; undefined if none did. */
   let stirred: Millis | undefined = rests.elapsed();
   let looked = rests.elapsed();
-  let wake: () => void = () => undefined;
 
   const isKnown = (): boolean => isFresh(workloads);
   const isHalted = (now: Millis): boolean => pause.isOn() || now < quietUntil;
@@ -230,21 +231,18 @@ export function createBalanceDesk(deps: BalanceDeskDeps): BalanceDesk {
   }
 
   async function follow(signal: AbortSignal): Promise<void> {
-    let changed = new AbortController();
-    wake = () => changed.abort();
     const unsubscribe = workloads.onChange((change) => {
       if (isTaken) planner.changed(workloads.world(), change);
       stirred = rests.elapsed();
       if (moves.now().flights.length > 0) wake();
     });
     while (!signal.aborted) {
-      changed = new AbortController();
       // What could not be written or asked is tried again at the next turn.
       await turn(signal).catch(
         (error: unknown) => signal.aborted || log.error('balance cannot go on', { error: String(error) }),
       );
       deps.onTurn?.();
-      await clock.sleep(seconds(1), AbortSignal.any([signal, changed.signal])).catch(() => undefined);
+      await doze(seconds(1), signal);
     }
     unsubscribe();
   }

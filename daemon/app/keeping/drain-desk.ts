@@ -12,6 +12,7 @@ import type { LifecycleEvent } from '../../lifecycle/event.ts';
 import { isPlanned } from '../../lifecycle/planned-rows.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Clock, Log } from '../../ports.ts';
+import { createDoze } from '../doze.ts';
 
 export type DrainDeps = {
   readonly cluster: Pick<Cluster, 'request' | 'node' | 'nodes' | 'synced' | 'onNodes'>;
@@ -57,6 +58,7 @@ const READY_LOOKS = 120;
 export function createDrainDesk(deps: DrainDeps): DrainDesk {
   const { cluster, gate, runner, clock } = deps;
   const log = deps.log.child({ service: 'power' });
+  const { doze, wake } = createDoze(clock);
 
   const objection: DrainDesk['objection'] = ({ name }, rules) => {
     const world = deps.world();
@@ -188,13 +190,11 @@ export function createDrainDesk(deps: DrainDeps): DrainDesk {
   const failing = new Set<string>();
 
   const follow: DrainDesk['follow'] = async (signal) => {
-    let changed = new AbortController();
     // At once: he may cordon it again the next moment, and that one is his.
     const unsubscribe = cluster.onNodes(({ item }) => {
-      if (isUncordonedByHand(item)) changed.abort();
+      if (isUncordonedByHand(item)) wake();
     });
     while (!signal.aborted) {
-      changed = new AbortController();
       if (cluster.synced()) {
         const boards = new Map<string, Device>(runner.fleet.all().map((board) => [board.name, board]));
         for (const node of cluster.nodes()) {
@@ -203,7 +203,7 @@ export function createDrainDesk(deps: DrainDeps): DrainDesk {
           if (isIts) await look(board, node, signal).then(() => failing.delete(node.name), notDone(node, signal));
         }
       }
-      await clock.sleep(CORDON_TURN, AbortSignal.any([signal, changed.signal])).catch(() => undefined);
+      await doze(CORDON_TURN, signal);
     }
     unsubscribe();
   };

@@ -8,6 +8,7 @@ import type { Cluster } from '../../cluster/index.ts';
 import { masterTaint, settleMaster } from '../../cluster/master-taint.ts';
 import type { NodeFacts } from '../../cluster/nodes.ts';
 import type { Clock, Log } from '../../ports.ts';
+import { createDoze } from '../doze.ts';
 
 export type MasterDeskDeps = {
   readonly cluster: Pick<Cluster, 'request' | 'nodes' | 'onNodes'> & { readonly gate: Pick<Gate, 'note'> };
@@ -77,18 +78,17 @@ export function createMasterDesk({ cluster, mayWork, onTainted, clock, log }: Ma
   }
 
   async function follow(signal: AbortSignal): Promise<void> {
-    let changed = new AbortController();
+    const { doze, wake } = createDoze(clock);
     const unsubscribe = cluster.onNodes(({ item }) => {
-      if (item.controlPlane) changed.abort();
+      if (item.controlPlane) wake();
     });
     while (!signal.aborted) {
-      changed = new AbortController();
       // What could not be asked is tried again at the next look.
       await look(signal).catch(
         (error: unknown) =>
           signal.aborted || log.error('the master’s taint is not looked after', { error: String(error) }),
       );
-      await clock.sleep(TURN, AbortSignal.any([signal, changed.signal])).catch(() => undefined);
+      await doze(TURN, signal);
     }
     unsubscribe();
   }

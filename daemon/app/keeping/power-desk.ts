@@ -33,6 +33,7 @@ import { isPlanned } from '../../lifecycle/planned-rows.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Clock, Log } from '../../ports.ts';
 import type { Store } from '../../store/store.ts';
+import { createDoze } from '../doze.ts';
 import { createOrder } from '../in-order.ts';
 import type { DrainDesk } from './drain-desk.ts';
 import { powerAdvice, powerView } from './power-view.ts';
@@ -100,7 +101,7 @@ export function createPowerDesk(deps: PowerDeps): PowerDesk {
   let last: string | null = null;
   let trouble: string | undefined;
   let holds: readonly (() => void)[] = [];
-  let wake = new AbortController();
+  const { doze, wake } = createDoze(clock);
   const waits = createWaits(TURN);
   const switchedOn = new Set<DeviceId>();
   hold();
@@ -128,7 +129,7 @@ export function createPowerDesk(deps: PowerDeps): PowerDesk {
     }
     run = next;
     hold();
-    wake.abort();
+    wake();
     if (notice === undefined) return;
     log.warn(notice.reason, { run: next });
     deps.onNotice();
@@ -347,17 +348,13 @@ export function createPowerDesk(deps: PowerDeps): PowerDesk {
 
   const follow: PowerDesk['follow'] = async (signal) => {
     while (!signal.aborted) {
-      wake = new AbortController();
       // What cannot be written, or told to the cluster, is tried again the next turn.
       await turn(signal).catch((error: unknown) => {
         if (!signal.aborted) log.error('a shutdown or startup does not get on', { error: String(error) });
       });
-      await clock
-        .sleep(
-          run === undefined ? minutes(1) : TURN,
-          run === undefined ? AbortSignal.any([signal, wake.signal]) : signal,
-        )
-        .catch(() => undefined);
+      // Turns are counted: none is cut short.
+      if (run === undefined) await doze(minutes(1), signal);
+      else await clock.sleep(TURN, signal).catch(() => undefined);
     }
   };
 

@@ -8,6 +8,7 @@ import type { Device } from '../../lifecycle/device.ts';
 import type { Fleet } from '../../lifecycle/fleet.ts';
 import type { Clock, Log } from '../../ports.ts';
 import type { Rests } from '../../rests.ts';
+import { createDoze } from '../doze.ts';
 import type { AddressCheck } from './address-check.ts';
 
 /** A board that has an address of ours. */
@@ -195,12 +196,12 @@ export function createAddressSurvey(deps: {
       return rival?.address === address ? rival : undefined;
     },
     follow: async (check, clock, signal) => {
+      const dozing = createDoze(clock);
+      wake = dozing.wake;
       while (!signal.aborted) {
-        const woken = new AbortController();
-        wake = () => woken.abort();
         await turn(check, signal);
         if (toCheck.size > 0) wake();
-        await clock.sleep(TURN, AbortSignal.any([signal, woken.signal])).catch(() => undefined);
+        await dozing.doze(TURN, signal);
       }
     },
   };

@@ -1,0 +1,30 @@
+import test from 'ava';
+import { seconds } from '../../../config/values.ts';
+import { createDoze } from '../../../daemon/app/doze.ts';
+import { createClockDouble } from '../../support/doubles.ts';
+
+test('over with the time, with news, also with earlier ones, and with the signal', async (t) => {
+  const clock = createClockDouble();
+  const { doze, wake } = createDoze(clock);
+  const life = new AbortController();
+  const ends: string[] = [];
+  const pause = (name: string): Promise<unknown> => doze(seconds(10), life.signal).then(() => ends.push(name));
+  void pause('time');
+  await clock.advance(seconds(9));
+  t.deepEqual(ends, []);
+  await clock.advance(seconds(1));
+  t.deepEqual(ends, ['time']);
+  const woken = pause('news');
+  wake();
+  await woken;
+  wake();
+  await pause('earlier news');
+  const last = pause('the end');
+  await clock.advance(seconds(1));
+  t.is(ends.length, 3, 'news count once');
+  life.abort();
+  await last;
+  await pause('after it');
+  t.deepEqual(ends.slice(3), ['the end', 'after it']);
+  t.deepEqual(clock.sleepers(), []);
+});
