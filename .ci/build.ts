@@ -46,6 +46,7 @@ try {
       tree,
       version,
       architecture: one,
+      date: new Date(Number(sourceDate()) * 1000).toISOString().slice(0, 10),
       node: nodeBinary(root, one),
       busybox,
       copyright: copyright(root, packages, busybox),

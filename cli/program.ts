@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { type Client, defaultSocket, openClient } from './client.ts';
 import { addBalance } from './commands/balance.ts';
 import { addCluster } from './commands/cluster.ts';
+import { addCompletion } from './commands/completion.ts';
 import { addConfirmOff } from './commands/confirm-off.ts';
 import { addDecisions, addLosses } from './commands/decide.ts';
 import { addDescribe } from './commands/describe.ts';
@@ -20,15 +21,39 @@ import { addStatus } from './commands/status.ts';
 import { addVersion } from './commands/version.ts';
 import { CommandFailed, type ExitCode, exitCodes } from './exit-codes.ts';
 import { harmless, type Terminal } from './output/terminal.ts';
+import { examples } from './reference/examples.ts';
+import { leaves } from './reference/tree.ts';
 
 /** What help shows first. */
-const daily: readonly string[] = ['status', 'describe', 'accept', 'reinstall', 'replace', 'shutdown', 'doctor'];
+const daily: readonly string[] = [
+  'setup',
+  'status',
+  'describe',
+  'accept',
+  'reinstall',
+  'replace',
+  'shutdown',
+  'doctor',
+];
 
 export type ProgramDeps = { readonly terminal: Terminal; readonly version: string };
 
 /** Runs `args` (without node and script); settles with the exit code, rejects only for our own mistakes. */
-export async function run(args: readonly string[], { terminal, version }: ProgramDeps): Promise<ExitCode> {
+export async function run(args: readonly string[], deps: ProgramDeps): Promise<ExitCode> {
   let code: ExitCode = exitCodes.well;
+  const program = commandTree(deps, (end) => {
+    code = end;
+  });
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return code;
+  } catch (error) {
+    return failed(error, deps.terminal);
+  }
+}
+
+/** Every command, with its help and examples. */
+export function commandTree({ terminal, version }: ProgramDeps, done: (end: ExitCode) => void): Command {
   const program = new Command('bramble')
     .description('Raspberry Pis that become Kubernetes nodes by being plugged in')
     .option('--socket <path>', `the daemon's socket (or BRAMBLE_SOCKET; ${defaultSocket})`)
@@ -51,9 +76,6 @@ export async function run(args: readonly string[], { terminal, version }: Progra
     const socket = flags.socket ?? terminal.env['BRAMBLE_SOCKET'] ?? defaultSocket;
     return openClient({ socket, timeoutMs: flags.timeout * 1000, signal: terminal.signal });
   };
-  const done = (end: ExitCode): void => {
-    code = end;
-  };
   addStatus(program, { client, terminal, done });
   addDescribe(program, { client, terminal });
   addEvents(program, { client, terminal });
@@ -73,13 +95,18 @@ export async function run(args: readonly string[], { terminal, version }: Progra
   addKubeconfig(program, { client, terminal });
   addDoctor(program, { client, terminal, done });
   addVersion(program, { client, terminal, version });
-  for (const command of program.commands) if (!daily.includes(command.name())) command.helpGroup('More:');
+  addCompletion(program, { terminal });
   // Sub-commands made by `command()` inherit exitOverride and configureOutput.
-  try {
-    await program.parseAsync([...args], { from: 'user' });
-    return code;
-  } catch (error) {
-    return failed(error, terminal);
+  addExamples(program);
+  for (const command of program.commands) if (!daily.includes(command.name())) command.helpGroup('More:');
+  return program;
+}
+
+/** Behind all other help. */
+function addExamples(program: Command): void {
+  for (const { path, command } of leaves(program)) {
+    const lines = (examples[path] ?? []).map(([line, does]) => `  ${line}\n      ${does}\n`);
+    if (lines.length > 0) command.addHelpText('after', `\nExamples:\n${lines.join('')}`);
   }
 }
 

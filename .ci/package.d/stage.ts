@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { commandDocuments } from '../../cli/reference/documents.ts';
 import { type Architecture, cpus } from './node-binary.ts';
 
 export type Parts = {
@@ -10,6 +12,8 @@ export type Parts = {
   readonly tree: string;
   readonly version: string;
   readonly architecture: Architecture;
+  /** Of the sources, `2026-11-24`. */
+  readonly date: string;
   /** Path of the binary. */
   readonly node: string;
   /** Folder with the busybox of the boards' installer: `busybox`, `copyright`, `version`. */
@@ -29,7 +33,7 @@ export function stage(parts: Parts): void {
     cpSync(from, to(path));
     chmodSync(to(path), mode);
   };
-  const write = (path: string, text: string, mode = 0o644): void => {
+  const write = (path: string, text: string | Uint8Array, mode = 0o644): void => {
     mkdirSync(dirname(to(path)), { recursive: true });
     writeFileSync(to(path), text);
     chmodSync(to(path), mode);
@@ -59,6 +63,10 @@ export function stage(parts: Parts): void {
   for (const unit of [...units, 'bramble-power.socket', 'bramble-power@.service']) {
     copy(join(here, unit), `lib/systemd/system/${unit}`);
   }
+  const { man, bash, zsh } = commandDocuments(parts);
+  write('usr/share/man/man1/bramble.1.gz', gzipSync(man, { level: 9 }));
+  write('usr/share/bash-completion/completions/bramble', bash);
+  write('usr/share/zsh/vendor-completions/_bramble', zsh);
   copy(join(root, 'config/example.yaml'), 'usr/share/doc/bramble/example.yaml');
   write('usr/share/doc/bramble/copyright', parts.copyright);
   write('usr/share/doc/bramble/bramble.cdx.json', parts.materials);
