@@ -19,6 +19,7 @@ import {
   type FailoverRequest,
   type FailoverView,
   type ImageFilesView,
+  type LoginAnswer,
   notesHeader,
   type OpeningAnswer,
   type OpeningRequest,
@@ -60,6 +61,8 @@ export type Client = {
   readonly failover: () => Promise<FailoverView>;
   readonly askFailover: (request: FailoverRequest) => Promise<FailoverView>;
   readonly confirmOff: (name: string, by: string) => Promise<ConfirmOffAnswer>;
+  /** A link to the status page that signs in there, once. */
+  readonly login: (by: string) => Promise<LoginAnswer>;
   readonly access: (asked: AccessRequest) => Promise<AccessAnswer>;
 };
 /** `isNew`: a board of that name is made if there is none. */
@@ -113,6 +116,7 @@ export const openClient = (options: ClientOptions): Client => ({
   askFailover: (request) => json<FailoverView>(options, 'POST', '/v1/failover', request),
   confirmOff: (name, by) =>
     json<ConfirmOffAnswer>(options, 'POST', `/v1/devices/${encodeURIComponent(name)}/confirm-off`, { by }),
+  login: (by) => json<LoginAnswer>(options, 'POST', '/v1/login', { by }),
   access: (asked) => json<AccessAnswer>(options, 'POST', '/v1/access', asked),
 });
 

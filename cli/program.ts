@@ -13,6 +13,7 @@ import { addEvents } from './commands/events.ts';
 import { addFailover } from './commands/failover.ts';
 import { addImage } from './commands/image.ts';
 import { addKubeconfig } from './commands/kubeconfig.ts';
+import { addLogin } from './commands/login.ts';
 import { addOpen } from './commands/open.ts';
 import { addReplace } from './commands/replace.ts';
 import { addShutdown } from './commands/shutdown.ts';
@@ -81,6 +82,7 @@ export function commandTree({ terminal, version }: ProgramDeps, done: (end: Exit
   addEvents(program, { client, terminal });
   addDecisions(program, { client, terminal });
   addLosses(program, { client, terminal });
+  addLogin(program, { client, terminal });
   addOpen(program, { client, terminal });
   addBalance(program, { client, terminal, done });
   addFailover(program, { client, terminal });

@@ -22,7 +22,9 @@ import { eventFeed } from './owner/event-feed.ts';
 import { createMetrics } from './owner/metrics.ts';
 import { openingDesk } from './owner/opening-desk.ts';
 import { ownerDesk } from './owner/owner-desk.ts';
+import { pageDesk } from './owner/page-desk.ts';
 import { placeDesk } from './owner/place-desk.ts';
+import { workloadsView } from './owner/workloads-view.ts';
 import { createPulse } from './pulse.ts';
 import { createSupervisor } from './supervise.ts';
 import { STORE_TURN, watchStore } from './watched-store.ts';
@@ -101,6 +103,10 @@ export async function runApp(deps: AppDeps): Promise<void> {
     commit: written.commit,
   });
   const clusterFacts = createClusterFacts(cluster, clock);
+  const page = pageDesk({
+    ...{ config, rests, clock, random, log, site: network.site, onCommit: onEvents },
+    commit: written.commit,
+  });
   const owner = ownerDesk({
     ...{ network, config, clock, random, store, runner, timelines, feed, images, installer, keeping, metrics },
     version: deps.version,
@@ -115,11 +121,17 @@ export async function runApp(deps: AppDeps): Promise<void> {
       commit: written.commit,
       onCommit: onEvents,
     }),
+    login: page,
     opening: openingDesk(boards.opening, config.admission.limit),
     rivals: boards.rivals,
     adoption: boards.adoption,
     guard: boards.guard,
     cluster: clusterFacts,
+    workloads: () => {
+      const kept = cluster.workloads();
+      const world = kept?.synced() === true ? kept.world() : undefined;
+      return workloadsView({ world, services: cluster.services(), nodes: cluster.nodes() });
+    },
     progressOf: boards.progress.of,
     failing: () => new Map([...supervisor.failing(), ...written.failing()]),
     stuck: pulse.stuck,
@@ -147,7 +159,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
     [
       supervisor.keepUp('admin', admin),
       network.follow({
-        ...{ version: deps.version, runner, timelines, images, installer, read: owner, supervisor },
+        ...{ version: deps.version, runner, timelines, images, installer, read: owner, page, supervisor },
         changes: boards.changes,
         eeproms: boards.eeproms,
         boot: boards.boot,

@@ -27,6 +27,8 @@ const clusterRules: readonly AccessRule[] = [
   { apiGroups: [''], resources: ['replicationcontrollers'], verbs: ['list', 'watch'] },
   { apiGroups: ['autoscaling'], resources: ['horizontalpodautoscalers'], verbs: ['list', 'watch'] },
   { apiGroups: ['policy'], resources: ['poddisruptionbudgets'], verbs: ['list', 'watch'] },
+  // What can be reached from outside, for the status page.
+  { apiGroups: [''], resources: ['services'], verbs: ['list', 'watch'] },
   // Whether kubelets are alive.
   { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['list', 'watch'] },
   // What was done to a Node, and why, where `kubectl describe node` shows it.

@@ -11,7 +11,8 @@ import { createGate } from './gate-api.ts';
 import { fetchNode, type NodeFacts, watchNodes } from './nodes.ts';
 import { connectPlain } from './plain.ts';
 import { deleteNode, putQuarantine, releaseQuarantine } from './taints.ts';
-import type { Change } from './watch.ts';
+import type { Change, Reflector } from './watch.ts';
+import { type ServiceFacts, watchServices } from './workloads/services.ts';
 import { openWorkloads, type Workloads } from './workloads/workloads.ts';
 
 export type ClusterOptions = {
@@ -45,6 +46,8 @@ export type Cluster = {
   readonly deleteNode: (name: string, uid: string, signal: AbortSignal) => Promise<Result<void, Problem>>;
   /** Pods, and what owns and binds them. Watched from the first call on; undefined where nothing is kept (Kubernetes 1.3). */
   readonly workloads: () => Workloads | undefined;
+  /** Watched as pods are, and nothing is decided on them. */
+  readonly services: () => readonly ServiceFacts[];
   readonly gate: Gate;
   /** What the server was asked since the start. */
   readonly asked: () => ApiCounts;
@@ -72,6 +75,7 @@ export function openCluster({ kubeconfig, plainServer, clock, random, log, signa
     },
   });
   let workloads: Workloads | undefined;
+  let services: Reflector<ServiceFacts> | undefined;
   const onNodes: Cluster['onNodes'] = (listener) => {
     listeners.add(listener);
     return () => void listeners.delete(listener);
@@ -96,10 +100,15 @@ export function openCluster({ kubeconfig, plainServer, clock, random, log, signa
       if (plainServer === undefined) workloads ??= openWorkloads({ ...watching, nodes, onNodes, signal });
       return workloads;
     },
+    services: () => {
+      if (plainServer === undefined) services ??= watchServices({ ...watching, signal });
+      return [...(services?.items.values() ?? [])];
+    },
     gate: createGate(connection, { clock, log }),
     asked: connection.asked,
     done: Promise.all([rests.follow(signal), nodes.done])
-      .then(() => workloads?.done)
+      .then(() => Promise.all([workloads?.done, services?.done]))
+      .then(() => undefined)
       .finally(connection.close),
   };
 }

@@ -364,3 +364,44 @@ export type DiagnosisView = { readonly code: string; readonly sentence: string; 
 export type HealthView = { readonly at: string; readonly signs: readonly HealthSign[] };
 /** `deed`: null where nothing is asked of anybody. */
 export type HealthSign = { readonly sentence: string; readonly deed: string | null };
+
+/** `POST /v1/login`, on the unix socket only: a code that is worth one session on the status page. */
+export type LoginRequest = { readonly by: string };
+export type LoginAnswer = {
+  /** To the page with the code, by the master's name first, then by its addresses. Empty: the page is not served yet. */
+  readonly links: readonly string[];
+  /** So long it can be used, once. */
+  readonly secondsLeft: number;
+};
+/** `GET /v1/session`, and what `POST /v1/session` with `{"code":"…"}` answers, on the LAN. Null: reading only. */
+export type SessionAnswer = {
+  readonly session: { readonly by: string; readonly csrf: string; readonly secondsLeft: number } | null;
+};
+/** `GET /v1/workloads`: what runs where, and what it can be reached by. */
+export type WorkloadsView = {
+  /** False while the cluster was not heard yet, or with Kubernetes too old for it. */
+  readonly known: boolean;
+  /** Of each owner that wants replicas; those of kube-system are left out. */
+  readonly spread: readonly SpreadView[];
+  readonly services: readonly ServiceView[];
+};
+/** Pods that are Ready, by Node. */
+export type SpreadView = {
+  readonly title: string;
+  readonly wanted: number;
+  readonly ready: number;
+  readonly nodes: Readonly<Record<string, number>>;
+};
+export type ServiceView = {
+  /** `namespace/name`. */
+  readonly name: string;
+  readonly type: string;
+  readonly ports: readonly ServicePortView[];
+};
+export type ServicePortView = {
+  readonly name: string;
+  readonly protocol: string;
+  readonly port: number;
+  /** Where a browser reaches it from the LAN, the best first: `http://192.168.1.201:30080/`. Empty: it does not. */
+  readonly links: readonly string[];
+};

@@ -16,6 +16,7 @@ import { accessFake } from '../unit/http/access-fake.ts';
 import { balanceFake } from '../unit/http/balance-fake.ts';
 import { cardsFake } from '../unit/http/cards-fake.ts';
 import { failoverFake } from '../unit/http/failover-fake.ts';
+import { loginFake } from '../unit/http/login-fake.ts';
 import { openingFake } from '../unit/http/opening-fake.ts';
 import { powerFake } from '../unit/http/power-fake.ts';
 import { descriptionFake, deviceFake, eventFake, imageFilesFake, statusFake } from '../unit/http/views-fake.ts';
@@ -46,6 +47,7 @@ async function daemonFake(
     ...failoverFake(),
     ...powerFake(),
     ...accessFake,
+    ...loginFake,
     status: () => statusFake(boards, master),
     describe: (name) => {
       const board = find(name);
@@ -57,6 +59,7 @@ async function daemonFake(
       resolve();
       return () => listeners.delete(listener);
     },
+    workloads: () => ({ known: false, spread: [], services: [] }),
     metrics: () => '',
     ready: () => ({ ok: true, failing: [] }),
     imageFiles: async (name) => {
@@ -443,7 +446,7 @@ test('64 for what cannot be meant, 0 for help', async (t) => {
   ]);
   t.deepEqual(commands(more).toSorted(), [
     ...['balance', 'cluster', 'confirm', 'drain', 'events', 'failover', 'forget', 'image', 'kubeconfig', 'leave'],
-    ...['locate', 'open', 'reject', 'retry', 'startup', 'uncordon', 'version', 'wipe'],
+    ...['locate', 'login', 'open', 'reject', 'retry', 'startup', 'uncordon', 'version', 'wipe'],
   ]);
 });
 
@@ -464,4 +467,21 @@ test('as a process: plain text off a terminal, exit code to the shell', async (t
   t.is(code, 2);
   t.false(out.includes('\x1b'));
   t.regex(out, /worker-kube2/);
+});
+
+test('login: the link, how long it can be used, and other ways to write the name', async (t) => {
+  const { socket } = await daemonFake(t, [ready]);
+  const { code, out } = await bramble(socket, ['login']);
+  t.is(code, 0);
+  t.is(
+    out,
+    [
+      'Open this within 10 minutes; it works once:',
+      '  http://master.local:8067/#code=a-code',
+      'If your browser does not find that name:',
+      '  http://192.168.1.10:8067/#code=a-code',
+      '',
+    ].join('\n'),
+  );
+  t.like(JSON.parse((await bramble(socket, ['login', '-o', 'json'])).out), { secondsLeft: 600 });
 });

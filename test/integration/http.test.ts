@@ -21,6 +21,7 @@ import { accessFake } from '../unit/http/access-fake.ts';
 import { balanceFake } from '../unit/http/balance-fake.ts';
 import { cardsFake } from '../unit/http/cards-fake.ts';
 import { failoverFake } from '../unit/http/failover-fake.ts';
+import { loginFake } from '../unit/http/login-fake.ts';
 import { openingFake } from '../unit/http/opening-fake.ts';
 import { powerFake } from '../unit/http/power-fake.ts';
 import { descriptionFake, deviceFake, eventFake, imageFilesFake, statusFake } from '../unit/http/views-fake.ts';
@@ -41,6 +42,7 @@ function adminFake(): AdminFake {
     ...failoverFake(),
     ...powerFake(),
     ...accessFake,
+    ...loginFake,
     acted: [],
     stored: [eventFake(1), eventFake(2, 'worker-kube2'), eventFake(3)],
     listeners: new Set(),
@@ -55,6 +57,7 @@ function adminFake(): AdminFake {
       return () => fake.listeners.delete(listener);
     },
     ready: () => ({ ok: false, failing: ['tftp'] }),
+    workloads: () => ({ known: false, spread: [], services: [] }),
     metrics: () => 'bramble_boards{state="ready"} 1\n',
     imageFiles: async (name) => (name === board.name ? ok(imageFilesFake(name)) : undefined),
     replace: async (name, { heir, by, loseData }) => {

@@ -4,10 +4,11 @@ import { must } from '../../../config/result.ts';
 import type { Config } from '../../../config/schema.ts';
 import { type Ipv4, type Mac, parseIpv4 } from '../../../config/values.ts';
 import type { Timelines } from '../../boot/timeline.ts';
+import type { AdminDeps } from '../../http/endpoints/admin.ts';
 import { type BootDeps, bootApi } from '../../http/endpoints/boot.ts';
 import { type ClusterFilesDeps, clusterFileRoute } from '../../http/endpoints/cluster.ts';
 import { lanApi } from '../../http/endpoints/lan.ts';
-import type { ReadDeps } from '../../http/endpoints/read.ts';
+import { type PageDeps, pageApi } from '../../http/endpoints/page.ts';
 import { httpLimits } from '../../http/limits.ts';
 import { pageRoutes } from '../../http/page/assets.ts';
 import type { Route } from '../../http/router.ts';
@@ -33,6 +34,7 @@ import type { DhcpStandings } from './dhcp-standing.ts';
 import type { HearAddress } from './heard-addresses.ts';
 import type { LateArrivals } from './late-arrivals.ts';
 import { browseNames, type Neighbourhood, publishNames } from './names-service.ts';
+import { pageHosts } from './page-hosts.ts';
 import type { Site } from './site.ts';
 import { watchSpanningTree } from './spanning-tree.ts';
 import { knownAddresses, type TrafficDesk } from './traffic-desk.ts';
@@ -61,7 +63,8 @@ export type ServicesDeps = {
   readonly adoption: Pick<Adoption, 'systemHeard' | 'restarted'>;
   /** Hex. */
   readonly bootKeyOf: (mac: Mac) => string;
-  readonly read: ReadDeps;
+  readonly read: AdminDeps;
+  readonly page: PageDeps;
   readonly openUdp: OpenUdp;
   /** Sockets that the launcher bound to the interface, by port. */
   readonly inherited: ReadonlyMap<number, number>;
@@ -131,15 +134,21 @@ function tftp(deps: ServicesDeps) {
 
 async function http(deps: ServicesDeps) {
   const { site, signal } = deps;
-  const routes = [...lanApi(deps.read), ...(await pages()), ...bootApi(deps.boot), clusterFileRoute(deps)];
+  const routes = [...(await forPeople(site.address, deps)), ...bootApi(deps.boot), clusterFileRoute(deps)];
   return await serveAt(site.address, routes, signal, deps);
 }
 
 /** On the uplink: for the owner's laptop. There are no boards there, and nothing is for them. */
 const servePage = (deps: ServicesDeps) => async (place: Place, life: AbortSignal) => {
-  const server = await serveAt(place.address, [...lanApi(deps.read), ...(await pages())], life, deps);
+  const server = await serveAt(place.address, await forPeople(place.address, deps), life, deps);
   await server.closed;
 };
+
+const forPeople = async (address: Ipv4, { read, page, config }: ServicesDeps): Promise<readonly Route[]> => [
+  ...lanApi(read),
+  ...(await pages()),
+  ...pageApi({ ...read, ...page }, pageHosts(address, config.http.port)),
+];
 
 // In the bundle this file is brambled.js, and the page's files are in a folder beside it.
 const pages = () => (import.meta.url.endsWith('.ts') ? pageRoutes() : pageRoutes(new URL('./page/', import.meta.url)));

@@ -53,6 +53,7 @@ type Served = Pick<
   | 'noticeRival'
   | 'adoption'
   | 'read'
+  | 'page'
   | 'supervisor'
 >;
 

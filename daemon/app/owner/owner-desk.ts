@@ -8,6 +8,7 @@ import type { Timelines } from '../../boot/timeline.ts';
 import type { AccessDeps } from '../../http/endpoints/access.ts';
 import type { AdminDeps } from '../../http/endpoints/admin.ts';
 import type { CardDeps } from '../../http/endpoints/cards.ts';
+import type { LoginDeps } from '../../http/endpoints/login.ts';
 import type { OpenDeps } from '../../http/endpoints/open.ts';
 import { noBoardText } from '../../http/endpoints/read.ts';
 import type { Device } from '../../lifecycle/device.ts';
@@ -51,6 +52,7 @@ export type OwnerDeskDeps = {
   readonly feed: EventFeed;
   readonly cards: CardDeps;
   readonly access: AccessDeps;
+  readonly login: Pick<LoginDeps, 'invite'>;
   readonly opening: OpenDeps;
   readonly rivals: Pick<Rivals, 'now'>;
   readonly adoption: Pick<Adoption, 'isAdoptable' | 'awaitsOwner' | 'lacksLogin'>;
@@ -60,6 +62,7 @@ export type OwnerDeskDeps = {
   readonly images: Pick<ImageDesk, 'records' | 'kitGaps' | 'files'>;
   readonly cluster: ClusterFacts;
   readonly network: Pick<Network, 'facts' | 'site' | 'traffic' | 'hasRival'>;
+  readonly workloads: AdminDeps['workloads'];
   readonly metrics: Pick<Metrics, 'text'>;
   /** 0 to 1 while the board installs. */
   readonly progressOf: (device: Device) => number | undefined;
@@ -177,6 +180,7 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
     events,
     subscribe,
     ready,
+    workloads: deps.workloads,
     metrics: deps.metrics.text,
     act,
     replace,
@@ -184,6 +188,7 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
     ...deps.cards,
     ...deps.access,
     ...deps.opening,
+    invite: deps.login.invite,
     ...deps.keeping.balance,
     ...deps.keeping.failover,
     ...deps.keeping.power,

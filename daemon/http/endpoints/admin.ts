@@ -8,6 +8,7 @@ import { type CardDeps, cardRoutes } from './cards.ts';
 import { type FailoverDeps, failoverRoutes } from './failover.ts';
 import { type ImageDeps, imageFilesRoute } from './image.ts';
 import { lanApi } from './lan.ts';
+import { type LoginDeps, loginRoute } from './login.ts';
 import { type OpenDeps, openRoutes } from './open.ts';
 import { type PowerRoutesDeps, powerRoutes } from './power.ts';
 import { isBoardName, noBoard, type ReadDeps, readyRoute } from './read.ts';
@@ -21,6 +22,7 @@ export type AdminDeps = ReadDeps &
   CardDeps &
   BalanceDeps &
   FailoverDeps &
+  LoginDeps &
   OpenDeps &
   PowerRoutesDeps & {
     /** The board `heir` takes the place of the board `name`; settles with it, under its new name. */
@@ -40,11 +42,12 @@ export type AdminDeps = ReadDeps &
 export const adminApi = (deps: AdminDeps): readonly Route[] => [
   ...lanApi(deps),
   readyRoute(deps),
-  ...actions.map((action) => actionRoute(deps, action)),
+  ...actions.map((action) => ownerActionRoute(deps, action)),
   replaceRoute(deps),
   imageFilesRoute(deps),
   ...cardRoutes(deps),
   accessRoute(deps),
+  loginRoute(deps),
   ...failoverRoutes(deps),
   ...openRoutes(deps),
   ...balanceRoutes(deps),
@@ -55,7 +58,7 @@ export const adminApi = (deps: AdminDeps): readonly Route[] => [
  * `POST /v1/devices/NAME/ACTION`, body empty or `{"by":"anna"}`, also `"force":true` (`ActionRequest`) — `ActionResult`.
  * 404 NOT_FOUND: no such board. 409 CONFLICT: not in this state; nothing was changed.
  */
-const actionRoute = (deps: AdminDeps, action: Action): Route =>
+export const ownerActionRoute = (deps: Pick<AdminDeps, 'act'>, action: Action): Route =>
   post(`/v1/devices/:name/${action}`, async (request) => {
     const name = request.params.get('name') ?? '';
     if (!isBoardName(name)) return noBoard(name);
@@ -70,7 +73,7 @@ const actionRoute = (deps: AdminDeps, action: Action): Route =>
  * `POST /v1/devices/NAME/replace`, body `{"with":"worker-kube7"}`, also `by` and `"loseData":true` — `ActionResult`: the other
  * board, which is NAME now. 404 NOT_FOUND: no such board. 409 CONFLICT: as for actions.
  */
-const replaceRoute = (deps: AdminDeps): Route =>
+export const replaceRoute = (deps: Pick<AdminDeps, 'replace'>): Route =>
   post('/v1/devices/:name/replace', async (request) => {
     const name = request.params.get('name') ?? '';
     if (!isBoardName(name)) return noBoard(name);

@@ -8,6 +8,7 @@ import {
   metricsRoute,
   type ReadDeps,
   statusRoute,
+  workloadsRoute,
 } from './read.ts';
 
 /** What everybody on the LAN may see: reading only, no way to change anything. */
@@ -19,5 +20,6 @@ export const lanApi = (deps: Omit<ReadDeps, 'ready'>): readonly Route[] => [
   describeRoute(deps),
   eventsRoute(deps),
   eventStreamRoute(deps),
+  workloadsRoute(deps),
   metricsRoute(deps),
 ];

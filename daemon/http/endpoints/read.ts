@@ -2,7 +2,7 @@
 import type { Answer } from '../answer.ts';
 import { failure, json, text } from '../answer.ts';
 import { get, type Handler, type HttpRequest, type Route } from '../router.ts';
-import type { DeviceDescription, DeviceView, EventView, StatusView } from '../wire.ts';
+import type { DeviceDescription, DeviceView, EventView, StatusView, WorkloadsView } from '../wire.ts';
 
 type MaybePromise<T> = T | Promise<T>;
 
@@ -23,6 +23,7 @@ export type ReadDeps = {
   readonly events: (query: EventQuery) => MaybePromise<readonly EventView[]>;
   /** Calls the listener for each event after it was committed, in order of id, until the returned function is called. */
   readonly subscribe: (listener: (event: EventView) => void) => () => void;
+  readonly workloads: () => WorkloadsView;
   readonly ready: () => MaybePromise<Readiness>;
   /** In Prometheus' text form. */
   readonly metrics: () => MaybePromise<string>;
@@ -59,6 +60,10 @@ export const metricsRoute = (deps: Pick<ReadDeps, 'metrics'>): Route =>
 /** `GET /v1/status` — `StatusView`: master and all boards in one snapshot. */
 export const statusRoute = (deps: Pick<ReadDeps, 'status'>): Route =>
   get('/v1/status', async () => json(await deps.status()));
+
+/** `GET /v1/workloads` — `WorkloadsView`: replicas by Node, and where Services are reached. */
+export const workloadsRoute = (deps: Pick<ReadDeps, 'workloads'>): Route =>
+  get('/v1/workloads', () => json(deps.workloads()));
 
 /** `GET /v1/devices` — `{"devices":[DeviceView…]}`. */
 export const devicesRoute = (deps: Pick<ReadDeps, 'status'>): Route =>
