@@ -33,6 +33,10 @@ export async function bundle(root: string, outdir: string): Promise<readonly str
     platform: 'node',
     target: 'node24',
     format: 'esm',
+    // What is loaded on demand is a file of its own: client-node is nine tenths of all code, and most clusters never need it.
+    splitting: true,
+    // Beside the entries: they look for the programs of other languages where they are themselves.
+    chunkNames: 'part-[hash]',
     external: ['better-sqlite3'],
     plugins: [withoutOptionalNativeParts],
     // What CommonJS packages expect and an ESM bundle does not have.

@@ -4,6 +4,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent, type RequestOptions } from 'node:https';
 import { ok, problem, type Result } from '../../config/result.ts';
 import { type Access, type Api, type ApiProblem, type CountedApi, createApi } from './api.ts';
+import { readPlainKubeconfig } from './plain-kubeconfig.ts';
 
 export type Connection = CountedApi & {
   /** The server as the kubeconfig names it, and its certificate authority. */
@@ -67,10 +68,20 @@ function closeIdle(agent: Agent | HttpAgent): void {
   for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
 }
 
-/** client-node costs 88 MB and a quarter of a second (measured): it is loaded when a cluster is there to be talked to. */
+/** client-node costs 88 MB and a quarter of a second (measured): it is loaded for a kubeconfig that needs it. */
 async function load(file: string, keep: (agent: Agent | HttpAgent) => void): Promise<Result<Loaded, ApiProblem>> {
   try {
     const text = await readFile(file, 'utf8');
+    const plain = readPlainKubeconfig(text);
+    if (plain !== undefined) {
+      const { server, caPem, login } = plain;
+      const isToken = 'token' in login;
+      const tls = { ca: caPem, ...(!isToken && login) };
+      const agent = new Agent({ keepAlive: true, ...tls });
+      keep(agent);
+      const headers = isToken ? { headers: { authorization: `Bearer ${login.token}` } } : {};
+      return loaded(server, caPem, { ...tls, ...headers, agent });
+    }
     const { KubeConfig } = await import('@kubernetes/client-node');
     const config = new KubeConfig();
     config.loadFromString(text);
@@ -92,10 +103,7 @@ async function load(file: string, keep: (agent: Agent | HttpAgent) => void): Pro
     const headers = applied.headers === undefined ? {} : { headers: applied.headers };
     const options: RequestOptions = { ...tls, ...headers, agent, ...(auth != null && { auth }) };
     const caPem = ca === undefined ? '' : String(ca);
-    return ok({
-      access: { server: cluster.server.replace(/\/$/, ''), options },
-      endpoint: { server: cluster.server, caPem },
-    });
+    return loaded(cluster.server, caPem, options);
   } catch (error) {
     // The message of a YAML parser quotes the file, which holds a key: only the file's name is told.
     const missing = error instanceof Error && Reflect.get(error, 'code') === 'ENOENT';
@@ -105,3 +113,6 @@ async function load(file: string, keep: (agent: Agent | HttpAgent) => void): Pro
     );
   }
 }
+
+const loaded = (server: string, caPem: string, options: RequestOptions): Result<Loaded, ApiProblem> =>
+  ok({ access: { server: server.replace(/\/$/, ''), options }, endpoint: { server, caPem } });
