@@ -9,6 +9,7 @@ import { fingerprint } from '../join/index.ts';
 import type { Clock, Log, OpenUdp, Random } from '../ports.ts';
 import { createRests } from '../rests.ts';
 import { openStore } from '../store/open.ts';
+import { keepBackups } from './backups.ts';
 import { createBoards } from './boards/boards.ts';
 import { createClusterFacts } from './boards/control-plane.ts';
 import { plainServer } from './boards/kube-config.ts';
@@ -172,6 +173,7 @@ export async function runApp(deps: AppDeps): Promise<void> {
       // Kubernetes 1.3 lacks what they need.
       ...(isLegacy ? [] : keeping.follow(signal)),
       written.follow(clock, pulse.loop('store', STORE_TURN), signal),
+      keepBackups(store, { clock, log }, signal),
       pulse.follow(signal),
       rests.follow(signal),
       clusterFacts.follow(signal),

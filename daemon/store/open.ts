@@ -1,6 +1,7 @@
 /** Opens the store: checks and migrates the file, starts the writer, keeps one connection for reading. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { databaseFile } from '../../config/backup-name.ts';
 import type { Millis } from '../../config/values.ts';
 import type { Clock, Log } from '../ports.ts';
 import { connect } from './connect.ts';
@@ -26,11 +27,9 @@ export type OpenStoreOptions = {
   readonly commitDelayForTests?: Millis;
 };
 
-const fileName = 'bramble.db';
-
 /** Rejects with a `StoreError` whose message says what to do. */
 export async function openStore(options: OpenStoreOptions): Promise<Store> {
-  const path = join(options.directory, fileName);
+  const path = join(options.directory, databaseFile);
   options.signal.throwIfAborted();
   try {
     await mkdir(options.directory, { recursive: true, mode: 0o700 });
@@ -62,8 +61,8 @@ async function withReader(path: string, writer: Writer, signal: AbortSignal): Pr
     const onAbort = (): void => void close();
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
-    const { commit, revision, counters, died } = writer;
-    return { ...reader, commit, revision, counters, died, close };
+    const { commit, backUp, revision, counters, died } = writer;
+    return { ...reader, commit, backUp, revision, counters, died, close };
   } catch (error) {
     await writer.close();
     throw error;

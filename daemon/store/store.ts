@@ -4,6 +4,7 @@ import type { Device } from '../lifecycle/device.ts';
 import type { Effect } from '../lifecycle/effect.ts';
 import type { LifecycleEvent } from '../lifecycle/event.ts';
 import type { Write as LifecycleWrite } from '../lifecycle/runner.ts';
+import type { Backup } from './backup.ts';
 import type { StoreError } from './error.ts';
 
 export type Store = {
@@ -20,6 +21,11 @@ export type Store = {
   /** All that is kept of one device (`eventsPerDevice` at most), oldest first. */
   readonly deviceEvents: (device: DeviceId) => readonly EventRow[];
   readonly readBoardSecret: (device: DeviceId, key: string) => string | undefined;
+  /**
+   * A sound copy below `backups/`; commits go on meanwhile. Undefined: nothing changed since the last one, and nothing is
+   * written. Rejects with a `StoreError`.
+   */
+  readonly backUp: (now: Instant) => Promise<Backup | undefined>;
   /** Of the last acknowledged commit. */
   readonly revision: () => number;
   readonly counters: () => StoreCounters;

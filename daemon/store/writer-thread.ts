@@ -3,8 +3,9 @@
  * its own in the bundle, too.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import { backUp } from './backup.ts';
 import { connect } from './connect.ts';
-import { storeErrorCode } from './error.ts';
+import { type StoreErrorCode, storeErrorCode } from './error.ts';
 import { createGroupWriter } from './transaction.ts';
 import { asWriterData, asWriterRequest, type WriterReply } from './writer-messages.ts';
 
@@ -20,6 +21,11 @@ try {
     const request = asWriterRequest(message);
     if (request.type === 'write') {
       reply({ type: 'written', outcomes: writer.write(request.batches), counters: writer.counters() });
+    } else if (request.type === 'back-up') {
+      backUp(database, request.now).then(
+        (backup) => reply({ type: 'backed-up', backup }),
+        (error: unknown) => reply({ type: 'not-backed-up', ...said(error) }),
+      );
     } else {
       database.close();
       port.close();
@@ -27,11 +33,11 @@ try {
   });
   reply({ type: 'ready', revision: writer.revision() });
 } catch (error) {
-  reply({
-    type: 'failed',
-    code: storeErrorCode(error),
-    message: error instanceof Error ? error.message : String(error),
-  });
+  reply({ type: 'failed', ...said(error) });
+}
+
+function said(error: unknown): { readonly code: StoreErrorCode; readonly message: string } {
+  return { code: storeErrorCode(error), message: error instanceof Error ? error.message : String(error) };
 }
 
 function block(milliseconds: number): void {

@@ -1,5 +1,6 @@
 /** The main thread's end of the writer: queues batches while the thread works, then sends all of them as one group. */
 import { Worker } from 'node:worker_threads';
+import type { Backup } from './backup.ts';
 import { StoreError } from './error.ts';
 import type { StoreCounters, Write } from './store.ts';
 import type { Outcome } from './transaction.ts';
@@ -7,6 +8,8 @@ import { asWriterReply, type WriterData, type WriterRequest } from './writer-mes
 
 export type Writer = {
   readonly commit: (batch: readonly Write[]) => Promise<number>;
+  /** One at a time: whoever asks while one is made gets that one. */
+  readonly backUp: (now: number) => Promise<Backup | undefined>;
   readonly revision: () => number;
   readonly counters: () => StoreCounters;
   /** Never rejects. */
@@ -37,6 +40,7 @@ export async function startWriter(url: URL, data: WriterData): Promise<Writer> {
   let queue: Waiting[] = [];
   let inFlight: readonly Waiting[] = [];
   let refusal: StoreError | undefined;
+  let backup: PromiseWithResolvers<Backup | undefined> | undefined;
   let sending = false;
   let closing = false;
   let atTheEnd = (): void => {};
@@ -83,6 +87,8 @@ export async function startWriter(url: URL, data: WriterData): Promise<Writer> {
     for (const waiting of [...inFlight, ...queue]) waiting.reject(refusal);
     inFlight = [];
     queue = [];
+    backup?.reject(refusal);
+    backup = undefined;
     ready.reject(refusal);
     died.resolve(refusal);
   };
@@ -92,6 +98,12 @@ export async function startWriter(url: URL, data: WriterData): Promise<Writer> {
     if (reply.type === 'written') {
       counters = reply.counters;
       settle(reply.outcomes);
+    } else if (reply.type === 'backed-up') {
+      backup?.resolve(reply.backup);
+      backup = undefined;
+    } else if (reply.type === 'not-backed-up') {
+      backup?.reject(new StoreError(reply.code, reply.message));
+      backup = undefined;
     } else if (reply.type === 'ready') {
       revision = reply.revision;
       ready.resolve();
@@ -103,6 +115,7 @@ export async function startWriter(url: URL, data: WriterData): Promise<Writer> {
   worker.on('error', (error: Error) => die(error.message, error));
   worker.on('exit', (code) => {
     if (!closing || inFlight.length > 0) die(`exit code ${code}`);
+    backup?.reject(refusal ?? new StoreError('STORE_CLOSED', 'the database is closed'));
     exited.resolve();
   });
 
@@ -122,6 +135,14 @@ export async function startWriter(url: URL, data: WriterData): Promise<Writer> {
         if (!sending) queueMicrotask(send);
         sending = true;
       }),
+    backUp: async (now) => {
+      if (refusal !== undefined) throw refusal;
+      if (backup === undefined) {
+        backup = Promise.withResolvers();
+        post({ type: 'back-up', now });
+      }
+      return await backup.promise;
+    },
     revision: () => revision,
     counters: () => counters,
     died: died.promise,

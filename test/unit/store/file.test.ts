@@ -96,7 +96,10 @@ for (const [name, damage] of Object.entries(damages)) {
     await damage(path);
     const before = await readFile(path);
     const error = await t.throwsAsync(open(t, directory), { code: 'STORE_CORRUPT' });
-    t.regex(error?.message ?? '', /is damaged .*Put a backup in its place; or move .*bramble\.db\* away/);
+    t.regex(
+      error?.message ?? '',
+      /is damaged .*There is no backup beside it.*sudo bramble restore FILE; or move .*bramble\.db\* away/,
+    );
     t.deepEqual(await readFile(path), before);
   });
 
