@@ -1,6 +1,7 @@
 /** The command line as a function: `main.ts` runs it in a process, tests run it in theirs. */
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { type Client, defaultSocket, openClient } from './client.ts';
+import { addBackup } from './commands/backup.ts';
 import { addBalance } from './commands/balance.ts';
 import { addCluster } from './commands/cluster.ts';
 import { addCompletion } from './commands/completion.ts';
@@ -16,6 +17,7 @@ import { addKubeconfig } from './commands/kubeconfig.ts';
 import { addLogin } from './commands/login.ts';
 import { addOpen } from './commands/open.ts';
 import { addReplace } from './commands/replace.ts';
+import { addRestore } from './commands/restore.ts';
 import { addShutdown } from './commands/shutdown.ts';
 import { addStartup } from './commands/startup.ts';
 import { addStatus } from './commands/status.ts';
@@ -95,6 +97,8 @@ export function commandTree({ terminal, version }: ProgramDeps, done: (end: Exit
   addImage(program, { client, terminal });
   addCluster(program, { client, terminal, done });
   addKubeconfig(program, { client, terminal });
+  addBackup(program, { terminal, version });
+  addRestore(program, { terminal });
   addDoctor(program, { client, terminal, done });
   addVersion(program, { client, terminal, version });
   addCompletion(program, { terminal });

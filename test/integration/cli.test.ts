@@ -445,8 +445,8 @@ test('64 for what cannot be meant, 0 for help', async (t) => {
     ...['status', 'describe', 'accept', 'reinstall', 'replace', 'shutdown', 'doctor', 'help'],
   ]);
   t.deepEqual(commands(more).toSorted(), [
-    ...['balance', 'cluster', 'confirm', 'drain', 'events', 'failover', 'forget', 'image', 'kubeconfig', 'leave'],
-    ...['locate', 'login', 'open', 'reject', 'retry', 'startup', 'uncordon', 'version', 'wipe'],
+    ...['backup', 'balance', 'cluster', 'confirm', 'drain', 'events', 'failover', 'forget', 'image', 'kubeconfig'],
+    ...['leave', 'locate', 'login', 'open', 'reject', 'restore', 'retry', 'startup', 'uncordon', 'version', 'wipe'],
   ]);
 });
 

@@ -9,7 +9,7 @@ import { readInterfaces } from '../../system/interface.ts';
 import type { Network } from '../network/network.ts';
 import { pageHosts } from '../network/page-hosts.ts';
 import { uplinkPlace } from '../network/uplink.ts';
-import type { Rests } from '../rests.ts';
+import type { Rests } from '../../rests.ts';
 
 export type PageDeskDeps = {
   readonly config: Pick<Config, 'http'>;
