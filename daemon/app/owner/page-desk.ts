@@ -4,12 +4,12 @@ import type { LoginDeps } from '../../http/endpoints/login.ts';
 import type { PageDeps } from '../../http/endpoints/page.ts';
 import { createSessions } from '../../http/sessions.ts';
 import type { Clock, Log, Random } from '../../ports.ts';
+import type { Rests } from '../../rests.ts';
 import type { Store } from '../../store/store.ts';
 import { readInterfaces } from '../../system/interface.ts';
 import type { Network } from '../network/network.ts';
 import { pageHosts } from '../network/page-hosts.ts';
 import { uplinkPlace } from '../network/uplink.ts';
-import type { Rests } from '../../rests.ts';
 
 export type PageDeskDeps = {
   readonly config: Pick<Config, 'http'>;
