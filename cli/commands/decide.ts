@@ -14,7 +14,7 @@ const decisions: Readonly<Record<Exclude<Action, 'wipe' | 'reinstall'>, string>>
   retry: 'try again what failed, where it failed',
   leave: 'take boards out of the cluster: they keep their system, and accept joins them again',
   forget: 'drop boards that have nothing in the cluster: one that comes back is a new one',
-  locate: 'let the light of boards blink for a minute, where the installer runs on them',
+  locate: 'let the activity light of boards blink for a minute',
 };
 
 /** What their first line has no room for. */

@@ -115,6 +115,8 @@ export async function runApp(deps: AppDeps): Promise<void> {
     installerLog: boards.boot.logOf,
     fingerprints: (device) => keys.accepted(device).map(fingerprint),
     locate: boards.boot.locate,
+    locateOwn: boards.locate,
+    health: boards.health,
     cards: boards.cards,
     access: accessDesk({
       ...{ config, cluster, clock, log, signal },

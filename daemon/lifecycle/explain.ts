@@ -164,7 +164,10 @@ export function nextDeed(device: Device, isAdoptable = false): string | undefine
   if (isAdoptable) return `bramble accept ${name}    (it ${FLASHED}; its first login takes it in)`;
   switch (state.name) {
     case 'pending':
-      return `bramble accept ${name}    (${state.reason})`;
+      // Accepted or not, nothing can be written.
+      return state.report.disk.content === 'none'
+        ? `put a card or a disk into ${name}    (${state.reason})`
+        : `bramble accept ${name}    (${state.reason})`;
     case 'held':
       return `${state.report ? `bramble accept ${name}, or bramble reject ${name}` : `bramble describe ${name}`}    (held: ${state.reason})`;
     case 'failed':

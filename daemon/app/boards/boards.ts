@@ -1,4 +1,5 @@
 /** All that is done with boards, from their first packet to a Node that works: wires the desks of this folder. */
+import type { Problem, Result } from '../../../config/result.ts';
 import type { Config } from '../../../config/schema.ts';
 import { type Mac, minutes } from '../../../config/values.ts';
 import { createTimelines } from '../../boot/timeline.ts';
@@ -21,6 +22,7 @@ import type { Pulse } from '../pulse.ts';
 import { createAcceptances, recentlyAccepted } from './acceptances.ts';
 import { admissionDesk } from './admission-desk.ts';
 import { createAdoption } from './adoption.ts';
+import { blinkLight } from './board-light.ts';
 import { bootDesk } from './boot-desk.ts';
 import { bootOrderDesk } from './boot-order.ts';
 import { watchBoots } from './boot-watch.ts';
@@ -28,6 +30,7 @@ import { cardDesk } from './cards.ts';
 import { driverFor, earliestNow } from './control-plane.ts';
 import { eepromDesk } from './eeproms.ts';
 import { type EffectDeps, effectDesk } from './effects.ts';
+import { createHealthWatch, HEALTH_TURN } from './health-watch.ts';
 import { hostKeys } from './host-keys.ts';
 import { imageDesk } from './images.ts';
 import { installerKit } from './installer-kit.ts';
@@ -37,6 +40,7 @@ import { followNodes, NODES_TURN } from './node-events.ts';
 import { createNodeGuard } from './node-guard.ts';
 import { nodeLabels } from './node-labels.ts';
 import { createOpening } from './opening.ts';
+import { ownBoard } from './own-board.ts';
 import { createProgress, PROGRESS_TURN } from './progress.ts';
 import { installerStarter } from './reinstall.ts';
 import { createRivals } from './rivals.ts';
@@ -192,6 +196,13 @@ export function createBoards(deps: BoardsDeps) {
     },
   });
 
+  const health = createHealthWatch({ boards: all, joiner, keys, clock, random, log, signal });
+  /** Its own system lets its light blink. */
+  const locate = async (device: Device): Promise<Result<void, Problem>> => {
+    const board = ownBoard(device, keys);
+    return board.ok ? await joiner.onBoard(board.value, signal, (session) => blinkLight(session)) : board;
+  };
+
   /** Settled, what follows may begin: images that a crash left are gone. */
   const sweep = (): Promise<void> =>
     images.sweep((id) => {
@@ -212,13 +223,14 @@ export function createBoards(deps: BoardsDeps) {
       config.cluster.driver === 'kube-config'
         ? watchBoots(watched, signal, pulse.loop('boots', minutes(10)))
         : guard.follow(signal),
+      health.follow(pulse.loop('health', HEALTH_TURN)),
       joiner.done,
     ];
   };
 
   return {
     ...{ runner, joiner, changes, timelines, progress, keys, images, installer, eeproms, files, bootKeyOf },
-    ...{ rivals, opening, adoption, guard, cards, boot, sweep, follow, close: images.close },
+    ...{ rivals, opening, adoption, guard, cards, boot, health, locate, sweep, follow, close: images.close },
   };
 }
 

@@ -11,6 +11,7 @@ import type { Device } from '../../lifecycle/device.ts';
 import type { Runner } from '../../lifecycle/runner.ts';
 import type { Clock, Log } from '../../ports.ts';
 import type { HostKeys } from './host-keys.ts';
+import { ownBoard } from './own-board.ts';
 
 export type BootWatchDeps = {
   readonly boards: () => readonly Device[];
@@ -30,13 +31,11 @@ export async function watchBoots(deps: BootWatchDeps, signal: AbortSignal, onTur
   const known = new Map<DeviceId, string>();
   const context = { signal, transfer: <T>(work: () => Promise<T>) => work() };
 
-  const look = async ({ id, name, address, addressing, ...device }: Device): Promise<void> => {
-    if (address === undefined) return;
-    const board = {
-      ...{ id, name, address, fixedAddress: addressing === 'reserved' },
-      ...{ hostKeys: deps.keys.accepted({ id }), nodePassword: '', serials: device.serials, labels: {} },
-    };
-    await deps.joiner.onBoard(board, signal, async (session) => {
+  const look = async (device: Device): Promise<void> => {
+    const { id, name } = device;
+    const board = ownBoard(device, deps.keys);
+    if (!board.ok) return;
+    await deps.joiner.onBoard(board.value, signal, async (session) => {
       const boot = await session.run('cat', ['/proc/sys/kernel/random/boot_id']);
       if (!boot.ok || known.get(id) === boot.value.stdout) return ok(undefined);
       const driver = await deps.driver();

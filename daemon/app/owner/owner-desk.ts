@@ -1,6 +1,6 @@
 /** What the owner sees and may ask for: the meeting of the API with everything there is to tell. */
 import { hostname } from 'node:os';
-import { ok, problem } from '../../../config/result.ts';
+import { ok, type Problem, problem, type Result } from '../../../config/result.ts';
 import type { Config } from '../../../config/schema.ts';
 import type { DeviceId } from '../../../config/values.ts';
 import { isInstalled } from '../../boot/offer.ts';
@@ -20,6 +20,7 @@ import type { Clock, Random } from '../../ports.ts';
 import type { Store } from '../../store/store.ts';
 import type { Adoption } from '../boards/adoption.ts';
 import type { ClusterFacts } from '../boards/control-plane.ts';
+import type { HealthWatch } from '../boards/health-watch.ts';
 import type { ImageDesk } from '../boards/images.ts';
 import type { InstallerKit } from '../boards/installer-kit.ts';
 import type { NodeGuard } from '../boards/node-guard.ts';
@@ -49,6 +50,9 @@ export type OwnerDeskDeps = {
   readonly fingerprints: (device: Device) => readonly string[];
   /** Its light is to blink: whether its installer asked in time, and was told so. */
   readonly locate: (id: DeviceId) => Promise<boolean>;
+  /** The same of one that runs its own system, over SSH. */
+  readonly locateOwn: (device: Device) => Promise<Result<void, Problem>>;
+  readonly health: Pick<HealthWatch, 'now' | 'advice'>;
   readonly feed: EventFeed;
   readonly cards: CardDeps;
   readonly access: AccessDeps;
@@ -95,19 +99,19 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
       nodeAdvice: [...deps.keeping.advice(), ...deps.guard.advice()],
       adoption: deps.adoption,
       diagnosisOf: diagnosesNow(deps),
-      healthAdvice: [],
+      healthAdvice: deps.health.advice(runner.fleet.all()),
       progressOf,
       traffic: await network.traffic.now(),
     });
 
-  const describe: AdminDeps['describe'] = (name) => {
+  const describe: AdminDeps['describe'] = async (name) => {
     const device = find(name);
     if (device === undefined) return undefined;
     return describeDevice(device, progressOf(device), {
       rows: deps.store.deviceEvents(device.id),
       boots: deps.timelines.of(device.id),
       diagnosis: diagnosesNow(deps)(device),
-      health: undefined,
+      health: await deps.health.now(device),
       installerLog: deps.installerLog(device.id),
       hostKeys: deps.fingerprints(device),
       isAdoptable: deps.adoption.awaitsOwner(device),
@@ -121,16 +125,19 @@ export function ownerDesk(deps: OwnerDeskDeps): AdminDeps {
   };
 
   const locate = async (device: Device): ReturnType<AdminDeps['act']> => {
-    if (isInstalled(device))
+    if (isInstalled(device)) {
+      const blinks = await deps.locateOwn(device);
+      if (!blinks.ok)
+        return problem(
+          'CONFLICT',
+          `${device.name}: its light does not blink: ${blinks.error.detail} (${blinks.error.code}); see whether it is on`,
+        );
+    } else if (!(await deps.locate(device.id))) {
       return problem(
         'CONFLICT',
-        `${device.name}: its own system runs; its light blinks only while its installer does.`,
+        `${device.name}: its installer does not ask (${explain(device)}); its light blinks while the installer waits, or its own system runs.`,
       );
-    if (!(await deps.locate(device.id)))
-      return problem(
-        'CONFLICT',
-        `${device.name}: its installer does not ask (${explain(device)}); its light blinks only while the installer waits.`,
-      );
+    }
     return ok(deviceView(device, progressOf(device)));
   };
 
