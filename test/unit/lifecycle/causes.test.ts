@@ -26,6 +26,8 @@ const others = [
   /^INVALID_(PUBLIC_KEY|VALUE)$/,
   // Answers to the owner or to a packet.
   /^(NOT_FOUND|NOT_READY|TOO_LARGE|NAME_TAKEN|PENDING_FULL|ADDRESSES_EXHAUSTED|DEVICE_GONE)$/,
+  // Its light and its health.
+  /^(NO_LIGHT|HEALTH_UNKNOWN)$/,
   // A board's boot order is corrected after it has joined.
   /^BOOT_ORDER_REFUSED$/,
   // Node's own, and names of environment variables and of settings.
