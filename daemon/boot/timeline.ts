@@ -5,7 +5,7 @@
 import { type DeviceId, type Instant, type Millis, millis, minutes, seconds, since } from '../../config/values.ts';
 import { isKernel, isRom, type Sight, sightText } from './sight.ts';
 
-/** `at` by the wall clock, which jumps; `rested` counts the time that went by (`app/rests.ts`), never backwards. */
+/** `at` by the wall clock, which jumps; `rested` counts the time that went by (`rests.ts`), never backwards. */
 export type Moment = { readonly at: Instant; readonly rested: Millis };
 /** The same sight, however often in one boot. `text`: in words. */
 export type Mark = {
