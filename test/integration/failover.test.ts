@@ -234,7 +234,14 @@ function openRack(cluster: Cluster, kubelets: ReturnType<typeof startFakeKubelet
       ...{ switchPower: undefined, boards: fleet.all, onBack: () => undefined, clock, log },
     });
     const { signal } = life;
-    owner = failoverOwner({ config, desk, pause, boardNamed: (name) => byName(name), signal: () => signal });
+    owner = failoverOwner({
+      config,
+      desk,
+      pause,
+      boardNamed: (name) => byName(name),
+      unknown: () => undefined,
+      signal: () => signal,
+    });
     const nodes = { clock: systemClock, log, signal, onTurn: () => undefined };
     const named: NodeNames = { of: ({ name }) => name, boardOf: byName };
     following = Promise.all([

@@ -3,7 +3,7 @@
  * plan after each (facts 4.5). What is to be done is decided in `cluster/balance/`; this is where it meets the clock, the disk,
  * the gate and the owner.
  */
-import { ok, problem, type Result } from '../../../config/result.ts';
+import { ok, type Problem, problem, type Result } from '../../../config/result.ts';
 import type { Config } from '../../../config/schema.ts';
 import { type Millis, millis, minutes, seconds } from '../../../config/values.ts';
 import { pruned } from '../../cluster/balance/cooldown.ts';
@@ -26,11 +26,11 @@ import type { BalanceDeps } from '../../http/endpoints/balance.ts';
 import type { Clock, Log, Random } from '../../ports.ts';
 import type { Rests } from '../../rests.ts';
 import type { Store, Write } from '../../store/store.ts';
-import { LEGACY } from '../boards/kube-config.ts';
 import { createDoze } from '../doze.ts';
 import { createMoves, type MovesDeps } from './balance-moves.ts';
 import { createRecord } from './balance-record.ts';
 import { balanceAdvice, balanceView } from './balance-view.ts';
+import { whyUnknown } from './known.ts';
 import { createPause } from './pause.ts';
 import { createSteadyNodes } from './steady-nodes.ts';
 
@@ -38,6 +38,8 @@ export type BalanceWorld = {
   readonly world: () => World;
   /** Of its oldest part; undefined: not all was read yet. */
   readonly age: () => Millis | undefined;
+  /** Why a part of it cannot be read. */
+  readonly trouble: () => Problem | undefined;
   readonly onChange: (listener: (change: WorldChange) => void) => () => void;
 };
 
@@ -247,12 +249,12 @@ export function createBalanceDesk(deps: BalanceDeskDeps): BalanceDesk {
     unsubscribe();
   }
 
-  const deafText =
-    deps.workloads === undefined ? LEGACY : 'nothing was heard from the cluster for a while, so nothing is moved';
+  /** Why nothing is decided, if that is so. */
+  const deaf = (): string | undefined => whyUnknown(deps.workloads);
   const view = () =>
     balanceView({
       ...{ mode, due, broke, paused: pause.now(), holds: pause.holds() },
-      deaf: isKnown() ? undefined : deafText,
+      deaf: deaf(),
       moving: moves.now(),
       isQuiet: rests.elapsed() < quietUntil,
       run: record.view(),
@@ -264,14 +266,18 @@ export function createBalanceDesk(deps: BalanceDeskDeps): BalanceDesk {
     advice: () => balanceAdvice(view(), due !== undefined),
     api: {
       balance: view,
-      balancePlan: () =>
-        isKnown() ? ok(makePlan(workloads.world(), rests.elapsed(), true)) : problem('NOT_READY', deafText),
+      balancePlan: () => {
+        const why = deaf();
+        if (why !== undefined) return problem('NOT_READY', why);
+        return ok(makePlan(workloads.world(), rests.elapsed(), true));
+      },
       askBalance: async ({ action, by, seconds: span }) => {
         if (action === 'pause') await pause.set({ by, left: span === undefined ? undefined : seconds(span) });
         if (action === 'resume') await pause.end(by);
         if (action !== 'run') return ok(view());
         if (pause.isOn()) return problem('CONFLICT', `balance is paused (${view().detail}): bramble balance resume`);
-        if (!isKnown()) return problem('NOT_READY', deafText);
+        const why = deaf();
+        if (why !== undefined) return problem('NOT_READY', why);
         ask(`${by} asked for it`, true);
         return ok(view());
       },
@@ -283,5 +289,6 @@ export function createBalanceDesk(deps: BalanceDeskDeps): BalanceDesk {
 const unheardOf: BalanceWorld = {
   world: () => ({ nodes: [], pods: new Map(), owners: new Map(), budgets: [], claims: new Map() }),
   age: () => undefined,
+  trouble: () => undefined,
   onChange: () => () => undefined,
 };

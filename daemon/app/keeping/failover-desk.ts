@@ -43,8 +43,6 @@ export type FailoverDesk = {
   readonly held: () => Held | undefined;
   readonly proofs: Pick<ProofDesk, 'confirm' | 'waiting' | 'proofOf'>;
   readonly now: () => Millis;
-  /** Whether what is known of the cluster is young enough to decide on. */
-  readonly isKnown: () => boolean;
   readonly advice: () => readonly string[];
   /** Settles when the signal is aborted and nothing is under way any more. */
   readonly follow: (signal: AbortSignal) => Promise<void>;
@@ -253,7 +251,7 @@ export function createFailoverDesk(deps: FailoverDeskDeps): FailoverDesk {
 
   const isKnown = (): boolean => isFresh(observed);
 
-  return { picture: () => picture, held: () => held, proofs, now: () => now, isKnown, advice, follow };
+  return { picture: () => picture, held: () => held, proofs, now: () => now, advice, follow };
 }
 
 /** By the owner or by planned work; undefined: it is not. */

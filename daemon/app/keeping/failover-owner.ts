@@ -12,7 +12,9 @@ import type { Pause } from './pause.ts';
 
 export function failoverOwner(deps: {
   readonly config: Config['failover'];
-  readonly desk: Pick<FailoverDesk, 'picture' | 'held' | 'now' | 'isKnown' | 'proofs'>;
+  readonly desk: Pick<FailoverDesk, 'picture' | 'held' | 'now' | 'proofs'>;
+  /** Why too little is known of the cluster to decide on; undefined: enough is. */
+  readonly unknown: () => string | undefined;
   readonly pause: Pause;
   /** The board that goes by this name or id. */
   readonly boardNamed: (name: string) => { readonly name: string } | undefined;
@@ -26,7 +28,7 @@ export function failoverOwner(deps: {
     return {
       ...{ mode: config.mode, after: config.after },
       paused: paused === undefined ? null : { by: paused.by, secondsLeft: secondsOf(paused.left) },
-      held: desk.held()?.text ?? null,
+      held: desk.held()?.text ?? deps.unknown() ?? null,
       ...{ limit: fenceLimit(rack.nodes), fenced: rack.fenced },
       boards: workers.map(boardView).toSorted((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true })),
     };
@@ -61,7 +63,8 @@ export function failoverOwner(deps: {
     confirmOff: async (named, by) => {
       const board = deps.boardNamed(named);
       if (board === undefined) return problem('NOT_FOUND', `no board ${named}`);
-      if (!desk.isKnown()) return problem('NOT_READY', 'the cluster is not heard just now: try again when it is');
+      const unknown = deps.unknown();
+      if (unknown !== undefined) return problem('NOT_READY', unknown);
       const { workers } = desk.picture();
       const looked = workers.find(({ node }) => node.name === board.name);
       if (looked === undefined) return problem('CONFLICT', `${board.name} has no Node: nothing waits for it`);

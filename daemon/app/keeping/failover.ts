@@ -13,6 +13,7 @@ import type { Store } from '../../store/store.ts';
 import { onceBegun, type Pulse } from '../pulse.ts';
 import { createFailoverDesk } from './failover-desk.ts';
 import { failoverOwner } from './failover-owner.ts';
+import { whyUnknown } from './known.ts';
 import { createPause } from './pause.ts';
 
 export type FailoverWiring = {
@@ -64,6 +65,7 @@ export function createFailover(deps: FailoverWiring): Failover {
   return {
     routes: failoverOwner({
       ...{ config, desk, pause, boardNamed: (name) => boardNamed(runner.fleet, name) },
+      unknown: () => whyUnknown(workloads()),
       signal: () => deps.signal,
     }),
     advice: desk.advice,

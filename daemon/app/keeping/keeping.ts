@@ -21,10 +21,10 @@ import type { Network } from '../network/network.ts';
 import { onceBegun, type Pulse } from '../pulse.ts';
 import { BALANCE_TURN, type BalanceDesk, createBalanceDesk } from './balance-desk.ts';
 import { createFailover } from './failover.ts';
+import { rightsAdvice } from './known.ts';
 import { createMasterDesk } from './master-desk.ts';
 import { createPlannedWork, type PlannedWork } from './planned-work.ts';
 import { createProbes } from './probes.ts';
-import { rightsAdvice } from './rights-advice.ts';
 
 export type KeepingDeps = {
   readonly config: Config;

@@ -23,6 +23,7 @@ import { exchange } from '../../system/exchange.ts';
 import { isHostAlive } from '../../system/host-alive.ts';
 import { deviceView } from '../owner/views.ts';
 import { createDrainDesk } from './drain-desk.ts';
+import { whyUnknown } from './known.ts';
 import { createPowerDesk, type PowerDeps } from './power-desk.ts';
 import { type StopBoard, stopBoard } from './stop-board.ts';
 
@@ -70,7 +71,8 @@ export function createPlannedWork(deps: PlannedWorkDeps): PlannedWork {
     const trouble = await apiTrouble(cluster, life);
     if (trouble !== undefined) return trouble;
     const now = world();
-    if (now === undefined || !cluster.synced()) return 'what runs in the cluster is not known yet';
+    if (now === undefined || !cluster.synced())
+      return whyUnknown(cluster.workloads()) ?? 'what runs in the cluster is not known yet';
     const dns = dnsTrouble(now);
     dnsLooks = dns === undefined ? 0 : dnsLooks + 1;
     return dnsLooks >= DNS_LOOKS ? undefined : dns;

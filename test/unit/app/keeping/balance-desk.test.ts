@@ -44,6 +44,7 @@ function start(t: ExecutionContext, first: World, { mode = 'on-change', settings
     workloads: {
       world: () => cluster.world,
       age: () => millis(rests.elapsed() - (cluster.heard ?? rests.elapsed())),
+      trouble: () => undefined,
       onChange: (listener) => {
         listeners.add(listener);
         return () => void listeners.delete(listener);
@@ -164,7 +165,7 @@ test('nothing on what was heard long ago, and the status says so', async (t) => 
   await clock.advance(minutes(5));
   t.deepEqual(evicted, []);
   t.is(desk.api.balance().state, 'deaf');
-  t.regex(desk.advice()[0] ?? '', /^balance waits: nothing was heard/);
+  t.regex(desk.advice()[0] ?? '', /^balance waits: the API server was last heard 300 s ago/);
   t.like(desk.api.balancePlan(), { ok: false, error: { code: 'NOT_READY' } });
   cluster.heard = undefined;
   await clock.advance(seconds(60));

@@ -7,6 +7,7 @@ import { type Millis, millis, parseDeviceId, parseHostname, seconds } from '../.
 import { nodeEvent } from '../../../../daemon/app/boards/node-events.ts';
 import { createFailoverDesk, type FailoverDeskDeps } from '../../../../daemon/app/keeping/failover-desk.ts';
 import { failoverOwner } from '../../../../daemon/app/keeping/failover-owner.ts';
+import { whyUnknown } from '../../../../daemon/app/keeping/known.ts';
 import { createPause } from '../../../../daemon/app/keeping/pause.ts';
 import type { Answer, PowerState } from '../../../../daemon/cluster/failover/signs.ts';
 import type { NodeNote } from '../../../../daemon/cluster/gate.ts';
@@ -194,6 +195,7 @@ export function createRackDouble({
     rounds.clear();
     const found = new Map(renewed);
     const onNotice = (): void => undefined;
+    const age = (): Millis | undefined => (world.isSynced ? millis((world.second - heard) * 1000) : undefined);
     const pause = createPause({ name: 'failover', settings, commit, onNotice, clock, rests });
     const powerNow = (name: string): PowerState => (withPower ? (power.get(name) ?? 'unknown') : 'unknown');
     const desk = createFailoverDesk({
@@ -206,8 +208,7 @@ export function createRackDouble({
         reachable: async () => (world.isApiUp ? ok(world.version) : away()),
       },
       observed: {
-        world: observed,
-        age: () => (world.isSynced ? millis((world.second - heard) * 1000) : undefined),
+        ...{ world: observed, age },
         lease: (name) => {
           const last = renewed.get(name);
           if (last === undefined) return undefined;
@@ -245,6 +246,7 @@ export function createRackDouble({
     const owner = failoverOwner({
       ...{ config, desk, pause },
       boardNamed: (name) => devices.get(name),
+      unknown: () => whyUnknown({ age, trouble: () => undefined }),
       signal: () => stop.signal,
     });
     const following = Promise.all([desk.follow(stop.signal), rests.follow(stop.signal)]);
