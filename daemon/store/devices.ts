@@ -13,7 +13,8 @@ import {
 import type { Addressing, Device, ModelEvidence } from '../lifecycle/device.ts';
 import { StoreError } from './error.ts';
 import { asFields, count, Damage, type Fields, json, oneOf, optional, parsed, text } from './fields.ts';
-import { diskReport, readState, statePayload } from './payload.ts';
+import { diskReport } from './payload.ts';
+import { readState, statePayload } from './state-payload.ts';
 
 const columns = [
   'id',

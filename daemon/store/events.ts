@@ -2,8 +2,8 @@
 import type { Database } from 'better-sqlite3';
 import { type DeviceId, instant, parseDeviceId } from '../../config/values.ts';
 import { readRow } from './devices.ts';
+import { eventPayload, readEvent } from './event-payload.ts';
 import { asFields, count, Damage, type Fields, optional, parsed, text } from './fields.ts';
-import { eventPayload, readEvent } from './payload.ts';
 import { type EventQuery, type EventRow, eventsPerDevice, type Write } from './store.ts';
 
 type Append = Extract<Write, { readonly write: 'append-event' | 'append-notice' }>;

@@ -3,7 +3,7 @@ import { must } from '../../../config/result.ts';
 import { type Ipv4, instant, ipv4FromNumber, millis, parseMac } from '../../../config/values.ts';
 import type { Device } from '../../../daemon/lifecycle/device.ts';
 import { StoreError } from '../../../daemon/store/error.ts';
-import { readState } from '../../../daemon/store/payload.ts';
+import { readState } from '../../../daemon/store/state-payload.ts';
 import { eventsPerDevice, type Write } from '../../../daemon/store/store.ts';
 import {
   append,
