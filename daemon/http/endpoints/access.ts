@@ -1,6 +1,7 @@
 /** Ways into the cluster for people: for the unix socket only. */
 import type { Problem, Result } from '../../../config/result.ts';
 import { failure, json } from '../answer.ts';
+import { type Body, bodyOf, isPerson, isWhole, requesterIn } from '../body.ts';
 import { post, type Route } from '../router.ts';
 import type { AccessAnswer, AccessRequest } from '../wire.ts';
 
@@ -19,8 +20,8 @@ const daysMax = 3650;
  * the daemon's account lacks the right. 503 NOT_READY: the cluster does not answer, or does not sign.
  */
 export const accessRoute = (deps: AccessDeps): Route =>
-  post('/v1/access', async ({ body }) => {
-    const wish = wishIn(body);
+  post('/v1/access', async (request) => {
+    const wish = wishIn(bodyOf(request));
     if (wish === undefined)
       return failure(
         'BAD_REQUEST',
@@ -30,16 +31,10 @@ export const accessRoute = (deps: AccessDeps): Route =>
     return given.ok ? json(given.value) : failure(given.error.code, given.error.detail);
   });
 
-/** No colon: what begins with `system:` means something to the cluster. */
-const person = /^[\w.@-]{1,64}$/;
-
-function wishIn(body: string): AccessRequest | undefined {
-  try {
-    const { user, request, days, by = 'owner' }: Record<string, unknown> = Object(JSON.parse(body));
-    const isSpan = typeof days === 'number' && Number.isInteger(days) && days >= 1 && days <= daysMax;
-    if (!isSpan || typeof request !== 'string' || typeof user !== 'string' || typeof by !== 'string') return undefined;
-    return person.test(user) && person.test(by) ? { user, request, days, by } : undefined;
-  } catch {
+/** A name without a colon: what begins with `system:` means something to the cluster. */
+function wishIn(body: Body | undefined): AccessRequest | undefined {
+  const [user, request, days, by] = [body?.['user'], body?.['request'], body?.['days'], requesterIn(body)];
+  if (by === undefined || !isPerson(user) || typeof request !== 'string' || !isWhole(days, 1, daysMax))
     return undefined;
-  }
+  return { user, request, days, by };
 }

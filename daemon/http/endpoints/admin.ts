@@ -1,6 +1,7 @@
 import type { Problem, Result } from '../../../config/result.ts';
 import { type Answer, failure, json } from '../answer.ts';
-import { type HttpRequest, post, type Route } from '../router.ts';
+import { bodyOf, requesterIn } from '../body.ts';
+import { post, type Route } from '../router.ts';
 import { type Action, type ActionResult, actions, type DeviceView } from '../wire.ts';
 import { type AccessDeps, accessRoute } from './access.ts';
 import { type BalanceDeps, balanceRoutes } from './balance.ts';
@@ -62,7 +63,7 @@ export const ownerActionRoute = (deps: Pick<AdminDeps, 'act'>, action: Action): 
   post(`/v1/devices/:name/${action}`, async (request) => {
     const name = request.params.get('name') ?? '';
     if (!isBoardName(name)) return noBoard(name);
-    const by = requester(request);
+    const by = requesterIn(bodyOf(request));
     if (by === undefined)
       return failure('BAD_REQUEST', 'the body is empty or {"by":"WHO"}, WHO up to 64 of a-z 0-9 . _ @ -');
     const result = await deps.act(name, action, { by, force: bodyOf(request)?.['force'] === true });
@@ -77,7 +78,7 @@ export const replaceRoute = (deps: Pick<AdminDeps, 'replace'>): Route =>
   post('/v1/devices/:name/replace', async (request) => {
     const name = request.params.get('name') ?? '';
     if (!isBoardName(name)) return noBoard(name);
-    const [body, by] = [bodyOf(request), requester(request)];
+    const [body, by] = [bodyOf(request), requesterIn(bodyOf(request))];
     const heir = body?.['with'];
     if (by === undefined || typeof heir !== 'string' || !isBoardName(heir))
       return failure(
@@ -93,18 +94,3 @@ export const replaceRoute = (deps: Pick<AdminDeps, 'replace'>): Route =>
 
 const refusal = (name: string, error: ActionProblem): Answer =>
   error.code === 'NOT_FOUND' ? noBoard(name) : failure(error.code, error.detail);
-
-function requester(request: HttpRequest): string | undefined {
-  if (request.body.trim() === '') return 'owner';
-  const by = bodyOf(request)?.['by'] ?? 'owner';
-  return typeof by === 'string' && bodyOf(request) !== undefined && /^[\w.@-]{1,64}$/.test(by) ? by : undefined;
-}
-
-function bodyOf({ body }: HttpRequest): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const parsed: unknown = JSON.parse(body);
-    return typeof parsed === 'object' && parsed !== null ? { ...parsed } : undefined;
-  } catch {
-    return undefined;
-  }
-}

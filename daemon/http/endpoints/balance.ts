@@ -1,6 +1,7 @@
 /** Keeping replicas even: what would be moved, what is, and pausing it. For the unix socket only. */
 import type { Problem, Result } from '../../../config/result.ts';
 import { type Answer, failure, json } from '../answer.ts';
+import { keeperWishIn, PAUSE_MAX } from '../body.ts';
 import { get, type HttpRequest, post, type Route } from '../router.ts';
 import type { BalancePlanView, BalanceRequest, BalanceView } from '../wire.ts';
 
@@ -25,7 +26,6 @@ export const balanceRoutes = (deps: BalanceDeps): readonly Route[] => [
 const answer = (result: Result<BalancePlanView | BalanceView, Problem<'NOT_READY' | 'CONFLICT'>>): Answer =>
   result.ok ? json(result.value) : failure(result.error.code, result.error.detail);
 
-const SECONDS_MAX = 30 * 24 * 3600;
 const actions: readonly BalanceRequest['action'][] = ['run', 'pause', 'resume'];
 
 /**
@@ -33,24 +33,11 @@ const actions: readonly BalanceRequest['action'][] = ['run', 'pause', 'resume'];
  * `BalanceView`. 400 BAD_REQUEST. 409 CONFLICT: it is paused. 503 NOT_READY: too little is known of the cluster.
  */
 async function ask(deps: BalanceDeps, request: HttpRequest): Promise<Answer> {
-  const wish = wishIn(request.body);
+  const wish = keeperWishIn(request, actions);
   if (wish === undefined)
     return failure(
       'BAD_REQUEST',
-      `the body is {"action":"run", "pause" or "resume"}, with "by":"WHO" (up to 64 of a-z 0-9 . _ @ -), and "seconds":1 to ${SECONDS_MAX} for a pause`,
+      `the body is {"action":"run", "pause" or "resume"}, with "by":"WHO" (up to 64 of a-z 0-9 . _ @ -), and "seconds":1 to ${PAUSE_MAX} for a pause`,
     );
   return answer(await deps.askBalance(wish));
-}
-
-function wishIn(body: string): BalanceRequest | undefined {
-  try {
-    const { action, by = 'owner', seconds }: Record<string, unknown> = Object(JSON.parse(body));
-    const known = actions.find((one) => one === action);
-    if (known === undefined || typeof by !== 'string' || !/^[\w.@-]{1,64}$/.test(by)) return undefined;
-    if (seconds === undefined) return { action: known, by };
-    const isSpan = typeof seconds === 'number' && Number.isInteger(seconds) && seconds >= 1 && seconds <= SECONDS_MAX;
-    return isSpan && known === 'pause' ? { action: known, by, seconds } : undefined;
-  } catch {
-    return undefined;
-  }
 }

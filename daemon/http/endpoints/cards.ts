@@ -2,6 +2,7 @@
 import type { Problem, Result } from '../../../config/result.ts';
 import type { ByteSource } from '../../ports.ts';
 import { type Answer, failure } from '../answer.ts';
+import { isPerson } from '../body.ts';
 import { get, type HttpRequest, type Route } from '../router.ts';
 import { type ErrorCode, notesHeader } from '../wire.ts';
 import { isBoardName } from './read.ts';
@@ -36,7 +37,7 @@ async function boardImage(deps: CardDeps, { params, query }: HttpRequest): Promi
   const name = params.get('name') ?? '';
   if (!isBoardName(name)) return failure('NOT_FOUND', `${JSON.stringify(name.slice(0, 80))} is no name of a board`);
   const by = query.get('by') ?? 'owner';
-  if (!/^[\w.@-]{1,64}$/.test(by)) return failure('BAD_REQUEST', 'by= takes up to 64 of a-z 0-9 . _ @ -');
+  if (!isPerson(by)) return failure('BAD_REQUEST', 'by= takes up to 64 of a-z 0-9 . _ @ -');
   const most = query.get('most');
   if (most !== null && !/^\d{1,15}$/.test(most)) return failure('BAD_REQUEST', 'most= takes a number of bytes');
   const made = query.get('new');

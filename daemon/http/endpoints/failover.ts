@@ -1,6 +1,7 @@
 /** Boards that are gone: what is seen of them, pausing failover, and the owner's word that one is off. For the unix socket only. */
 import type { Problem, Result } from '../../../config/result.ts';
 import { type Answer, failure, json } from '../answer.ts';
+import { bodyOf, keeperWishIn, PAUSE_MAX, requesterIn } from '../body.ts';
 import { get, type HttpRequest, post, type Route } from '../router.ts';
 import type { ConfirmOffAnswer, FailoverRequest, FailoverView } from '../wire.ts';
 import { isBoardName, noBoard } from './read.ts';
@@ -23,17 +24,16 @@ export const failoverRoutes = (deps: FailoverDeps): readonly Route[] => [
   post('/v1/devices/:name/confirm-off', async (request) => await confirmOff(deps, request)),
 ];
 
-const SECONDS_MAX = 30 * 24 * 3600;
 const actions: readonly FailoverRequest['action'][] = ['pause', 'resume'];
 const BY = '"by":"WHO" (up to 64 of a-z 0-9 . _ @ -)';
 
 /** `POST /v1/failover`, body `{"action":"pause","seconds":3600,"by":"anna"}` or `{"action":"resume"}` → `FailoverView`. 400 BAD_REQUEST. */
-async function ask(deps: FailoverDeps, { body }: HttpRequest): Promise<Answer> {
-  const wish = wishIn(body);
+async function ask(deps: FailoverDeps, request: HttpRequest): Promise<Answer> {
+  const wish = keeperWishIn(request, actions);
   if (wish === undefined)
     return failure(
       'BAD_REQUEST',
-      `the body is {"action":"pause" or "resume"}, with ${BY}, and "seconds":1 to ${SECONDS_MAX} for a pause`,
+      `the body is {"action":"pause" or "resume"}, with ${BY}, and "seconds":1 to ${PAUSE_MAX} for a pause`,
     );
   return json(await deps.askFailover(wish));
 }
@@ -42,36 +42,12 @@ async function ask(deps: FailoverDeps, { body }: HttpRequest): Promise<Answer> {
  * `POST /v1/devices/NAME/confirm-off`, body empty or `{"by":"anna"}` → `ConfirmOffAnswer`. 404 NOT_FOUND: no such board.
  * 409 CONFLICT: it answers, or nothing of it waits for that; nothing was changed. 503 NOT_READY: too little is known of the cluster.
  */
-async function confirmOff(deps: FailoverDeps, { params, body }: HttpRequest): Promise<Answer> {
-  const name = params.get('name') ?? '';
+async function confirmOff(deps: FailoverDeps, request: HttpRequest): Promise<Answer> {
+  const name = request.params.get('name') ?? '';
   if (!isBoardName(name)) return noBoard(name);
-  const by = body.trim() === '' ? 'owner' : requester(fieldsIn(body));
+  const by = requesterIn(bodyOf(request));
   if (by === undefined) return failure('BAD_REQUEST', `the body is empty or {${BY}}`);
   const confirmed = await deps.confirmOff(name, by);
   if (confirmed.ok) return json(confirmed.value);
   return confirmed.error.code === 'NOT_FOUND' ? noBoard(name) : failure(confirmed.error.code, confirmed.error.detail);
-}
-
-function wishIn(body: string): FailoverRequest | undefined {
-  const fields = fieldsIn(body);
-  const [action, by] = [actions.find((one) => one === fields?.['action']), requester(fields)];
-  const seconds = fields?.['seconds'];
-  if (action === undefined || by === undefined) return undefined;
-  if (seconds === undefined) return { action, by };
-  const isSpan = typeof seconds === 'number' && Number.isInteger(seconds) && seconds >= 1 && seconds <= SECONDS_MAX;
-  return isSpan && action === 'pause' ? { action, by, seconds } : undefined;
-}
-
-function requester(fields: Readonly<Record<string, unknown>> | undefined): string | undefined {
-  const by = fields?.['by'] ?? 'owner';
-  return fields !== undefined && typeof by === 'string' && /^[\w.@-]{1,64}$/.test(by) ? by : undefined;
-}
-
-function fieldsIn(body: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const parsed: unknown = JSON.parse(body);
-    return typeof parsed === 'object' && parsed !== null ? { ...parsed } : undefined;
-  } catch {
-    return undefined;
-  }
 }

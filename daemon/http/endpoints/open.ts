@@ -1,6 +1,7 @@
 /** Letting boards in by themselves for a while: for the unix socket only. */
 import type { Problem, Result } from '../../../config/result.ts';
 import { type Answer, failure, json } from '../answer.ts';
+import { type Body, bodyOf, isWhole, requesterIn } from '../body.ts';
 import { get, type HttpRequest, post, type Route } from '../router.ts';
 import type { OpeningAnswer, OpeningRequest, OpeningView } from '../wire.ts';
 
@@ -25,7 +26,7 @@ const BOARDS_MAX = 1000;
  * before. `boards` 0 closes it. 400 BAD_REQUEST. 409 CONFLICT: more than `admission.limit` lets in; nothing was changed.
  */
 async function setOpening(deps: OpenDeps, request: HttpRequest): Promise<Answer> {
-  const wish = wishIn(request.body);
+  const wish = wishIn(bodyOf(request));
   if (wish === undefined)
     return failure(
       'BAD_REQUEST',
@@ -35,15 +36,8 @@ async function setOpening(deps: OpenDeps, request: HttpRequest): Promise<Answer>
   return set.ok ? answer(set.value) : failure(set.error.code, set.error.detail);
 }
 
-function wishIn(body: string): OpeningRequest | undefined {
-  try {
-    const { boards, seconds, by = 'owner' }: Record<string, unknown> = Object(JSON.parse(body));
-    if (!isWhole(boards, 0, BOARDS_MAX) || !isWhole(seconds, 1, SECONDS_MAX)) return undefined;
-    return typeof by === 'string' && /^[\w.@-]{1,64}$/.test(by) ? { boards, seconds, by } : undefined;
-  } catch {
-    return undefined;
-  }
+function wishIn(body: Body | undefined): OpeningRequest | undefined {
+  const [boards, seconds, by] = [body?.['boards'], body?.['seconds'], requesterIn(body)];
+  if (by === undefined || !isWhole(boards, 0, BOARDS_MAX) || !isWhole(seconds, 1, SECONDS_MAX)) return undefined;
+  return { boards, seconds, by };
 }
-
-const isWhole = (value: unknown, least: number, most: number): value is number =>
-  typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most;

@@ -1,6 +1,7 @@
 /** Planned work on boards: for the unix socket only. */
 import type { Problem, Result } from '../../../config/result.ts';
 import { type Answer, failure, json } from '../answer.ts';
+import { type Body, bodyOf, requesterIn } from '../body.ts';
 import { get, type HttpRequest, post, type Route } from '../router.ts';
 import type {
   ActionResult,
@@ -42,10 +43,10 @@ const answer = (result: Result<PowerView, PowerProblem>): Answer =>
  * `POST /v1/power/shutdown`, body `{"boards":["worker-kube1"]}` or `{"all":true}`, also `"keepMaster":true`, `"force":true`,
  * `"deleteData":true`, `"by":"anna"` → `PowerView`: it is begun, and goes on by itself. 400, 404, 409 CONFLICT: nothing was begun.
  */
-async function shutdown(deps: PowerRoutesDeps, { body }: HttpRequest): Promise<Answer> {
-  const asked = bodyOf(body);
+async function shutdown(deps: PowerRoutesDeps, request: HttpRequest): Promise<Answer> {
+  const asked = bodyOf(request);
   const boards = namesIn(asked);
-  const [by, all] = [requester(asked), isSet(asked, 'all')];
+  const [by, all] = [requesterIn(asked), isSet(asked, 'all')];
   if (by === undefined || boards === undefined || all === boards.length > 0)
     return failure('BAD_REQUEST', 'the body is {"boards":["NAME"]} or {"all":true}, and "by":"WHO"');
   const [keepMaster, force, deleteData] = [
@@ -57,9 +58,9 @@ async function shutdown(deps: PowerRoutesDeps, { body }: HttpRequest): Promise<A
 }
 
 /** `POST /v1/power/startup`, body `{}` or `{"boards":["worker-kube1"]}`, also `"by":"anna"` → `PowerView`. 400, 404, 409 as above. */
-async function startup(deps: PowerRoutesDeps, { body }: HttpRequest): Promise<Answer> {
-  const asked = bodyOf(body);
-  const [by, boards] = [requester(asked), namesIn(asked)];
+async function startup(deps: PowerRoutesDeps, request: HttpRequest): Promise<Answer> {
+  const asked = bodyOf(request);
+  const [by, boards] = [requesterIn(asked), namesIn(asked)];
   if (by === undefined || boards === undefined)
     return failure('BAD_REQUEST', 'the body is {} or {"boards":["NAME"]}, and "by":"WHO"');
   return answer(await deps.startup({ by, boards }));
@@ -70,23 +71,23 @@ async function startup(deps: PowerRoutesDeps, { body }: HttpRequest): Promise<An
  * 404 NOT_FOUND. 409 CONFLICT: not in this state, or a pod is not sent away without these.
  */
 async function drain(deps: PowerRoutesDeps, request: HttpRequest): Promise<Answer> {
-  const how = { force: isSet(bodyOf(request.body), 'force'), deleteData: isSet(bodyOf(request.body), 'deleteData') };
+  const how = { force: isSet(bodyOf(request), 'force'), deleteData: isSet(bodyOf(request), 'deleteData') };
   return await onBoard(request, (name, by) => deps.drain(name, { by, ...how }));
 }
 
 /** `POST /v1/devices/NAME/uncordon`, body empty or `{"force":true,"by":"anna"}` → `ActionResult`. 404. 409: somebody else's cordon. */
 async function uncordon(deps: PowerRoutesDeps, request: HttpRequest): Promise<Answer> {
-  const force = isSet(bodyOf(request.body), 'force');
+  const force = isSet(bodyOf(request), 'force');
   return await onBoard(request, (name, by) => deps.uncordon(name, { by, force }));
 }
 
 async function onBoard(
-  { params, body }: HttpRequest,
+  request: HttpRequest,
   act: (name: string, by: string) => Promise<Result<DeviceView, PowerProblem>>,
 ): Promise<Answer> {
-  const name = params.get('name') ?? '';
+  const name = request.params.get('name') ?? '';
   if (!isBoardName(name)) return noBoard(name);
-  const by = requester(bodyOf(body));
+  const by = requesterIn(bodyOf(request));
   if (by === undefined)
     return failure('BAD_REQUEST', 'the body is empty or JSON, "by":"WHO" up to 64 of a-z 0-9 . _ @ -');
   const done = await act(name, by);
@@ -94,26 +95,9 @@ async function onBoard(
   return done.error.code === 'NOT_FOUND' ? noBoard(name) : failure(done.error.code, done.error.detail);
 }
 
-type Body = Readonly<Record<string, unknown>> | undefined;
+const isSet = (body: Body | undefined, key: string): boolean => body?.[key] === true;
 
-function bodyOf(body: string): Body {
-  if (body.trim() === '') return {};
-  try {
-    const parsed: unknown = JSON.parse(body);
-    return typeof parsed === 'object' && parsed !== null ? { ...parsed } : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-const isSet = (body: Body, key: string): boolean => body?.[key] === true;
-
-function requester(body: Body): string | undefined {
-  const by = body?.['by'] ?? 'owner';
-  return body !== undefined && typeof by === 'string' && /^[\w.@-]{1,64}$/.test(by) ? by : undefined;
-}
-
-function namesIn(body: Body): readonly string[] | undefined {
+function namesIn(body: Body | undefined): readonly string[] | undefined {
   const boards = body?.['boards'] ?? [];
   if (!Array.isArray(boards) || boards.length > BOARDS_MAX) return undefined;
   const names = boards.filter((name): name is string => typeof name === 'string' && isBoardName(name));
