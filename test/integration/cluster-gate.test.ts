@@ -127,6 +127,16 @@ if (assets === undefined) {
     await kubectl('ours', false);
     must(await cluster.gate.uncordon(ours, signal));
     t.deepEqual(await look(ours), [false, undefined], 'somebody was quicker');
+    // Uncordoned by somebody, and cordoned again: only the first of the two leaves something of ours to be taken off.
+    must(await cluster.gate.cordon(ours, 'drain', signal));
+    must(await cluster.gate.disownCordon(ours, signal));
+    t.deepEqual(await look(ours), [true, 'drain'], 'ours as long as it is cordoned');
+    await kubectl('ours', false);
+    must(await cluster.gate.disownCordon(ours, signal));
+    t.deepEqual(await look(ours), [false, undefined]);
+    await kubectl('ours', true);
+    must(await cluster.gate.uncordon(ours, signal));
+    t.deepEqual(await look(ours), [true, undefined]);
     t.is(codeOf(await cluster.gate.cordon({ ...his, uid: 'another' }, 'drain', signal)), 'REPLACED');
   });
 
