@@ -10,8 +10,12 @@ const defaultFile = '/etc/bramble/bramble.yaml';
 export const configOption = (): Option =>
   new Option('--config <file>', `bramble.yaml (or BRAMBLE_CONFIG; ${defaultFile})`);
 
+/** Which file is read. */
 export const configFile = (named: string | undefined, env: Readonly<Record<string, string | undefined>>): string =>
   named ?? env['BRAMBLE_CONFIG'] ?? defaultFile;
+
+/** All of it as plain data; each secret is `…` there, as it was marked in the schema. */
+export const shownConfig = (config: Config): unknown => JSON.parse(JSON.stringify(config));
 
 /** As the daemon finds it: a file that was named has to be there, without the usual one the defaults count. */
 export async function readConfig(

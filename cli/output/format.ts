@@ -36,6 +36,9 @@ function yamlText(value: unknown): string {
 const escaped = (text: string, written: (character: string) => string): string =>
   text.replace(/(?!\n)[\p{Cc}\p{Cf}]/gu, written);
 
+/** A line of JSON that somebody else wrote. */
+export const escapedLine = (line: string): string => escaped(line, inJson);
+
 const hex = (number: number, digits: number): string => number.toString(16).padStart(digits, '0');
 const inJson = (character: string): string =>
   Array.from({ length: character.length }, (_, index) => `\\u${hex(character.charCodeAt(index), 4)}`).join('');

@@ -78,6 +78,14 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   kubeconfig: [['bramble kubeconfig --merge', 'a certificate of your own for kubectl']],
   doctor: [['sudo bramble doctor', 'what keeps boards from being installed']],
   version: [['bramble version', 'of this program and of the daemon']],
+  'config show': [['bramble config show', 'what is in force, defaults and all']],
+  'config check': [['sudo bramble config check', 'before the daemon is started again']],
+  'config path': [['bramble config path', 'which file that is']],
+  logs: [
+    ['bramble logs worker-kube1', 'what the daemon says of one board'],
+    ['bramble logs -f', 'everything, as it comes'],
+  ],
+  support: [['sudo bramble support -o bundle.tar.gz', 'one file for whoever helps']],
   completion: [
     ['source <(bramble completion bash)', 'for this shell; the package brings it for all'],
     ['bramble completion zsh', 'the function _bramble'],

@@ -442,11 +442,12 @@ test('64 for what cannot be meant, 0 for help', async (t) => {
   const commands = (screen: string): readonly string[] =>
     [...screen.matchAll(/^ {2}([a-z]+)/gm)].map(([, name = '']) => name);
   t.deepEqual(commands(daily.slice(daily.indexOf('Commands:'))), [
-    ...['status', 'describe', 'accept', 'reinstall', 'replace', 'shutdown', 'doctor', 'help'],
+    ...['setup', 'status', 'describe', 'accept', 'reinstall', 'replace', 'shutdown', 'doctor', 'help'],
   ]);
   t.deepEqual(commands(more).toSorted(), [
-    ...['backup', 'balance', 'cluster', 'confirm', 'drain', 'events', 'failover', 'forget', 'image', 'kubeconfig'],
-    ...['leave', 'locate', 'login', 'open', 'reject', 'restore', 'retry', 'startup', 'uncordon', 'version', 'wipe'],
+    ...['backup', 'balance', 'cluster', 'completion', 'config', 'confirm', 'drain', 'events', 'failover', 'forget'],
+    ...['image', 'kubeconfig', 'leave', 'locate', 'login', 'logs', 'open', 'reject', 'restore', 'retry', 'startup'],
+    ...['support', 'uncordon', 'version', 'wipe'],
   ]);
 });
 
