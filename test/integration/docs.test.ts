@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
+import { parseConfig } from '../../config/load.ts';
 import { runBramble } from '../support/command-line.ts';
 import { parsedBramble } from '../support/command-words.ts';
 import { hostileDaemonDouble } from '../support/hostile-daemon-double.ts';
@@ -35,6 +36,15 @@ for (const page of ['README.md', ...pages]) {
     for (const line of lines) t.is(await parsedBramble(line), 'understood', line);
   });
 }
+
+test('README, docs: every piece of bramble.yaml is right', async (t) => {
+  const texts = await Promise.all(['README.md', ...pages].map((page) => readFile(join(root, page), 'utf8')));
+  const pieces = texts.flatMap((text) =>
+    [...text.matchAll(/^ *```yaml\n([\s\S]*?)^ *```$/gm)].map(([, piece = '']) => piece),
+  );
+  t.true(pieces.length >= 2);
+  for (const piece of pieces) t.true(parseConfig(piece).ok, piece);
+});
 
 test('README, docs: what only looks is run, and ends as it says', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'bramble-docs-'));
