@@ -20,6 +20,7 @@ import { addLogs } from './commands/logs.ts';
 import { addOpen } from './commands/open.ts';
 import { addReplace } from './commands/replace.ts';
 import { addRestore } from './commands/restore.ts';
+import { addSetup } from './commands/setup.ts';
 import { addShutdown } from './commands/shutdown.ts';
 import { addStartup } from './commands/startup.ts';
 import { addStatus } from './commands/status.ts';
@@ -82,6 +83,7 @@ export function commandTree({ terminal, version }: ProgramDeps, done: (end: Exit
     const socket = flags.socket ?? terminal.env['BRAMBLE_SOCKET'] ?? defaultSocket;
     return openClient({ socket, timeoutMs: flags.timeout * 1000, signal: terminal.signal });
   };
+  addSetup(program, { client, terminal });
   addStatus(program, { client, terminal, done });
   addDescribe(program, { client, terminal });
   addEvents(program, { client, terminal });

@@ -30,7 +30,10 @@ import { harmless, type Terminal } from '../output/terminal.ts';
 import type { ClusterDeps } from './cluster.ts';
 
 type InstallFlags = { readonly kubeconfig?: string; readonly yes?: true; readonly config?: string };
-type Deps = ClusterDeps & { readonly config: Config; readonly flags: InstallFlags };
+export type ClusterInstallDeps = Pick<ClusterDeps, 'client' | 'terminal'> & {
+  readonly config: Config;
+  readonly flags: InstallFlags;
+};
 
 const help = `
 As root, on the master. What it writes: ${serverPaths.binary}, the container
@@ -53,7 +56,7 @@ export function addClusterInstall(cluster: Command, deps: ClusterDeps): void {
       if (process.getuid?.() !== 0) throw failure('it changes this machine: run it with sudo');
       const config = await readConfig(flags.config, terminal.env);
       value(await refuseForeign(config.cluster.kubeconfig));
-      await interruptible(terminal, () => install({ ...deps, config, flags }));
+      await interruptible(terminal, () => installCluster({ ...deps, config, flags }));
     });
 }
 
@@ -73,7 +76,8 @@ async function interruptible(terminal: Terminal, work: () => Promise<void>): Pro
   }
 }
 
-async function install(deps: Deps): Promise<void> {
+/** As root, after `refuseForeign`. Takes back what it changed if it fails. */
+export async function installCluster(deps: ClusterInstallDeps): Promise<void> {
   const { config, flags, terminal } = deps;
   const admin = flags.kubeconfig === undefined ? await ownServer(deps) : value(await readKubeconfig(flags.kubeconfig));
   const server = config.cluster.server ?? (await reachableFrom(admin.server, deps));
@@ -88,7 +92,7 @@ async function install(deps: Deps): Promise<void> {
 }
 
 /** An administrator's access to the server on this machine, which is made if there is none. */
-async function ownServer(deps: Deps): Promise<ClusterAccess> {
+async function ownServer(deps: ClusterInstallDeps): Promise<ClusterAccess> {
   const { config, terminal } = deps;
   if (config.cluster.driver !== 'k3s') {
     const how = 'bramble cluster install --kubeconfig /etc/kubernetes/admin.conf';
@@ -109,7 +113,7 @@ async function ownServer(deps: Deps): Promise<ClusterAccess> {
   throw failure(`${admin.error.detail}; does k3s run? (systemctl start k3s)`);
 }
 
-async function makeServer(deps: Deps, place: ServerPlace, active: string): Promise<void> {
+async function makeServer(deps: ClusterInstallDeps, place: ServerPlace, active: string): Promise<void> {
   const { config, terminal, flags } = deps;
   const { version } = config.cluster;
   const files = await releaseFiles(config);
@@ -161,13 +165,13 @@ async function releaseFiles({
 }
 
 /** On loopback nobody but this machine reaches it. */
-async function reachableFrom(server: string, deps: Deps): Promise<string> {
+async function reachableFrom(server: string, deps: ClusterInstallDeps): Promise<string> {
   const { hostname, port } = new URL(server);
   if (!/^(127\.|localhost$|\[?::1)/.test(hostname)) return server;
   return `https://${(await placeOf(deps)).address}:${port || '443'}`;
 }
 
-async function placeOf({ client, config }: Deps): Promise<ServerPlace> {
+async function placeOf({ client, config }: ClusterInstallDeps): Promise<ServerPlace> {
   const status = await client()
     .status()
     .catch(() => undefined);
