@@ -37,9 +37,10 @@ type SetupFlags = {
 
 const help = `
 As root, on the master. What is done already is seen and passed over: the same
-command goes on where it was. If a step fails, what this run changed (bramble.yaml,
-the address, the server) is as before; what was downloaded stays for the next run.
-Copies of files of yours that it changes stay beside them (.bramble-backup).
+command goes on where it was. If a step fails, what this run changed
+(bramble.yaml, the address, the server) is as before; what was downloaded stays
+for the next run. Of files of yours that it changes a copy stays beside them
+(.bramble-backup).
 
 Examples:
   sudo bramble setup                      # says what it would do, and asks once
