@@ -35,12 +35,7 @@ export type DoctorDeps = {
 const help = `
 Ends with 2 if something keeps boards from being installed. On the master, and
 with sudo: else it cannot see whose ports are taken, nor data that are not for
-everybody to read. --at asks the master from another machine on its network.
-
-Examples:
-  sudo bramble doctor
-  sudo bramble doctor -o json
-  bramble doctor --at 10.55.0.1`;
+everybody to read. --at asks the master from another machine on its network.`;
 
 export function addDoctor(parent: Command, { client, terminal, done }: DoctorDeps): void {
   parent

@@ -40,13 +40,7 @@ As root, on the master. What is done already is seen and passed over: the same
 command goes on where it was. If a step fails, what this run changed
 (bramble.yaml, the address, the server) is as before; what was downloaded stays
 for the next run. Of files of yours that it changes a copy stays beside them
-(.bramble-backup).
-
-Examples:
-  sudo bramble setup                      # says what it would do, and asks once
-  sudo bramble setup --yes                # takes the defaults, asks nothing
-  sudo bramble setup --interface eth1 --topology behind-master --uplink wlan0
-  bramble setup --dry-run`;
+(.bramble-backup).`;
 
 export function addSetup(parent: Command, deps: SetupDeps): void {
   parent

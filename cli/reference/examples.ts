@@ -2,6 +2,12 @@
 export type Example = readonly [line: string, does: string];
 
 export const examples: Readonly<Record<string, readonly Example[]>> = {
+  setup: [
+    ['bramble setup --dry-run', 'what it would do'],
+    ['sudo bramble setup', 'the same, asks once, and does it'],
+    ['sudo bramble setup --yes', 'takes the defaults, asks nothing'],
+    ['sudo bramble setup --interface eth1 --uplink wlan0', 'boards on a switch of their own'],
+  ],
   status: [
     ['bramble status', 'the boards, sick ones first, and what to do next; bramble alone does it, too'],
     ['bramble status -w', 'the same, live'],
@@ -76,7 +82,10 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   ],
   'cluster show': [['bramble cluster show', 'what is there, and what is missing']],
   kubeconfig: [['bramble kubeconfig --merge', 'a certificate of your own for kubectl']],
-  doctor: [['sudo bramble doctor', 'what keeps boards from being installed']],
+  doctor: [
+    ['sudo bramble doctor', 'what keeps boards from being installed'],
+    ['bramble doctor --at 10.55.0.1', 'from another machine: does the master answer?'],
+  ],
   version: [['bramble version', 'of this program and of the daemon']],
   'config show': [['bramble config show', 'what is in force, defaults and all']],
   'config check': [['sudo bramble config check', 'before the daemon is started again']],
