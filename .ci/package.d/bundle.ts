@@ -43,6 +43,9 @@ export async function bundle(root: string, outdir: string): Promise<readonly str
     define: { __dirname: 'bundleDirname', __filename: 'bundleFilename' },
     banner: { js: commonJsNames },
     legalComments: 'none',
+    // The text of a program stays in memory while it runs. Names stay, for the traces of errors.
+    minifyWhitespace: true,
+    minifySyntax: true,
     metafile: true,
     logLevel: 'warning',
   });

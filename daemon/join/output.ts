@@ -19,7 +19,7 @@ export function lastWords({ stdout, stderr }: Omit<RunResult, 'code'>, secrets: 
   return text
     .subarray(text.length - mostBytes)
     .toString()
-    .replace(/^�+/, '');
+    .replace(/^\ufffd+/, '');
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out.

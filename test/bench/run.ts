@@ -4,11 +4,12 @@ import { bench as balance } from './balance.ts';
 import { bench as boot } from './boot.ts';
 import { bench as dhcp } from './dhcp.ts';
 import { bench as failover } from './failover.ts';
+import { bench as footprint } from './footprint.ts';
 import { bench as image } from './image.ts';
 import { resultTable } from './result.ts';
 import { bench as tftp } from './tftp.ts';
 
-const benches = { balance, boot, dhcp, failover, image, tftp };
+const benches = { balance, boot, dhcp, failover, footprint, image, tftp };
 const isBench = (name: string): name is keyof typeof benches => Object.hasOwn(benches, name);
 
 const { values, positionals } = parseArgs({

@@ -183,7 +183,9 @@ async function started(folder: string, start: string, { printInterface, taken = 
   };
   for (const [name, text] of Object.entries(programs)) await writeFile(join(folder, name), text, { mode: 0o755 });
   const said = await output(join(folder, 'start'), '--config', 'x');
-  return said.replaceAll(`${folder}/`, '').replace('--max-semi-space-size=8 --max-old-space-size=256', 'HEAP');
+  return said
+    .replaceAll(`${folder}/`, '')
+    .replace('--max-semi-space-size=8 --max-old-space-size=256 --optimize-for-size', 'HEAP');
 }
 
 const starts: Readonly<Record<string, Doubles & { readonly becomes: string }>> = {
