@@ -11,6 +11,7 @@ import { keep } from './keep.ts';
 import { mainJob } from './main-job.ts';
 import { namedPackages } from './named-packages.ts';
 import { networks } from './networks.ts';
+import { packageArm64 } from './package/arm64.ts';
 import { debianPackage } from './package.ts';
 import { power } from './power.ts';
 import { type Check, play } from './scenario.ts';
@@ -28,7 +29,10 @@ const scenarios = {
   kubelet: joinKubelet,
   keep,
   power,
-  package: debianPackage,
+  package: async (check: Check) => {
+    await debianPackage(check);
+    await packageArm64(check);
+  },
   fuzz,
   'fuzz-limited': fuzzLimited,
   starvation,
