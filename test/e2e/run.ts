@@ -16,6 +16,7 @@ import { debianPackage } from './package.ts';
 import { power } from './power.ts';
 import { type Check, play } from './scenario.ts';
 import { starvation } from './starvation.ts';
+import { survive } from './survive.ts';
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const scenarios = {
@@ -36,6 +37,7 @@ const scenarios = {
   fuzz,
   'fuzz-limited': fuzzLimited,
   starvation,
+  survive,
   chaos: (check: Check) => chaos({ check, say }),
 };
 const names = process.argv.slice(2);

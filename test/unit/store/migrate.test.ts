@@ -58,6 +58,45 @@ test('a stored file of version 1 is read as it was meant', async (t) => {
   t.is(await store.commit([put(device(2)), append(deviceId(2), { event: 'installed' })]), 42);
 });
 
+for (const { version } of migrations) {
+  test(`a database as schema ${version} left it opens, with all that was in it, and leaves its copy`, async (t) => {
+    const { directory, path, database } = await old(t);
+    migrate(database, migrations.slice(0, version), createLogDouble());
+    t.is(schemaVersion(database), version);
+    database.close();
+    const store = await open(t, directory);
+    const { devices, effects, settings, revision } = store.snapshot();
+    t.deepEqual(devices, [
+      device(1, { state: { name: 'ready', quarantined: true }, model: { model: 'pi4', final: true } }),
+    ]);
+    t.deepEqual([...effects], [[deviceId(1), ['release-quarantine']]]);
+    t.deepEqual([[...settings], revision], [[['names.next', '2']], 41]);
+    t.like(store.deviceEvents(deviceId(1))[0], { id: 1, event: { event: 'node-ready' } });
+    t.is(store.readBoardSecret(deviceId(1), 'host-key'), 'PRIVATE');
+    t.deepEqual(store.integrity(), []);
+    const copies = (await readdir(directory)).filter((name) => /\.v\d+$/.test(name));
+    t.is(copies.includes(`bramble.db.v${version}`), version < newest, copies.join(' '));
+    const schema = new Database(path, { readonly: true });
+    t.deepEqual(columnsOf(schema), columnsOf(await fresh(t)), 'the same tables as a new one has');
+    schema.close();
+  });
+}
+
+async function fresh(t: Parameters<typeof temporaryFolder>[0]) {
+  const database = new Database(join(await temporaryFolder(t), 'fresh.db'));
+  t.teardown(() => database.close());
+  migrate(database, migrations, createLogDouble());
+  return database;
+}
+
+const columnsOf = (database: Database.Database): readonly unknown[] =>
+  database
+    .prepare(
+      `SELECT t.name, c.name AS column, c.type, c."notnull", c.pk FROM pragma_table_list t, pragma_table_info(t.name) c
+       WHERE t.type = 'table' ORDER BY t.name, c.cid`,
+    )
+    .all();
+
 test('ids of events go on where they were, also if the last ones went with their board', async (t) => {
   const { directory, database } = await old(t);
   database.prepare("UPDATE sqlite_sequence SET seq = 77 WHERE name = 'events'").run();
