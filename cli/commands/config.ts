@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { configOption, configFile, readConfig, shownConfig } from '../config-file.ts';
+import { configFile, configOption, readConfig, shownConfig } from '../config-file.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import { document, type Format, formatOption } from '../output/format.ts';
 import { harmless, type Terminal } from '../output/terminal.ts';

@@ -9,7 +9,7 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
     ['sudo bramble setup --interface eth1 --uplink wlan0', 'boards on a switch of their own'],
   ],
   status: [
-    ['bramble status', 'the boards, sick ones first, and what to do next; bramble alone does it, too'],
+    ['bramble status', 'the boards, sick ones first, and what to do next; also: bramble'],
     ['bramble status -w', 'the same, live'],
     ['bramble status --state failed pending', 'only boards in these states'],
     ['bramble status -o name --model pi4', 'names, for a script'],
