@@ -106,4 +106,8 @@ const escaped = (text: string): string =>
     .replaceAll('\\', '\\e')
     .replaceAll('-', '\\-')
     .replaceAll('…', '...')
+    .replaceAll(
+      /[^\x20-\x7e]/gu,
+      (character) => `\\[u${character.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0')}]`,
+    )
     .replace(/^([.'])/, '\\&$1');
