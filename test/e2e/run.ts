@@ -12,6 +12,7 @@ import { mainJob } from './main-job.ts';
 import { namedPackages } from './named-packages.ts';
 import { networks } from './networks.ts';
 import { packageArm64 } from './package/arm64.ts';
+import { packageLife } from './package/life.ts';
 import { debianPackage } from './package.ts';
 import { power } from './power.ts';
 import { type Check, play } from './scenario.ts';
@@ -32,6 +33,7 @@ const scenarios = {
   power,
   package: async (check: Check) => {
     await debianPackage(check);
+    await packageLife(check);
     await packageArm64(check);
   },
   fuzz,
