@@ -35,7 +35,7 @@ export async function writeArchive(
     const taken: string[] = [];
     for (const part of parts) if (await take(part, join(work, part.name))) taken.push(part.name);
     for (const { kind, name } of parts) {
-      const damage = kind === 'database' && taken.includes(name) ? databaseDamage(join(work, name)) : undefined;
+      const damage = kind === 'database' && taken.includes(name) ? await databaseDamage(join(work, name)) : undefined;
       if (damage !== undefined) return problem('DAMAGED', `${name}: ${damage}`);
     }
     const manifest: Manifest = { format: 1, ...about, files: await sums(work, signal) };

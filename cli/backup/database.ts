@@ -1,9 +1,12 @@
 /** SQLite's files as the command line has to do with them: copied, and looked through. */
 import { chmodSync } from 'node:fs';
-import Database from 'better-sqlite3';
+
+/** Loaded where it is needed: no other command should wait for it, or need its compiled half. */
+const sqlite = async () => (await import('better-sqlite3')).default;
 
 /** One whole file at `target`, also of a database that is being written to. Throws what SQLite throws. */
 export async function copyDatabase(path: string, target: string): Promise<void> {
+  const Database = await sqlite();
   const database = new Database(path, { fileMustExist: true, readonly: true });
   try {
     await database.backup(target);
@@ -20,7 +23,8 @@ export async function copyDatabase(path: string, target: string): Promise<void> 
 }
 
 /** What is wrong with it; undefined: nothing. */
-export function databaseDamage(path: string): string | undefined {
+export async function databaseDamage(path: string): Promise<string | undefined> {
+  const Database = await sqlite();
   try {
     const database = new Database(path, { fileMustExist: true, readonly: true });
     try {
@@ -35,7 +39,8 @@ export function databaseDamage(path: string): string | undefined {
 }
 
 /** How many boards bramble's database knows; undefined: it cannot be read. */
-export function boardsIn(path: string): number | undefined {
+export async function boardsIn(path: string): Promise<number | undefined> {
+  const Database = await sqlite();
   try {
     const database = new Database(path, { fileMustExist: true, readonly: true });
     try {

@@ -67,7 +67,7 @@ async function restoreNewest(run: Run): Promise<void> {
   const part = brambleParts(run.config, run.configFile).find(({ name }) => name === bramblePart);
   for (const { file, at } of backups) {
     const from = join(folder, file);
-    const damage = databaseDamage(from);
+    const damage = await databaseDamage(from);
     if (damage === undefined && part !== undefined)
       return await putInPlace([{ part, from }], `the copy of ${new Date(at).toISOString()}`, run);
     run.terminal.err(`${from} is damaged itself (${harmless(damage ?? '')}): the one before it\n`);
@@ -87,7 +87,7 @@ async function restoreArchive(file: string, run: Run): Promise<void> {
       const from = join(folder, part.name);
       if (!(await isThere(from))) continue;
       if (part.name === configPart && (await isThere(part.path))) continue;
-      const damage = part.kind === 'database' ? databaseDamage(from) : undefined;
+      const damage = part.kind === 'database' ? await databaseDamage(from) : undefined;
       if (damage !== undefined) throw fail(`${file}: ${part.name} is damaged: ${damage}`);
       placements.push({ part, from });
     }
@@ -105,8 +105,8 @@ async function restoreArchive(file: string, run: Run): Promise<void> {
 async function putInPlace(placements: readonly Placement[], what: string, run: Run): Promise<void> {
   const { config, terminal } = run;
   const database = placements.find(({ part }) => part.name === bramblePart);
-  const damage = database && (await isThere(database.part.path)) ? databaseDamage(database.part.path) : undefined;
-  await confirm(`${what}, with ${boardsIn(database?.from ?? '') ?? 0} boards,`, database?.part.path, damage, run);
+  const damage = database && (await isThere(database.part.path)) ? await databaseDamage(database.part.path) : undefined;
+  await confirm(`${what}, with ${(await boardsIn(database?.from ?? '')) ?? 0} boards,`, database?.part.path, damage, run);
   const units = [
     'bramble.service',
     ...(placements.some(({ part }) => part.name.startsWith('k3s/')) ? [serverUnit] : []),
@@ -133,7 +133,7 @@ async function confirm(what: string, path: string | undefined, damage: string | 
   if (run.yes) return;
   const { ask } = run.terminal;
   if (ask === undefined) throw fail('nobody is here to be asked: bramble restore --yes …');
-  const boards = path === undefined ? undefined : boardsIn(path);
+  const boards = path === undefined ? undefined : await boardsIn(path);
   const now =
     damage !== undefined ? ', which is damaged' : boards === undefined ? '' : `, which knows ${boards} boards`;
   const answer = await ask(`${harmless(what)} takes the place of what is here${now}. Type yes to go on: `);

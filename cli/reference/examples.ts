@@ -90,6 +90,12 @@ export const examples: Readonly<Record<string, readonly Example[]>> = {
   'config show': [['bramble config show', 'what is in force, defaults and all']],
   'config check': [['sudo bramble config check', 'before the daemon is started again']],
   'config path': [['bramble config path', 'which file that is']],
+  login: [['bramble login', 'a link to the status page that lets you act there']],
+  backup: [['sudo bramble backup -o bramble-backup.tar.gz', 'boards, keys and the cluster in one file']],
+  restore: [
+    ['sudo bramble restore bramble-backup.tar.gz', 'on a new master, say; asks first'],
+    ['sudo bramble restore --newest', 'the last good copy of the database'],
+  ],
   logs: [
     ['bramble logs worker-kube1', 'what the daemon says of one board'],
     ['bramble logs -f', 'everything, as it comes'],

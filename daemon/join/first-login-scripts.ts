@@ -40,9 +40,10 @@ fi
 chmod 600 "$keys"
 cd /etc/ssh
 key=ssh_host_ed25519_key
-cat > "$key.bramble"
-[ "$(wc -c < "$key.bramble")" -eq "$3" ] || { echo 'the key was cut off' >&2; exit 1; }
-[ "$(ssh-keygen -y -f "$key.bramble" | cut -d ' ' -f 1,2)" = "$(echo "$2" | cut -d ' ' -f 1,2)" ] ||
+new=$key.bramble-$$
+cat > "$new"
+[ "$(wc -c < "$new")" -eq "$3" ] || { echo 'the key was cut off' >&2; exit 1; }
+[ "$(ssh-keygen -y -f "$new" | cut -d ' ' -f 1,2)" = "$(echo "$2" | cut -d ' ' -f 1,2)" ] ||
   { echo 'its sshd cannot use an ed25519 key: it is too old' >&2; exit 1; }
 public=$2
 ${placeHostKey}

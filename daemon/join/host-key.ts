@@ -64,17 +64,23 @@ function isSameKey(one: string, other: string): boolean {
 /**
  * stdin is the private key, $1 the public line, $2 the private key's length in bytes. An sshd without a usable key ends when
  * it reads its keys again, and nobody would get in any more: so the key is checked first, and on the disk before it gets
- * its name. The sshd to be told is the one that our session's hangs under; one that is started for each connection needs no telling.
+ * its name. A session of a daemon that was killed may still be at it: each has a file of its own, and whoever comes takes away those of
+ * the dead. The sshd to be told is the one that our session's hangs under; one that is started for each connection needs no telling.
  */
 const script = `set -e
 umask 077
 cd /etc/ssh
 key=ssh_host_ed25519_key
-trap 'rm -f "$key.bramble" "$key.pub.bramble"' EXIT
-cat > "$key.bramble"
-[ "$(wc -c < "$key.bramble")" -eq "$2" ] || { echo 'the key was cut off' >&2; exit 1; }
+new=$key.bramble-$$
+for old in "$key".bramble*; do
+  pid=\${old##*-}
+  kill -0 "\${pid%.pub}" 2> /dev/null || rm -f "$old"
+done
+trap 'rm -f "$new" "$new.pub"' EXIT
+cat > "$new"
+[ "$(wc -c < "$new")" -eq "$2" ] || { echo 'the key was cut off' >&2; exit 1; }
 if command -v ssh-keygen > /dev/null; then
-  [ "$(ssh-keygen -y -f "$key.bramble" | cut -d ' ' -f 1,2)" = "$(echo "$1" | cut -d ' ' -f 1,2)" ] || { echo 'the key cannot be read here' >&2; exit 1; }
+  [ "$(ssh-keygen -y -f "$new" | cut -d ' ' -f 1,2)" = "$(echo "$1" | cut -d ' ' -f 1,2)" ] || { echo 'the key cannot be read here' >&2; exit 1; }
 fi
 public=$1
 ${placeHostKey}

@@ -13,7 +13,7 @@ test('wherever power fails, the public file is that of the private one, or is no
   writeFileSync(join(folder, 'key.bramble'), 'new\n');
   const look = 'look() { echo "$(cat key) $(cat key.pub 2> /dev/null || echo none)"; }';
   const watched = ['rm', 'mv', 'sync', 'chmod'].map((name) => `${name}() { command ${name} "$@"; look; }`).join('\n');
-  const script = `set -e\n${look}\n${watched}\nkey=key public=new\n${placeHostKey}`;
+  const script = `set -e\n${look}\n${watched}\nkey=key new=key.bramble public=new\n${placeHostKey}`;
   const seen = execFileSync('sh', ['-c', script], { cwd: folder, encoding: 'utf8' }).trim().split('\n');
   const met = seen.filter((pair, place) => pair !== seen[place - 1]);
   t.deepEqual(met, ['old old', 'old none', 'new none', 'new new']);
