@@ -1,20 +1,24 @@
-/** The status page: three files that stand beside this one, read once. */
+/** The status page: the files that stand beside this one, read once. */
 import { readFile } from 'node:fs/promises';
 import type { Answer } from '../answer.ts';
 import { get, type Route } from '../router.ts';
 
+const scripts = ['page', 'tiles', 'cluster', 'deeds', 'elements', 'words'] as const;
 const assets = [
   { path: '/', file: 'index.html', type: 'text/html; charset=utf-8' },
   { path: '/page/page.css', file: 'page.css', type: 'text/css; charset=utf-8' },
-  { path: '/page/page.js', file: 'page.js', type: 'text/javascript; charset=utf-8' },
-] as const;
+  ...scripts.map((name) => ({
+    ...{ path: `/page/${name}.js`, file: `${name}.js` },
+    type: 'text/javascript; charset=utf-8',
+  })),
+];
 
 /** Only what the page itself consists of: a text that slips in as HTML can load and run nothing. */
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /**
- * `GET /`, `/page/page.css`, `/page/page.js`. `folder` is where the three files are (the bundle has them elsewhere).
+ * `GET /`, `/page/page.css`, `/page/page.js` and what that imports. `folder` is where they are (the bundle has them elsewhere).
  * Rejects if one of them cannot be read: that is a broken installation.
  */
 export async function pageRoutes(folder = new URL('./', import.meta.url)): Promise<readonly Route[]> {

@@ -1,95 +1,85 @@
-// Shows GET /v1/status, asked every two seconds. Everything is set as text, never as HTML: a board says what it likes.
-const well = new Set(['ready']);
-const quiet = new Set(['rejected', 'left', 'replaced']);
-const element = (id) => document.getElementById(id);
+// Shows GET /v1/status, asked again with each event that comes and now and then besides.
+import { showWorkloads } from './cluster.js';
+import { addDeeds, listen, remember, signIn } from './deeds.js';
+import { ask, element, make, write } from './elements.js';
+import { showBoards } from './tiles.js';
+import { eventText, masterText } from './words.js';
 
-function rank({ state, deed }) {
-  if (deed !== null) return 0;
-  if (well.has(state)) return 2;
-  return quiet.has(state) ? 3 : 1;
-}
-
-function age(since, now) {
-  const total = Math.max(0, Math.floor((Date.parse(now) - Date.parse(since)) / 1000));
-  const parts = [
-    ['d', Math.floor(total / 86400)],
-    ['h', Math.floor(total / 3600) % 24],
-    ['m', Math.floor(total / 60) % 60],
-    ['s', total % 60],
-  ];
-  const first = parts.findIndex(([, count]) => count > 0);
-  return first < 0
-    ? '0s'
-    : parts
-        .slice(first, first + 2)
-        .map(([unit, count]) => `${count}${unit}`)
-        .join('');
-}
-
-function cell(row, text, kind) {
-  const td = row.insertCell();
-  td.textContent = text;
-  if (kind) td.className = kind;
-  return td;
-}
+const eventsShown = 50;
 
 /** Who else is on the boards' network. */
 function list(id, title, hosts) {
   const names = hosts.map(({ name, hostname, address }) => [name ?? hostname, address].filter(Boolean).join(' '));
   element(id).hidden = names.length === 0;
-  element(id).textContent = `${title}: ${names.join(', ')}`;
+  write(element(id), `${title}: ${names.join(', ')}`);
 }
-
-/** Somebody opened it with `bramble open`. */
-const openText = (open) => (open ? `, open for ${open.boards} (${Math.ceil(open.secondsLeft / 60)} min)` : '');
 
 function show(status) {
-  const { master, devices } = status;
-  const where = master.address ? `${master.address} on ${master.interface}` : 'no usable interface';
-  element('master').textContent =
-    `${master.hostname} · ${where} · dhcp ${master.dhcpMode} · admission ${master.admission}${openText(master.open)} · ` +
-    `${master.cluster.driver} ${master.cluster.reachable ? 'reachable' : `not reachable: ${master.cluster.detail}`}`;
-  const ready = devices.filter(({ state }) => well.has(state)).length;
-  element('summary').textContent = devices.length === 0 ? '' : `${ready} of ${devices.length} boards ready`;
+  const { master, devices, generatedAt, version } = status;
+  write(element('master'), masterText(master));
+  const ready = devices.filter(({ state }) => state === 'ready').length;
+  write(element('summary'), devices.length === 0 ? '' : `${ready} of ${devices.length} boards ready`);
   document.title = devices.length === 0 ? 'bramble' : `${ready}/${devices.length} bramble`;
-  element('advice').replaceChildren(
-    ...master.advice.map((line) => Object.assign(document.createElement('li'), { textContent: line })),
-  );
-  element('empty').hidden = devices.length > 0;
-  const order = [...devices].sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name, 'en', { numeric: true }));
-  const body = document.createElement('tbody');
-  body.id = 'boards';
-  for (const device of order) {
-    const row = body.insertRow();
-    cell(row, device.name);
-    cell(row, device.model ?? '–');
-    cell(row, device.address ?? '–');
-    const state = cell(row, device.state, ['sick', 'busy', 'well', ''][rank(device)]);
-    if (device.progress !== null) {
-      const bar = Object.assign(document.createElement('progress'), { max: 1, value: device.progress });
-      bar.setAttribute('aria-label', `installed of ${device.name}`);
-      state.append(bar);
-    }
-    cell(row, age(device.since, status.generatedAt));
-    cell(row, device.why);
+  const advice = element('advice');
+  if (advice.dataset.shown !== master.advice.join('\n')) {
+    advice.dataset.shown = master.advice.join('\n');
+    advice.replaceChildren(...master.advice.map((text) => make('li', { text })));
   }
-  element('boards').replaceWith(body);
+  element('empty').hidden = devices.length > 0;
+  remember(status);
+  showBoards(status, addDeeds);
   list('strangers', 'Pis with a system of their own', status.strangers);
   list('guests', 'Guests', status.guests);
-  element('updated').textContent =
-    `as of ${new Date(status.generatedAt).toLocaleTimeString()} · bramble ${status.version}`;
+  write(element('updated'), `as of ${new Date(generatedAt).toLocaleTimeString()} · bramble ${version}`);
 }
 
+let timer;
+let underWay = false;
 async function refresh() {
+  clearTimeout(timer);
+  if (underWay) return;
+  underWay = true;
   try {
-    const response = await fetch('/v1/status', { cache: 'no-store', signal: AbortSignal.timeout(5000) });
-    if (!response.ok) throw new Error(`the daemon answered ${response.status}`);
-    show(await response.json());
+    show(await ask('/v1/status'));
+    showWorkloads(await ask('/v1/workloads'));
     document.body.classList.remove('stale');
   } catch (error) {
     document.body.classList.add('stale');
-    element('updated').textContent = `the daemon does not answer (${error.message}); trying again`;
+    write(element('updated'), `the daemon does not answer (${error.message}); trying again`);
   }
-  setTimeout(refresh, document.hidden ? 10000 : 2000);
+  underWay = false;
+  timer = setTimeout(refresh, document.hidden ? 10000 : 2000);
 }
-void refresh();
+
+/** The newest first. */
+function showEvent(event) {
+  const at = make('time', { text: new Date(event.at).toLocaleTimeString(), datetime: event.at });
+  const events = element('events');
+  events.prepend(make('li', { children: [at, make('span', { text: eventText(event) })] }));
+  while (events.children.length > eventsShown) events.lastElementChild.remove();
+}
+
+async function follow() {
+  let last = 0;
+  const take = (event) => {
+    if (event.id <= last) return;
+    last = event.id;
+    showEvent(event);
+  };
+  try {
+    const { events } = await ask(`/v1/events?limit=${eventsShown}`);
+    for (const event of events) take(event);
+  } catch {
+    // The stream brings what comes; it tries again by itself.
+  }
+  const stream = new EventSource('/v1/events/stream');
+  stream.addEventListener('message', ({ data }) => {
+    take(JSON.parse(data));
+    clearTimeout(timer);
+    timer = setTimeout(refresh, 200);
+  });
+}
+
+listen();
+void signIn().then(refresh);
+void follow();
