@@ -106,7 +106,12 @@ async function putInPlace(placements: readonly Placement[], what: string, run: R
   const { config, terminal } = run;
   const database = placements.find(({ part }) => part.name === bramblePart);
   const damage = database && (await isThere(database.part.path)) ? await databaseDamage(database.part.path) : undefined;
-  await confirm(`${what}, with ${(await boardsIn(database?.from ?? '')) ?? 0} boards,`, database?.part.path, damage, run);
+  await confirm(
+    `${what}, with ${(await boardsIn(database?.from ?? '')) ?? 0} boards,`,
+    database?.part.path,
+    damage,
+    run,
+  );
   const units = [
     'bramble.service',
     ...(placements.some(({ part }) => part.name.startsWith('k3s/')) ? [serverUnit] : []),
