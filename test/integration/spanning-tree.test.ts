@@ -1,5 +1,5 @@
 /** Spanning tree of a real bridge: heard by the listener, and seen in when a board's DISCOVERs arrive. Needs root. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -89,12 +89,17 @@ test('arguments and privileges', async (t) => {
     t.is((await host.exec([listener, ...args])).code, 64, args.join(' '));
   }
   t.is((await host.exec([listener, 'nosuch0', '5'])).code, 69);
-  // As the unit runs the daemon: no root, and one capability that its children inherit.
+  // As the unit runs the daemon: no root, and one capability that its children inherit. A clone may be where only root may read.
+  const folder = await mkdtemp(join(tmpdir(), 'stp-listener-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  await chmod(folder, 0o755);
+  const readable = join(folder, 'stp-listener');
+  await copyFile(listener, readable);
   const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
-  const refused = await host.exec([...nobody, listener, 'eth0', '1']);
+  const refused = await host.exec([...nobody, readable, 'eth0', '1']);
   t.is(refused.code, 69);
   t.regex(refused.stderr, /CAP_NET_RAW/);
-  const capable = await host.exec([...nobody, '--inh-caps=+net_raw', '--ambient-caps=+net_raw', listener, 'eth0', '1']);
+  const capable = await host.exec([...nobody, '--inh-caps=+net_raw', '--ambient-caps=+net_raw', readable, 'eth0', '1']);
   t.is(capable.code, 0, capable.stderr);
 });
 
