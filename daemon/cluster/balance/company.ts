@@ -1,6 +1,6 @@
 /** Which Nodes other pods let a pod be on: host ports, required affinity and anti-affinity, DoNotSchedule topology spread. Pure. */
 import type { AffinityTerm, SpreadConstraint } from '../workloads/facts.ts';
-import { matchesLabels, matchesSelector, matchesTerms } from './eligible.ts';
+import { matchesLabels, matchesSelector, matchesTerms } from '../workloads/matching.ts';
 import type { Seat } from './groups.ts';
 import type { Ledger } from './ledger.ts';
 import { type Neighbours, namespaceOf } from './neighbours.ts';

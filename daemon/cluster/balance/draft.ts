@@ -2,8 +2,9 @@
  * A plan while it is being made: moves are done in the model as they are found, so that the next one is looked for in the world
  * as it will be, and all are taken back at the end.
  */
+
+import { matchesSelector } from '../workloads/matching.ts';
 import { companyOf } from './company.ts';
-import { matchesSelector } from './eligible.ts';
 import { type Group, isBalanced, type Seat } from './groups.ts';
 import { type Landing, landing } from './landing.ts';
 import { at, nameOf, place } from './ledger.ts';

@@ -1,6 +1,6 @@
 /** Pods found by what they say of themselves: by labels, by host ports, by whom they will not have beside them. */
 import type { AffinityTerm, LabelSelector } from '../workloads/facts.ts';
-import { matchesSelector } from './eligible.ts';
+import { matchesSelector } from '../workloads/matching.ts';
 import type { Seat } from './groups.ts';
 
 export type Neighbours = {

@@ -3,7 +3,8 @@
  * silent they are let go of only with proof that it is off. Pure.
  */
 import type { NodeFacts } from '../nodes.ts';
-import type { PodFacts, Requirement, World } from '../workloads/facts.ts';
+import type { PodFacts, World } from '../workloads/facts.ts';
+import { matchesTerms } from '../workloads/matching.ts';
 
 /** Those on this Node that could run on another one, if they were let go of. Data that is on the board's own disk waits for the board. */
 export function boundPods(world: World, node: NodeFacts): readonly PodFacts[] {
@@ -25,25 +26,4 @@ const isBound = ({ owner, shape }: PodFacts, { claims }: World): boolean =>
   owner?.kind === 'StatefulSet' || shape.claims.some((name) => claims.get(name)?.single === true);
 
 const mayHave = ({ shape }: PodFacts, node: NodeFacts, { claims }: World): boolean =>
-  shape.claims.every((name) => {
-    const terms = claims.get(name)?.nodeAffinity ?? [];
-    return terms.length === 0 || terms.some((term) => term.every((requirement) => holds(requirement, node)));
-  });
-
-function holds({ key, operator, values, field }: Requirement, node: NodeFacts): boolean {
-  const value = field ? node.name : node.labels[key];
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    case 'Gt':
-      return Number(value) > Number(values[0]);
-    case 'Lt':
-      return Number(value) < Number(values[0]);
-  }
-}
+  shape.claims.every((name) => matchesTerms(claims.get(name)?.nodeAffinity ?? [], node));

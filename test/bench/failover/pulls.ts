@@ -11,8 +11,6 @@ export type Pull = { readonly running: number; readonly away: number };
 
 /** Ten in all: one that was fenced twice has to look well for longer, and is hit again more seldom. */
 const workers = 5;
-/** In its first minute the daemon only looks. */
-const firstMinuteMs = 65_000;
 
 export async function pulledCables(count: number, say: (line: string) => void): Promise<readonly Pull[]> {
   const pulls: Pull[] = [];
@@ -23,7 +21,7 @@ export async function pulledCables(count: number, say: (line: string) => void): 
     await site.create(pageName, 1);
     await view.until('the page’s Pod is Ready', 60, () => view.pods().some(isReady));
     const reader = await site.expose(pageName);
-    await sleep(firstMinuteMs);
+    await site.watched();
     while (pulls.length < count) {
       // Each falls into another moment of whatever goes round.
       await sleep(Math.random() * 2000);

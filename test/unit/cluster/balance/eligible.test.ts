@@ -1,7 +1,8 @@
 import test from 'ava';
-import { barrier, matchesSelector, matchesTerms, type Standing } from '../../../../daemon/cluster/balance/eligible.ts';
+import { barrier, type Standing } from '../../../../daemon/cluster/balance/eligible.ts';
 import type { NodeFacts } from '../../../../daemon/cluster/nodes.ts';
 import type { PodShape, Requirement, Toleration } from '../../../../daemon/cluster/workloads/facts.ts';
+import { matchesSelector, matchesTerms } from '../../../../daemon/cluster/workloads/matching.ts';
 import { nodeFacts } from '../../../support/nodes.ts';
 import { podShape } from '../../../support/world.ts';
 
