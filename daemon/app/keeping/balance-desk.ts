@@ -7,6 +7,7 @@ import { ok, type Problem, problem, type Result } from '../../../config/result.t
 import type { Config } from '../../../config/schema.ts';
 import { type Millis, millis, minutes, seconds } from '../../../config/values.ts';
 import { pruned } from '../../cluster/balance/cooldown.ts';
+import { spreadsOf } from '../../cluster/balance/outcome.ts';
 import type { Plan, Planner, WorldChange } from '../../cluster/balance/plan.ts';
 import {
   began,
@@ -269,7 +270,9 @@ export function createBalanceDesk(deps: BalanceDeskDeps): BalanceDesk {
       balancePlan: () => {
         const why = deaf();
         if (why !== undefined) return problem('NOT_READY', why);
-        return ok(makePlan(workloads.world(), rests.elapsed(), true));
+        const world = workloads.world();
+        const plan = makePlan(world, rests.elapsed(), true);
+        return ok({ ...plan, spread: spreadsOf(world, plan.moves) });
       },
       askBalance: async ({ action, by, seconds: span }) => {
         if (action === 'pause') await pause.set({ by, left: span === undefined ? undefined : seconds(span) });

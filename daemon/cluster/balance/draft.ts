@@ -7,11 +7,11 @@ import { matchesSelector } from '../workloads/matching.ts';
 import { companyOf } from './company.ts';
 import { type Group, isBalanced, type Seat } from './groups.ts';
 import { type Landing, landing } from './landing.ts';
-import { at, nameOf, place } from './ledger.ts';
+import { nameOf, place } from './ledger.ts';
 import type { Loads } from './load.ts';
 import type { Model } from './model.ts';
 import { namespaceOf } from './neighbours.ts';
-import type { Counts, Goal, Move, PlanOptions, Skip, SkipCode } from './plan.ts';
+import type { Goal, Move, PlanOptions, Skip, SkipCode } from './plan.ts';
 import { byLeastLoss, isAlive, protection } from './protect.ts';
 import type { Reach } from './reach.ts';
 
@@ -21,15 +21,16 @@ export type Roster = {
   readonly title: string;
   /** Pods by slot, wherever they are. */
   readonly counts: Map<number, number>;
-  /** As they were before the first move. */
-  before: ReadonlyMap<number, number> | undefined;
   /** Those that may go, by slot, the one to go first at the end. */
   readonly movable: ReadonlyMap<number, Seat[]>;
   /** Why others of that slot stay. */
-  readonly guarded: ReadonlyMap<number, { readonly pod: string; readonly why: string }>;
+  readonly guarded: ReadonlyMap<number, Guard>;
   /** Why nothing of it is moved now. */
   readonly obstacle: { readonly code: SkipCode; readonly reason: string } | undefined;
 };
+
+type Guard = { readonly pod: string; readonly why: string };
+const unguarded: Roster['guarded'] = new Map();
 
 export type Draft = {
   readonly model: Model;
@@ -58,7 +59,7 @@ export function rosterOf(draft: Draft, group: Group): Roster {
   const { model } = draft;
   const counts = new Map<number, number>();
   const movable = new Map<number, Seat[]>();
-  const guarded = new Map<number, { readonly pod: string; readonly why: string }>();
+  let guarded: Map<number, Guard> | undefined;
   let isSettling = false;
   for (const seat of group.seats) {
     const { pod, slot } = seat;
@@ -69,9 +70,11 @@ export function rosterOf(draft: Draft, group: Group): Roster {
     if (slot < 0) continue;
     counts.set(slot, (counts.get(slot) ?? 0) + 1);
     const why = protection(pod, group.owner, model.claims);
-    if (why !== undefined && !(pod.name > (guarded.get(slot)?.pod ?? pod.name)))
-      guarded.set(slot, { pod: pod.name, why });
-    if (why !== undefined) continue;
+    if (why !== undefined) {
+      guarded ??= new Map();
+      if (!(pod.name > (guarded.get(slot)?.pod ?? pod.name))) guarded.set(slot, { pod: pod.name, why });
+      continue;
+    }
     if (movable.get(slot)?.push(seat) === undefined) movable.set(slot, [seat]);
   }
   const { owner } = group;
@@ -80,7 +83,7 @@ export function rosterOf(draft: Draft, group: Group): Roster {
     for (const seats of movable.values()) if (seats.length > 1) seats.sort((a, b) => order(b.pod, a.pod));
   }
   const roster: Roster = {
-    ...{ group, counts, movable, guarded, title: owner?.title ?? group.uid, before: undefined },
+    ...{ group, counts, movable, guarded: guarded ?? unguarded, title: owner?.title ?? group.uid },
     obstacle:
       owner?.rolling === true
         ? { code: 'rolling', reason: 'it is being rolled out, or not all of its pods are available' }
@@ -90,14 +93,6 @@ export function rosterOf(draft: Draft, group: Group): Roster {
   };
   draft.rosters.set(group, roster);
   return roster;
-}
-
-/** By the names of Nodes, in their order. */
-export function countsOf({ ledger }: Model, counts: ReadonlyMap<number, number>): Counts {
-  const slots = [...counts.keys()].sort((a, b) => at(ledger.rank, a) - at(ledger.rank, b));
-  const named: Record<string, number> = {};
-  for (const slot of slots) named[nameOf(ledger, slot)] = counts.get(slot) ?? 0;
-  return named;
 }
 
 /** The budget that covers a pod; or why it cannot be evicted now. */
@@ -152,7 +147,6 @@ export function carryOut(
   const { pod, slot: from } = seat;
   const { group, counts, title } = roster;
   const [had, has] = [counts.get(from) ?? 0, counts.get(to) ?? 0];
-  roster.before ??= new Map(counts);
   const seats = roster.movable.get(from) ?? [];
   seats.splice(seats.indexOf(seat), 1);
   place(ledger, from, seat.profile, -1);

@@ -47,8 +47,11 @@ export function planEven(draft: Draft): void {
   }
 }
 
-export const slotsTouched = ({ moved }: Draft): ReadonlySet<number> =>
-  new Set([...moved].flatMap(([{ slot }, to]) => [slot, to]));
+export function slotsTouched({ moved }: Draft): ReadonlySet<number> {
+  const slots = new Set<number>();
+  for (const [{ slot }, to] of moved) slots.add(slot).add(to);
+  return slots;
+}
 
 /** Where the pod went that was moved from there. */
 function moveFrom(draft: Draft, loads: Loads, slot: number): number | undefined {
@@ -124,10 +127,12 @@ function findPlace(draft: Draft, loads: Loads, seat: Seat): Found | undefined {
   if ('code' in covered) return undefined;
   if (options.cooling?.(group.uid, nameOf(model.ledger, seat.slot), 'from') === true) return undefined;
   const count = roster.counts.get(seat.slot) ?? 0;
-  const { best } = landingOf(draft, roster, seat, surge);
-  const isReceiver = (one: number): boolean =>
-    one !== seat.slot && (roster.counts.get(one) ?? 0) < count && loads.gain(seat.profile, seat.slot, one) > 0;
-  const to = choose(draft, roster, best, isReceiver);
+  const to = choose(
+    draft,
+    roster,
+    landingOf(draft, roster, seat, surge),
+    (one, there) => one !== seat.slot && there < count && loads.gain(seat.profile, seat.slot, one) > 0,
+  );
   return typeof to === 'string' ? undefined : { roster, to, surge, budget: covered.budget };
 }
 

@@ -26,6 +26,9 @@ export type Verdict = {
   readonly covers: boolean;
 };
 
+/** Of the group that a pod is of; one without an owner is a group of its own. */
+export const uidOf = ({ owner, uid }: PodFacts): string => owner?.uid ?? `pod ${uid}`;
+
 export const nothingToDo: Verdict = { strays: 0, misplaced: 0, uneven: false, squares: 0, covers: false };
 
 /** Of what has replicas that can be anywhere; history, with none wanted, is left alone. */

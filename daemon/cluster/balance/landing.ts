@@ -2,14 +2,14 @@
  * Where the default scheduler would put a pod: of the Nodes that have room one of those with the highest score (facts 4.4). Not
  * known here: which Nodes it looks at in clusters of more than a hundred, where it takes a part of them.
  */
-import type { Ledger } from './ledger.ts';
+import { at, type Ledger } from './ledger.ts';
 import { follow, isLeftOut, type Ranking, topOf } from './ranking.ts';
 import type { Profile } from './reach.ts';
 import { noRoom, scoreOf } from './score.ts';
 
 export type Landing = {
-  /** Those with the highest score: the scheduler takes any one of them. */
-  readonly best: readonly number[];
+  /** With the highest score: Nodes with fellows, and shelves, of which those are meant that are not left out. */
+  readonly best: { readonly shared: readonly number[]; readonly shelves: readonly (readonly number[])[] };
   /** With room, and one of its owner, be it itself. */
   readonly shared: readonly number[];
   readonly question: LandingQuestion;
@@ -33,9 +33,10 @@ export function landing(ledger: Ledger, question: LandingQuestion): Landing {
   const { profile, counts, leaves, allows } = question;
   const ranking = follow(ledger, profile);
   const raw = rawSpread(ledger, ranking, question);
-  // Those with fellows one by one; all others differ by zone and shelf only.
+  // The options: those with fellows one by one, then of each zone the highest shelf, whose Nodes differ in nothing.
   const shared: number[] = [];
-  const options: Option[] = [];
+  const shelves: (readonly number[])[] = [];
+  const [scores, raws]: [number[], number[]] = [[], []];
   let [least, most] = [Number.POSITIVE_INFINITY, 0];
   for (const [slot, count] of counts) {
     if (profile.reach.standing[slot] !== 'open' || allows?.(slot) === false) continue;
@@ -45,7 +46,8 @@ export function landing(ledger: Ledger, question: LandingQuestion): Landing {
     if (value < least) least = value;
     if (value > most) most = value;
     shared.push(slot);
-    options.push({ score, raw: value, slot, shelf: undefined });
+    scores.push(score);
+    raws.push(value);
   }
   for (let number = 0; number < ranking.zones.length; number++) {
     const zone = ranking.zones[number];
@@ -54,29 +56,41 @@ export function landing(ledger: Ledger, question: LandingQuestion): Landing {
     const value = raw(0, number);
     if (value < least) least = value;
     if (value > most) most = value;
-    options.push({ score, raw: value, slot: -1, shelf: zone?.shelves[score] });
+    shelves.push(zone?.shelves[score] ?? []);
+    scores.push(score);
+    raws.push(value);
   }
   let highest = -1;
-  for (const one of options) highest = Math.max(highest, scoreWith(one, least, most));
-  const best: number[] = [];
-  for (const one of options) {
-    if (scoreWith(one, least, most) < highest) continue;
-    if (one.shelf === undefined) best.push(one.slot);
-    else for (const slot of one.shelf) if (!isLeftOut(slot, counts, allows)) best.push(slot);
+  for (let option = 0; option < scores.length; option++) {
+    const score = at(scores, option) + spreadWeight * normalized(at(raws, option), least, most);
+    scores[option] = score;
+    if (score > highest) highest = score;
   }
+  const isBest = (option: number): boolean => at(scores, option) === highest;
+  const best = {
+    shared: shared.filter((_, option) => isBest(option)),
+    shelves: shelves.filter((_, option) => isBest(shared.length + option)),
+  };
   return { best, shared, question };
 }
 
-/** One Node, or all of a shelf that are not left out. */
-type Option = {
-  readonly score: number;
-  readonly raw: number;
-  readonly slot: number;
-  readonly shelf: readonly number[] | undefined;
-};
+/** Of the Nodes of which the scheduler takes any one, the first that is not right; undefined: none. Copies none: they are many. */
+export function firstWrong(
+  { best: { shared, shelves }, question: { counts, allows } }: Landing,
+  isRight: (slot: number, fellows: number) => boolean,
+): number | undefined {
+  for (const slot of shared) if (!isRight(slot, counts.get(slot) ?? 0)) return slot;
+  for (const shelf of shelves)
+    for (const slot of shelf) if (!isLeftOut(slot, counts, allows) && !isRight(slot, 0)) return slot;
+  return undefined;
+}
 
-const scoreWith = ({ score, raw }: Option, least: number, most: number): number =>
-  score + spreadWeight * (most === 0 ? 100 : Math.floor((100 * (most + least - raw)) / most));
+/** 0 to 100, the fewer fellows the more. */
+const normalized = (raw: number, least: number, most: number): number =>
+  most === 0 ? 100 : Math.floor((100 * (most + least - raw)) / most);
+
+/** No Node has room for it. */
+export const isFullEverywhere = ({ best }: Landing): boolean => best.shared.length + best.shelves.length === 0;
 
 /** Whether any of these Nodes has room for it, and none of its owner. */
 export const anyEmpty = (

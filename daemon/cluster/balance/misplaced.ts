@@ -2,6 +2,7 @@
 
 import { budgetOf, canSurge, carryOut, type Draft, isFull, landingOf, type Roster, rosterOf, skip } from './draft.ts';
 import { barrier } from './eligible.ts';
+import { isFullEverywhere } from './landing.ts';
 import { at } from './ledger.ts';
 import { choose } from './receivers.ts';
 import { inRounds } from './rounds.ts';
@@ -42,9 +43,9 @@ function moveOne(draft: Draft, roster: Roster): boolean {
     if ('code' in covered) return skipped(covered.code, covered.reason);
     if (draft.options.cooling?.(roster.group.uid, node.name, 'from') === true)
       return skipped('cooling', `one of it came to ${node.name} not long ago`);
-    const { best } = landingOf(draft, roster, seat, surge);
-    if (best.length === 0) return skipped('no-room', `no Node that it may be on has room for one more`);
-    const chosen = choose(draft, roster, best, () => true);
+    const landing = landingOf(draft, roster, seat, surge);
+    if (isFullEverywhere(landing)) return skipped('no-room', `no Node that it may be on has room for one more`);
+    const chosen = choose(draft, roster, landing, () => true);
     if (typeof chosen === 'string') return skipped('landing', chosen);
     const why = `${node.name} ${barrier(seat.pod.shape, node)?.why ?? 'is not for it'}`;
     carryOut(draft, roster, seat, chosen, { goal: 'ineligible', method: surge ? 'surge' : 'evict', why, ...covered });

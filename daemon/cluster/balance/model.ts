@@ -1,6 +1,6 @@
 /** The world in the shape in which it is planned with, kept up to date change by change. */
 import type { BudgetFacts, ClaimFacts, PodFacts, World } from '../workloads/facts.ts';
-import { type Group, judge, nothingToDo, type Seat } from './groups.ts';
+import { type Group, judge, nothingToDo, type Seat, uidOf } from './groups.ts';
 import { createLedger, type Ledger, place, rankSlots, setNode, slotFor } from './ledger.ts';
 import { createNeighbours, type Neighbours, namespaceOf } from './neighbours.ts';
 import type { WorldChange } from './plan.ts';
@@ -11,7 +11,7 @@ export type Model = {
   readonly ledger: Ledger;
   readonly reaches: Reaches;
   readonly neighbours: Neighbours;
-  /** By the uid of the owner; a pod without one is a group of its own. */
+  /** By `uidOf` their pods. */
   readonly groups: ReadonlyMap<string, Group>;
   /** Of the pods on each Node, by slot; in no order. */
   readonly seats: readonly (readonly Seat[])[];
@@ -62,7 +62,7 @@ export function createModel(): KeptModel {
   }
 
   function add(pod: PodFacts): void {
-    const uid = pod.owner?.uid ?? `pod ${pod.uid}`;
+    const uid = uidOf(pod);
     let group = groups.get(uid);
     if (group === undefined) {
       group = { uid, owner: world.owners.get(uid), seats: [], verdict: nothingToDo };

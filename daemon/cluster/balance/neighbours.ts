@@ -17,6 +17,7 @@ export type Neighbours = {
 export const namespaceOf = (name: string): string => name.slice(0, name.indexOf('/'));
 
 const everywhere = '*';
+const nobody: ReturnType<Neighbours['against']> = [];
 
 /** `everyone`: all that were added, for the first time that somebody asks. */
 export function createNeighbours(everyone: () => Iterable<Seat>): Neighbours {
@@ -67,7 +68,7 @@ export function createNeighbours(everyone: () => Iterable<Seat>): Neighbours {
       return found;
     },
     against: (seat) => {
-      if (holders.size === 0) return [];
+      if (holders.size === 0) return nobody;
       const found = new Set<AffinityTerm>();
       for (const key of keysOf(seat))
         for (const term of termsByLabel.get(key) ?? [])

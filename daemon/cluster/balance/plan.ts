@@ -58,7 +58,7 @@ export type Skip = {
 /** Lower is better, the first first: pods where they may not be, the sum of squares of each owner's counts, that of the Nodes' loads. */
 export type Objective = { readonly misplaced: number; readonly uneven: number; readonly load: number };
 
-/** Of an owner that something is moved of. */
+/** Of an owner that something is moved of: see `outcome.ts`. */
 export type Spread = {
   readonly owner: string;
   readonly title: string;
@@ -73,7 +73,6 @@ export type Plan = {
    */
   readonly moves: readonly Move[];
   readonly skipped: readonly Skip[];
-  readonly spread: readonly Spread[];
   /** Now, and when all moves are done. */
   readonly objective: { readonly before: Objective; readonly after: Objective };
 };

@@ -1,12 +1,12 @@
 /** Plans what balance moves (facts 4.3): a function of the world alone, whatever order it was told in. */
 import type { World } from '../workloads/facts.ts';
-import { countsOf, type Draft, takeBack } from './draft.ts';
+import { type Draft, takeBack } from './draft.ts';
 import { planEven, slotsTouched } from './even.ts';
 import { trimLog } from './ledger.ts';
 import { loadsOf } from './load.ts';
 import { planMisplaced } from './misplaced.ts';
 import { createModel, type Model } from './model.ts';
-import type { Goal, Objective, Plan, Planner, PlanOptions, Spread } from './plan.ts';
+import type { Goal, Objective, Plan, Planner, PlanOptions } from './plan.ts';
 import { planSpread } from './spread.ts';
 
 const steps: readonly (readonly [Goal, (draft: Draft) => void])[] = [
@@ -41,20 +41,11 @@ function planFor(model: Model, options: PlanOptions): Plan {
   const after: Objective = { ...draft.reached, load: loads.objective() };
   takeBack(draft);
   trimLog(model.ledger);
-  return { moves: draft.moves, skipped: draft.skipped, spread: spreadsOf(draft), objective: { before, after } };
+  return { moves: draft.moves, skipped: draft.skipped, objective: { before, after } };
 }
 
 function settledSlots({ ledger: { nodes } }: Model, { settled }: PlanOptions): Draft['settled'] {
   if (settled === undefined) return () => true;
   const steady = nodes.map((node) => node !== undefined && settled(node.name));
   return (slot) => steady[slot] === true;
-}
-
-function spreadsOf({ model, rosters }: Draft): readonly Spread[] {
-  const spreads: Spread[] = [];
-  for (const { group, title, before, counts } of rosters.values()) {
-    if (before === undefined) continue;
-    spreads.push({ owner: group.uid, title, before: countsOf(model, before), after: countsOf(model, counts) });
-  }
-  return spreads.sort((a, b) => (a.owner < b.owner ? -1 : 1));
 }

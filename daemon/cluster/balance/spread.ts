@@ -71,17 +71,18 @@ function moveFrom(draft: Draft, roster: Roster, slot: number, count: number): 'm
   if (draft.options.cooling?.(group.uid, nameOf(ledger, slot), 'from') === true)
     return ['cooling', `one of it came to ${nameOf(ledger, slot)} not long ago`];
   const landing = landingOf(draft, roster, seat, false);
-  const { best, shared } = landing;
+  const { shared } = landing;
   // Of those with room: a full one neither takes nor lacks anything.
   let least = Number.POSITIVE_INFINITY;
   if (anyEmpty(landing, draft.settled)) least = 0;
   else for (const one of shared) if (draft.settled(one) && one !== slot) least = Math.min(least, counts.get(one) ?? 0);
   if (least > count - 2) return ['no-room', 'the Nodes that have fewer of it have no room for one more'];
-  const isReceiver = (one: number): boolean => {
-    const there = counts.get(one) ?? 0;
-    return one !== slot && there <= count - 2 && (there === least || there < level.floor);
-  };
-  const chosen = choose(draft, roster, best, isReceiver);
+  const chosen = choose(
+    draft,
+    roster,
+    landing,
+    (one, there) => one !== slot && there <= count - 2 && (there === least || there < level.floor),
+  );
   if (typeof chosen === 'string') return ['landing', chosen];
   const why = `${nameOf(ledger, slot)} has ${count} of it, ${nameOf(ledger, chosen)} ${counts.get(chosen) ?? 0}`;
   carryOut(draft, roster, seat, chosen, { goal: 'spread', method: 'evict', why, budget: covered.budget });
