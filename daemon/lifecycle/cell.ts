@@ -125,6 +125,8 @@ export const late = {
   'proof-given': stay,
 } as const;
 export const noNode = { 'node-ready': stay, 'node-not-ready': stay, 'node-deleted': stay } as const;
+export const nodeDeleted = (): Next =>
+  fail('NODE_DELETED', 'its Node was deleted; `bramble retry` joins it again', { at: 'join' });
 /** In every state, and changing none: where it is, which `learn` takes in, and whether another host has its name. */
 export const onTheLan = {
   'address-heard': stay,

@@ -3,18 +3,13 @@
  * of them, a Node that is Ready and not fenced any more ends it.
  */
 import {
-  alreadyOurs,
   type EventOf,
-  fail,
-  late,
   type Next,
   noDeadline,
-  onTheLan,
-  packets,
+  nodeDeleted,
   type Row,
   ready,
   refuse,
-  rejected,
   type StateOf,
   stay,
   to,
@@ -23,7 +18,7 @@ import type { DeviceState } from './device.ts';
 import { isAway } from './leaving.ts';
 import { mayStop } from './planned-rows.ts';
 import { reflashed } from './reflashed.ts';
-import { doesNotStart, wishes } from './system-rows.ts';
+import { doesNotStart, hasSystem } from './system-rows.ts';
 
 /** Its Node is not Ready, or is held gone, and nobody planned that. */
 export const isGone = ({ name }: DeviceState): boolean => name === 'unreachable' || name === 'waiting-for-proof';
@@ -35,12 +30,8 @@ export const startedAnew = (): Next =>
   to({ name: 'joining', attempt: 1 }, 'its system was started anew, and what joins it to the cluster was not');
 
 const isAbsent = {
-  ...late,
-  ...onTheLan,
-  ...packets,
-  ...alreadyOurs,
   // A card as well: its disk may be what broke. If its old system comes back first, that one is Ready as before.
-  ...wishes,
+  ...hasSystem,
   ...isAway,
   ...noDeadline,
   ...mayStop,
@@ -53,9 +44,7 @@ const isAbsent = {
   'node-ready': ready,
   'cluster-programs-gone': startedAnew,
   'node-not-ready': stay,
-  'node-deleted': (): Next =>
-    fail('NODE_DELETED', 'its Node was deleted; `bramble retry` joins it again', { at: 'join' }),
-  'reject-requested': rejected,
+  'node-deleted': nodeDeleted,
 } as const;
 
 /** Also over a restart of the daemon, which knows the Node's taint and not what led to it. */

@@ -1,16 +1,12 @@
 /** Boards whose system is waited for, joins, or has joined: the rows `starting`, `joining` and `ready` of the table. Pure. */
 import {
-  alreadyOurs,
   fail,
   hostKeyChanged,
-  late,
   noDeadline,
+  nodeDeleted,
   notFailed,
-  onTheLan,
-  packets,
   type Row,
   ready,
-  rejected,
   SERIAL_DIFFERS,
   stay,
   to,
@@ -19,7 +15,7 @@ import { heldGone, startedAnew } from './gone-rows.ts';
 import { isAway, isExpected, works } from './leaving.ts';
 import { drains, mayStop } from './planned-rows.ts';
 import { reflashed } from './reflashed.ts';
-import { doesNotStart, runs, wishes } from './system-rows.ts';
+import { doesNotStart, hasSystem, runs } from './system-rows.ts';
 
 /** The API server could not be reached, or where it is is not known yet. */
 const CLUSTER_AWAY = 'API_UNREACHABLE';
@@ -36,12 +32,8 @@ const inVain: readonly string[] = [
 ];
 
 export const starting: Row<'starting'> = {
-  ...late,
-  ...onTheLan,
-  ...packets,
+  ...hasSystem,
   ...notFailed,
-  ...alreadyOurs,
-  ...wishes,
   ...isAway,
   'leave-requested': isExpected,
   // The installer's own last words may arrive twice; the edge tells it to start its disk.
@@ -55,18 +47,13 @@ export const starting: Row<'starting'> = {
   'node-ready': stay,
   'node-not-ready': stay,
   'node-deleted': stay,
-  'reject-requested': rejected,
   'deadline-passed': () =>
     fail('START_TIMEOUT', 'its system did not answer on port 22; look at its screen', { at: 'start' }),
 };
 
 export const joining: Row<'joining'> = {
-  ...late,
-  ...onTheLan,
-  ...packets,
+  ...hasSystem,
   ...notFailed,
-  ...alreadyOurs,
-  ...wishes,
   ...runs,
   ...works,
   'installer-reported': reflashed,
@@ -87,17 +74,12 @@ export const joining: Row<'joining'> = {
   // It registers before it is Ready.
   'node-not-ready': stay,
   'node-deleted': stay,
-  'reject-requested': rejected,
   'deadline-passed': () => fail('JOIN_TIMEOUT', 'its Node did not become Ready', { at: 'join' }),
 };
 
 export const readyRow: Row<'ready'> = {
-  ...late,
-  ...onTheLan,
-  ...packets,
+  ...hasSystem,
   ...notFailed,
-  ...alreadyOurs,
-  ...wishes,
   ...runs,
   ...works,
   ...noDeadline,
@@ -112,9 +94,8 @@ export const readyRow: Row<'ready'> = {
   // Its Node is Ready, of whatever Pi its disk is in by now.
   'join-failed': (_, { code, detail }) => (code === SERIAL_DIFFERS ? fail(code, detail, { at: 'join' }) : stay()),
   'cluster-programs-gone': startedAnew,
-  'node-deleted': () => fail('NODE_DELETED', 'its Node was deleted; `bramble retry` joins it again', { at: 'join' }),
+  'node-deleted': nodeDeleted,
   'host-key-changed': hostKeyChanged({ at: 'join' }),
   'quarantine-released': ({ quarantined }) =>
     quarantined ? to({ name: 'ready', quarantined: false }, 'name, address and host key agree: open for work') : stay(),
-  'reject-requested': rejected,
 };

@@ -1,20 +1,15 @@
 /** Boards that the owner has work planned on: the rows `draining` and `stopped` of the table, and the ways into them. Pure. */
 import {
-  alreadyOurs,
   type EventOf,
-  fail,
   hostKeyChanged,
-  late,
   type Next,
   noDeadline,
+  nodeDeleted,
   noSystem,
   notFailed,
-  onTheLan,
-  packets,
   type Row,
   ready,
   refuse,
-  rejected,
   type StateOf,
   stay,
   to,
@@ -22,7 +17,7 @@ import {
 import type { Device, DrainStep } from './device.ts';
 import { isAway, works } from './leaving.ts';
 import { reflashed } from './reflashed.ts';
-import { doesNotStart, runs, wishes } from './system-rows.ts';
+import { doesNotStart, hasSystem, runs } from './system-rows.ts';
 
 /** Nobody takes it for gone, and nobody brings it back into work but the owner, or its own return. */
 export const isPlanned = ({ state }: Pick<Device, 'state'>): boolean =>
@@ -49,16 +44,11 @@ export const mayStop = {
 type Draining = StateOf<'draining'>;
 
 const working = (state: Draining, work: DrainStep, reason: string): Next => to({ ...state, work }, reason);
-const NODE_DELETED = 'its Node was deleted; `bramble retry` joins it again';
 
 /** Each way out of it but these two lets its Node be uncordoned, by whoever follows the states. */
 export const draining: Row<'draining'> = {
-  ...late,
-  ...onTheLan,
-  ...packets,
+  ...hasSystem,
   ...notFailed,
-  ...alreadyOurs,
-  ...wishes,
   ...runs,
   ...works,
   ...noDeadline,
@@ -67,9 +57,8 @@ export const draining: Row<'draining'> = {
   // Whether it is there or not is of no importance now: it may be restarted for whatever it was drained for.
   'node-ready': stay,
   'node-not-ready': stay,
-  'node-deleted': () => fail('NODE_DELETED', NODE_DELETED, { at: 'join' }),
+  'node-deleted': nodeDeleted,
   'host-key-changed': hostKeyChanged({ at: 'join' }),
-  'reject-requested': rejected,
   'drain-requested': (state, event) => {
     const { work } = state;
     if (work.step === 'drained') return refuse('It is drained already.')();
@@ -134,11 +123,7 @@ export const draining: Row<'draining'> = {
 const isOff = refuse('It is switched off: `bramble startup` brings it back.');
 
 export const stopped: Row<'stopped'> = {
-  ...late,
-  ...onTheLan,
-  ...packets,
-  ...alreadyOurs,
-  ...wishes,
+  ...hasSystem,
   ...isAway,
   ...noDeadline,
   'installer-reported': reflashed,
@@ -147,8 +132,7 @@ export const stopped: Row<'stopped'> = {
     keep ? to({ name: 'draining', by, keep, work: { step: 'drained' } }, 'it is back, drained as before') : ready(),
   'node-not-ready': (state) =>
     state.away ? stay() : to({ ...state, away: true }, 'its Node is not Ready any more, as it should be'),
-  'node-deleted': () => fail('NODE_DELETED', NODE_DELETED, { at: 'join' }),
-  'reject-requested': rejected,
+  'node-deleted': nodeDeleted,
   'retry-requested': isOff,
   'drain-requested': isOff,
   'uncordon-requested': (state, { by }) =>

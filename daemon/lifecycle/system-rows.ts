@@ -50,6 +50,16 @@ export const wishes = {
   'card-made': cardMade,
 } as const;
 
+/** Of every board that has a system of ours: what may come of it at any time, and what its owner may want. */
+export const hasSystem = {
+  ...late,
+  ...onTheLan,
+  ...packets,
+  ...alreadyOurs,
+  ...wishes,
+  'reject-requested': rejected,
+} as const;
+
 /** It keeps its host key with a new card: the system that runs would be taken for the one on it, and be joined once more. */
 export const runs = {
   'card-made': refuse('It runs: switch it off first, or let it be installed anew by `bramble reinstall`.'),
