@@ -32,6 +32,9 @@ export type Roster = {
 type Guard = { readonly pod: string; readonly why: string };
 const unguarded: Roster['guarded'] = new Map();
 
+/** `stays`: why it does not. */
+export type Candidate = { readonly seat: Seat; readonly stays: string | undefined };
+
 export type Draft = {
   readonly model: Model;
   readonly options: PlanOptions;
@@ -39,12 +42,14 @@ export type Draft = {
   readonly skipped: Skip[];
   readonly rosters: Map<Group, Roster>;
   readonly loads: Loads;
-  /** By slot, pods that may go to where there is less, in the order in which they are tried. */
-  readonly candidates: Map<number, readonly Seat[]>;
+  /** By slot, pods that would go to where there is less, in the order in which they are tried. */
+  readonly candidates: Map<number, readonly Candidate[]>;
   /** Of the objective, with the moves so far. */
   readonly reached: { misplaced: number; uneven: number };
   /** Owners that stay uneven. */
   readonly uneven: Set<Group>;
+  /** Owners of which it is said already why they do not help to even out the Nodes. */
+  readonly excused: Set<Group>;
   /** Where each pod is that was moved, in the model, too. */
   readonly moved: Map<Seat, number>;
   /** Slots that may be given something. */

@@ -4,10 +4,22 @@
  * from it the largest pod first that makes things better.
  */
 import type { OwnerFacts } from '../workloads/facts.ts';
-import { budgetOf, canSurge, carryOut, type Draft, isFull, landingOf, type Roster, rosterOf, skip } from './draft.ts';
-import { isBalanced, type Seat } from './groups.ts';
+import {
+  budgetOf,
+  type Candidate,
+  canSurge,
+  carryOut,
+  type Draft,
+  isFull,
+  landingOf,
+  type Roster,
+  rosterOf,
+  skip,
+} from './draft.ts';
+import { type Group, isBalanced, type Seat } from './groups.ts';
 import { nameOf } from './ledger.ts';
 import type { Loads } from './load.ts';
+import type { SkipCode } from './plan.ts';
 import { isAlive, protection } from './protect.ts';
 import { follow, topOf } from './ranking.ts';
 import type { Profile } from './reach.ts';
@@ -60,14 +72,24 @@ function moveFrom(draft: Draft, loads: Loads, slot: number): number | undefined 
   for (const profile of new Set(seats[slot]?.map((seat) => seat.profile)))
     if (isPromising(draft, profile, slot)) promising.add(profile);
   if (promising.size === 0) return undefined;
-  for (const seat of candidatesOn(draft, loads, slot)) {
-    const found = promising.has(seat.profile) ? findPlace(draft, loads, seat) : undefined;
+  const excuses = new Map<Group, Excuse>();
+  for (const { seat, stays } of candidatesOn(draft, loads, slot)) {
+    if (!promising.has(seat.profile)) continue;
+    const found = stays === undefined ? findPlace(draft, loads, seat) : excuse('protected', stays);
     if (found === undefined) continue;
+    if ('code' in found) {
+      if (!excuses.has(seat.group)) excuses.set(seat.group, found);
+      continue;
+    }
     const { roster, to, surge, budget } = found;
     const why = `${nameOf(ledger, slot)} carries ${loads.inWords(slot)}, ${nameOf(ledger, to)} ${loads.inWords(to)}`;
     carryOut(draft, roster, seat, to, { goal: 'even', method: surge ? 'surge' : 'evict', why, budget });
     return to;
   }
+  // Only where nothing else could go instead.
+  for (const [group, { code, reason }] of excuses)
+    if (!draft.excused.has(group)) skip(draft, rosterOf(draft, group), 'even', code, reason);
+  for (const group of excuses.keys()) draft.excused.add(group);
   return undefined;
 }
 
@@ -83,26 +105,30 @@ function isPromising({ model: { ledger }, loads }: Draft, profile: Profile, from
 const noCounts: ReadonlyMap<number, number> = new Map();
 
 /** In the order in which they are tried. */
-function candidatesOn(draft: Draft, loads: Loads, slot: number): readonly Seat[] {
+function candidatesOn(draft: Draft, loads: Loads, slot: number): readonly Candidate[] {
   const known = draft.candidates.get(slot);
   if (known !== undefined) return known;
   const { model } = draft;
-  const found: { readonly seat: Seat; readonly size: number }[] = [];
+  const found: (Candidate & { readonly size: number })[] = [];
   const sizes = new Map<Profile, number>();
   for (const seat of model.seats[slot] ?? []) {
     const { pod, group } = seat;
     const { owner } = group;
-    if (!isBalanced(owner) || !isAlive(pod) || pod.shape.claims.length > 0) continue;
-    if (protection(pod, owner, model.claims) !== undefined) continue;
+    if (!isBalanced(owner) || !isAlive(pod)) continue;
+    const why = protection(pod, owner, model.claims);
+    const stays =
+      why ?? (pod.shape.claims.length > 0 ? 'it has volumes: it is moved for its own spread only' : undefined);
     const size = sizes.get(seat.profile) ?? loads.size(seat.profile, slot);
     sizes.set(seat.profile, size);
-    found.push({ seat, size });
+    found.push({ seat, stays, size });
   }
   found.sort((a, b) => b.size - a.size || (a.seat.pod.name < b.seat.pod.name ? -1 : 1));
-  const seats = found.map(({ seat }) => seat);
-  draft.candidates.set(slot, seats);
-  return seats;
+  draft.candidates.set(slot, found);
+  return found;
 }
+
+type Excuse = Roster['obstacle'] & {};
+const excuse = (code: SkipCode, reason: string): Excuse => ({ code, reason });
 
 type Found = {
   readonly roster: Roster;
@@ -111,21 +137,22 @@ type Found = {
   readonly budget: string | undefined;
 };
 
-function findPlace(draft: Draft, loads: Loads, seat: Seat): Found | undefined {
+/** Undefined: nothing would be gained, or that is said elsewhere. */
+function findPlace(draft: Draft, loads: Loads, seat: Seat): Found | Excuse | undefined {
   const { model, options } = draft;
   const { group } = seat;
   const roster = rosterOf(draft, group);
   // First even in itself: two goals that pull at one owner would take turns.
   if (draft.uneven.has(group)) return undefined;
-  if (roster.obstacle !== undefined || roster.movable.get(seat.slot)?.includes(seat) !== true) return undefined;
+  if (roster.movable.get(seat.slot)?.includes(seat) !== true) return undefined;
+  if (roster.obstacle !== undefined) return roster.obstacle;
   const surge = canSurge(group, seat);
-  if (group.owner?.replicas === 1 && !surge) {
-    skip(draft, roster, 'even', 'single', whySingle(group.owner));
-    return undefined;
-  }
+  if (group.owner?.replicas === 1 && !surge) return excuse('single', whySingle(group.owner));
   const covered = surge ? { budget: undefined } : budgetOf(model, seat);
-  if ('code' in covered) return undefined;
-  if (options.cooling?.(group.uid, nameOf(model.ledger, seat.slot), 'from') === true) return undefined;
+  if ('code' in covered) return covered;
+  const from = nameOf(model.ledger, seat.slot);
+  if (options.cooling?.(group.uid, from, 'from') === true)
+    return excuse('cooling', `one of it came to ${from} not long ago`);
   const count = roster.counts.get(seat.slot) ?? 0;
   const to = choose(
     draft,

@@ -31,7 +31,7 @@ function planFor(model: Model, options: PlanOptions): Plan {
   const loads = loadsOf(model);
   const draft: Draft = {
     ...{ model, options, loads, moves: [], skipped: [], rosters: new Map(), candidates: new Map() },
-    ...{ moved: new Map(), uneven: new Set(), opened: new Map() },
+    ...{ moved: new Map(), uneven: new Set(), excused: new Set(), opened: new Map() },
     reached: { misplaced: model.misplaced, uneven: model.squares },
     settled: settledSlots(model, options),
   };

@@ -87,3 +87,23 @@ test('an owner that is being changed, or whose budget allows nothing, waits and 
     'several-budgets',
   ]);
 });
+
+test('what would even the Nodes out and stays is named once, with the reason; what need not go is not', (t) => {
+  const nodes = ['w1', 'w2'];
+  const stuck = Array.from({ length: 4 }, (_, index) => ({
+    name: `files${index}`,
+    on: { w1: 1 },
+    shape: { localStorage: true },
+  }));
+  const plan = planned({ nodes, applications: stuck });
+  t.deepEqual(plan.moves, []);
+  t.deepEqual(
+    plan.skipped.map(({ title, goal, code }) => [title, goal, code]),
+    stuck.map(({ name }) => [`Deployment default/${name}`, 'even', 'protected']),
+  );
+  t.regex(plan.skipped[0]?.reason ?? '', /emptyDir/);
+  const free = Array.from({ length: 4 }, (_, index) => ({ name: `web${index}`, on: { w1: 1 } }));
+  const even = planned({ nodes, applications: [...stuck, ...free] });
+  t.is(even.moves.length, 4);
+  t.deepEqual(even.skipped, []);
+});
