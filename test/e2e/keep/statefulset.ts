@@ -19,6 +19,41 @@ export async function statefulSets(stage: Stage): Promise<void> {
   await withSite(stage, { workers: 2, powerBatch: 0 }, play);
 }
 
+/** Nobody's hand is needed where the daemon can take a board's power itself. */
+export async function fencedByPower(stage: Stage): Promise<void> {
+  await withSite(stage, { workers: 2 }, async (site) => {
+    const { admin, check, lab, say, strip, view } = site;
+    await admin.create('/apis/apps/v1/namespaces/default/statefulsets', statefulSet);
+    await view.until('it runs', 60, () => view.pods().some(isReady));
+    const [pod] = view.pods();
+    const node = pod?.spec.nodeName ?? '';
+    const board = site.board(node);
+    await site.watched();
+    // It runs on: only its cable is out.
+    await lab.pull(board);
+    const pulled = Date.now();
+    await check('its power is taken by the owner’s command, and only then its Pod is run elsewhere', async () => {
+      const elsewhere = () => view.pods().find((each) => isReady(each) && each.spec.nodeName !== node);
+      await view.until('it runs elsewhere', 180, () => elsewhere() !== undefined);
+      const off = strip.switchings.find(({ name, power }) => name === node && power === 'off');
+      assert.ok(off !== undefined, 'its power was not taken');
+      const made = Date.parse(elsewhere()?.metadata.creationTimestamp ?? '');
+      // Kubernetes tells the time in whole seconds.
+      assert.ok(made >= Math.floor(off.at / 1000) * 1000, `made at ${made}, off at ${off.at}`);
+      const told = (at: number): string => ((at - pulled) / 1000).toFixed(1);
+      say(`  off after ${told(off.at)} s, its Pod Ready elsewhere after ${told(Date.now())} s`);
+    });
+    await check('its power is on again, and with its cable it is Ready, without a taint', async () => {
+      await view.until('switched on', 120, () => board.hardware.powered());
+      await lab.putBack(board);
+      await view.until('Ready, without a taint', 180, () => {
+        const own = view.nodes().find(({ metadata }) => metadata.name === node);
+        return board.state === 'ready' && (own?.spec.taints ?? []).length === 0;
+      });
+    });
+  });
+}
+
 async function play(site: Site): Promise<void> {
   const { admin, check, lab, say, view } = site;
   await admin.create('/apis/apps/v1/namespaces/default/statefulsets', statefulSet);

@@ -3,7 +3,7 @@ import { baseline, page, two } from './cable.ts';
 import { chaos } from './chaos.ts';
 import { master } from './master.ts';
 import type { Stage } from './site.ts';
-import { statefulSets } from './statefulset.ts';
+import { fencedByPower, statefulSets } from './statefulset.ts';
 import { stopStart } from './stop-start.ts';
 import { ten } from './ten.ts';
 
@@ -14,6 +14,7 @@ export const stories: Readonly<Record<string, (stage: Stage) => Promise<void>>> 
   master,
   'stop-start': stopStart,
   statefulset: statefulSets,
+  'power-command': fencedByPower,
   chaos,
 };
 
