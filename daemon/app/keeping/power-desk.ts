@@ -74,7 +74,7 @@ export function createPowerDesk(deps: PowerDeps): PowerDesk {
         `the cluster is being shut down already, asked by ${run.by}: bramble startup calls it off`,
       );
     const { by, all, force, deleteData, keepMaster } = asked;
-    const found = all ? ok(runner.fleet.all().filter(mayBeOff)) : namedBoards(asked.boards);
+    const found = all ? ok(runner.fleet.all().filter(mayBeOff)) : boardsNamed(asked.boards, whyNotOff);
     if (!found.ok) return found;
     const objections = all || force ? [] : found.value.flatMap((board) => deps.drains.objection(board, asked) ?? []);
     if (objections.length > 0) return problem('CONFLICT', objections.join('; '));
@@ -93,17 +93,16 @@ export function createPowerDesk(deps: PowerDeps): PowerDesk {
     return ok(view());
   };
 
-  function namedBoards(names: readonly string[]): Result<readonly Device[], Refusal> {
+  function boardsNamed(
+    names: readonly string[],
+    whyNot: (board: Device) => string | undefined,
+  ): Result<readonly Device[], Refusal> {
     const found: Device[] = [];
     for (const name of names) {
       const board = deps.boardNamed(name);
       if (board === undefined) return problem('NOT_FOUND', `no board ${name}`);
-      if (board.state.name === 'stopped') return problem('CONFLICT', `${board.name} is switched off already`);
-      if (!mayBeOff(board))
-        return problem(
-          'CONFLICT',
-          `${board.name} is ${board.state.name}, and not in the cluster: switch it off by hand`,
-        );
+      const why = whyNot(board);
+      if (why !== undefined) return problem('CONFLICT', why);
       found.push(board);
     }
     return ok(found);
@@ -111,7 +110,7 @@ export function createPowerDesk(deps: PowerDeps): PowerDesk {
 
   const startup = async ({ by, boards: names }: StartupRequest): ReturnType<PowerDesk['startup']> => {
     const run = book.run();
-    const found = names.length > 0 ? namedOff(names) : ok(runner.fleet.all().filter(isToBeStarted));
+    const found = names.length > 0 ? boardsNamed(names, whyNotStarted) : ok(runner.fleet.all().filter(isToBeStarted));
     if (!found.ok) return found;
     if (found.value.length === 0 && run === undefined)
       return problem('CONFLICT', 'nothing was switched off by bramble: there is nothing to start');
@@ -122,17 +121,6 @@ export function createPowerDesk(deps: PowerDeps): PowerDesk {
     );
     return ok(view());
   };
-
-  function namedOff(names: readonly string[]): Result<readonly Device[], Refusal> {
-    const found: Device[] = [];
-    for (const name of names) {
-      const board = deps.boardNamed(name);
-      if (board === undefined) return problem('NOT_FOUND', `no board ${name}`);
-      if (!isToBeStarted(board)) return problem('CONFLICT', `${board.name} was not switched off by bramble`);
-      found.push(board);
-    }
-    return ok(found);
-  }
 
   async function turn(signal: AbortSignal): Promise<void> {
     const run = book.run();
@@ -166,9 +154,18 @@ export function createPowerDesk(deps: PowerDeps): PowerDesk {
 /** It has a Node that is Ready, was, or is planned to go. */
 const mayBeOff = ({ state }: Device): boolean => state.name === 'ready' || state.name === 'draining' || isGone(state);
 
+function whyNotOff(board: Device): string | undefined {
+  const { name, state } = board;
+  if (state.name === 'stopped') return `${name} is switched off already`;
+  return mayBeOff(board) ? undefined : `${name} is ${state.name}, and not in the cluster: switch it off by hand`;
+}
+
 /** Not what the owner drained, and wants to stay so. */
 const isToBeStarted = ({ state }: Device): boolean =>
   state.name === 'stopped' ||
   (state.name === 'draining' && (state.work.step === 'stopping' || state.work.step === 'cordoned' || !state.keep));
+
+const whyNotStarted = (board: Device): string | undefined =>
+  isToBeStarted(board) ? undefined : `${board.name} was not switched off by bramble`;
 
 const named = (boards: readonly Device[]): string => boards.map(({ name }) => name).join(', ');
